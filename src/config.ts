@@ -1,0 +1,106 @@
+// One schema for a run: defaults, validation, command-line flags, help text, the editor schema and the stored JSON all
+// come from here. Layers, later ones win: default < preset < file < flags.
+import { z } from "zod";
+import { lossFunctions } from "./engine/engine.ts";
+
+export const proposerRewards = ["sqlm", "band", "variance", "r-zero", "learnability"] as const;
+export const advantageEstimators = ["grpo", "dr_grpo", "rloo", "reinforce_plus_plus"] as const;
+export const lossAggregations = ["token-mean", "sequence-mean", "token-sum"] as const;
+
+const fraction = z.number().min(0).max(1);
+const count = z.number().int().min(0);
+const positiveCount = z.number().int().min(1);
+
+export const runConfigSchema = z.strictObject({
+  topic: z.string().default("arithmetic").describe("Topic to learn: a built-in name or a path to a topic file."),
+  model: z.string().default("models/seed").describe("Folder of the model to start from, in Hugging Face layout."),
+  engine: z.enum(["onnx"]).default("onnx").describe("What samples and trains the model."),
+  preset: z.enum(["default", "paper"]).default("default").describe("Named set of values below the ones you give."),
+  seed: z
+    .number()
+    .int()
+    .min(0)
+    .max(2 ** 31 - 1)
+    .default(1)
+    .describe("Seed of all randomness; the same seed gives the same run."),
+  steps: positiveCount.default(80).describe("Steps of self-play."),
+
+  groupsPerBatch: positiveCount.default(96).describe("Questions solved in a step."),
+  groupSize: z.number().int().min(2).default(16).describe("Answers sampled to each question."),
+  proposalsPerQuestion: z.number().min(1).default(2).describe("Proposals sampled for each question that is solved."),
+  temperature: z.number().positive().default(1).describe("Sampling temperature in training."),
+  topP: fraction.default(1).describe("Sample from the smallest set of tokens with this probability; 1 is off."),
+  topK: count.default(0).describe("Sample from this many most likely tokens; 0 is off."),
+
+  proposerReward: z
+    .enum(proposerRewards)
+    .default("band")
+    .describe("Formula that rewards a question from its group's verdict."),
+  bandLow: fraction.default(0.5).describe("Lowest agreement that `band` rewards."),
+  bandHigh: fraction.default(0.9).describe("Highest agreement that `band` rewards."),
+  malformedReward: z.number().default(-0.5).describe("Reward of a proposal that is not a question."),
+  duplicateReward: z.number().default(0).describe("Reward of a question that was asked before."),
+  proposerEvery: count.default(1).describe("Train the proposer every so many steps; 0 freezes it."),
+  proposerLossWeight: z.number().min(0).default(0.3).describe("Weight of the proposer's loss beside the solver's."),
+
+  solverReward: z
+    .enum(["majority", "format"])
+    .default("majority")
+    .describe("`majority` rewards the voted answer; `format` any readable one."),
+  minAgreement: fraction.default(0.5).describe("Groups that agree less than this teach nothing."),
+  consistentVote: z
+    .boolean()
+    .default(true)
+    .describe("Split each group over restatements; teach only where their winners agree."),
+
+  advantageEstimator: z.enum(advantageEstimators).default("grpo").describe("How rewards of a group become advantages."),
+  lossFn: z.enum(lossFunctions).default("importance_sampling").describe("Policy-gradient loss."),
+  clipLow: z.number().min(0).max(1).default(0.2).describe("Lower clip of the probability ratio (`ppo`, `cispo`)."),
+  clipHigh: z.number().min(0).default(0.2).describe("Upper clip of the probability ratio (`ppo`, `cispo`)."),
+  lossAggregation: z.enum(lossAggregations).default("token-mean").describe("How token losses are summed into one."),
+  klPenaltyCoef: z.number().min(0).default(0).describe("Weight of the KL penalty to the starting model."),
+  numSubsteps: positiveCount.default(1).describe("Optimizer updates that a step's batch is split over."),
+
+  learningRate: z.number().positive().default(1e-4).describe("Learning rate of AdamW."),
+  warmupSteps: count.default(10).describe("Steps over which the learning rate rises to its value."),
+  beta1: fraction.default(0.9).describe("Decay of AdamW's first moment."),
+  beta2: fraction.default(0.99).describe("Decay of AdamW's second moment."),
+  eps: z.number().positive().default(1e-8).describe("Added to AdamW's denominator."),
+  weightDecay: z.number().min(0).default(0).describe("Decoupled weight decay."),
+  gradClipNorm: z.number().min(0).default(1).describe("Largest gradient norm; 0 never clips."),
+
+  evalEvery: count.default(20).describe("Evaluate every so many steps; 0 only before and after."),
+  evalQuestions: positiveCount.default(200).describe("Held-out questions a difficulty level in evaluation."),
+  saveEvery: positiveCount.default(20).describe("Write a checkpoint every so many steps."),
+  keepCheckpoints: positiveCount.default(2).describe("Newest checkpoints to keep, beside the best one."),
+  threads: count.default(0).describe("Threads of the engine; 0 measures and chooses."),
+});
+
+/** Everything that decides a run. */
+export type RunConfig = z.output<typeof runConfigSchema>;
+/** A config with any subset of keys given. */
+export type RunConfigInput = z.input<typeof runConfigSchema>;
+
+/** Published hyper-parameters (arXiv 2508.03682, Table of hyper-parameters); docs/decisions/ says where it departs. */
+export const presets: Readonly<Record<"default" | "paper", RunConfigInput>> = {
+  default: {},
+  paper: {
+    groupsPerBatch: 64,
+    groupSize: 4,
+    steps: 100,
+    proposerReward: "sqlm",
+    proposerEvery: 5,
+    proposerLossWeight: 1,
+    minAgreement: 0,
+    consistentVote: false,
+    lossFn: "ppo",
+    numSubsteps: 2,
+    learningRate: 1e-6,
+    warmupSteps: 0,
+    beta2: 0.999,
+    weightDecay: 0.01,
+    klPenaltyCoef: 0.001,
+    malformedReward: 0,
+    duplicateReward: 0,
+  },
+};

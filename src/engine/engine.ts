@@ -1,0 +1,97 @@
+// The engine contract: token ids in, token ids out. It knows nothing of topics, questions or rewards.
+// One contract suite (src/testing/engine-contract.ts) runs against every implementation.
+import type { ChatMessage, Completion, Datum } from "../types.ts";
+
+export const lossFunctions = ["cross_entropy", "importance_sampling", "ppo", "cispo"] as const;
+export type LossFn = (typeof lossFunctions)[number];
+
+/** Turns text into token ids and back. */
+export interface Tokenizer {
+  encode(text: string): number[];
+  decode(tokens: readonly number[]): string;
+  /** Ids that end a completion when sampled; never part of decoded text. */
+  readonly endTokens: readonly number[];
+  /** Renders messages with the model's chat template. Throws UnsupportedError when the model has none. */
+  encodeChat(messages: readonly ChatMessage[]): number[];
+}
+
+export interface SampleOptions {
+  /** Completions for each prompt. */
+  readonly numSamples: number;
+  readonly maxTokens: number;
+  /** 0 is greedy: the most likely token, lowest id first among equals. */
+  readonly temperature: number;
+  /** Keep the smallest set of most likely tokens whose probability reaches `topP` (after temperature); 1 keeps all. */
+  readonly topP?: number;
+  /** Keep the `topK` most likely tokens; 0 keeps all. */
+  readonly topK?: number;
+  /** Token ids that end a completion. The end token is part of `tokens`. */
+  readonly stop: readonly number[];
+  /** Same seed, prompts, options and weights give the same tokens. */
+  readonly seed: number;
+}
+
+export interface LossConfig {
+  /** Lower clip: the probability ratio is kept above 1 − clipLow (`ppo`, `cispo`). Default 0.2. */
+  readonly clipLow?: number;
+  /** Upper clip: the ratio is kept below 1 + clipHigh. Default 0.2. */
+  readonly clipHigh?: number;
+  /** Weight of the low-variance KL estimate exp(r) − r − 1, r = reference − policy logprob, added to the loss. Default 0. */
+  readonly klPenaltyCoef?: number;
+}
+
+export interface ForwardBackwardResult {
+  /** Log-probability of every token, entry 0 of each row is 0; same shapes as the data. */
+  readonly logprobs: readonly (readonly number[])[];
+  /** At least `loss` (sum over tokens of weight × token loss); also `kl`, `clipFraction`, `tokens` where they apply. */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+export interface AdamParams {
+  readonly learningRate: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+  /** Decoupled weight decay (AdamW), applied to matrices only. */
+  readonly weightDecay: number;
+  /** Global gradient norm is scaled down to this; 0 never clips. */
+  readonly gradClipNorm: number;
+}
+
+export interface OptimStepResult {
+  /** At least `gradNorm` (before clipping) and `step` (updates so far). */
+  readonly metrics: Readonly<Record<string, number>>;
+}
+
+export interface EngineCapabilities {
+  readonly name: string;
+  readonly lossFunctions: readonly LossFn[];
+  /** Longest sequence (prompt + completion) in tokens. */
+  readonly maxSequenceTokens: number;
+  readonly topP: boolean;
+  readonly topK: boolean;
+  readonly klPenalty: boolean;
+  /** True when weights can be saved and loaded on this machine. */
+  readonly checkpoints: boolean;
+}
+
+/**
+ * A model that can be sampled and trained. Calls may not overlap: await each before the next.
+ * What an engine cannot honour it refuses with UnsupportedError before any work; it never ignores an option.
+ */
+export interface Engine extends AsyncDisposable {
+  readonly capabilities: EngineCapabilities;
+  readonly tokenizer: Tokenizer;
+  /** Completions as [prompt][sample]. */
+  sample(prompts: readonly (readonly number[])[], options: SampleOptions): Promise<Completion[][]>;
+  /** Log-probability of every token given those before it; entry 0 of each row is 0. */
+  score(sequences: readonly (readonly number[])[]): Promise<number[][]>;
+  /** Adds the gradient of `loss` over `data` to the accumulated gradient. */
+  forwardBackward(data: readonly Datum[], loss: LossFn, lossConfig?: LossConfig): Promise<ForwardBackwardResult>;
+  /** One AdamW update with the accumulated gradient, which it clears. Throws RunStoppedError on a NaN or infinite gradient. */
+  optimStep(adam: AdamParams): Promise<OptimStepResult>;
+  /** Writes the model in Hugging Face layout into an existing empty folder; with `optimizer`, its state too. */
+  save(folder: string, options: { readonly optimizer: boolean }): Promise<void>;
+  /** Loads weights (and, with `optimizer`, its state) that `save` wrote for a model of the same shape. */
+  load(folder: string, options: { readonly optimizer: boolean }): Promise<void>;
+}

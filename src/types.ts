@@ -1,0 +1,144 @@
+// The nouns of self-play, in the order in which a question meets them on its way to a gradient.
+// Everything here is read-only plain data: it can be stored as JSON and read back unchanged.
+
+/** Which of its two parts the model is playing. */
+export type Role = "propose" | "solve";
+
+export interface ChatMessage {
+  readonly role: "system" | "user" | "assistant";
+  readonly content: string;
+}
+
+/** What the model continues: plain text for a base model, or messages for one with a chat template. */
+export type Prompt = string | readonly ChatMessage[];
+
+/** What came of reading a model's reply. An unreadable reply is data with a reason, never an exception. */
+export type Reading<Value> =
+  | { readonly ok: true; readonly value: Value }
+  | { readonly ok: false; readonly reason: string };
+
+/** One call with the value that it should give. Arguments and values are plain JSON data. */
+export interface UnitTest {
+  readonly function: string;
+  readonly args: readonly unknown[];
+  readonly expected: unknown;
+}
+
+export interface Question {
+  /** What a human reads, e.g. `123+456=`. */
+  readonly text: string;
+  /** Two questions with the same key ask the same thing (`1+2` and `2+1`); duplicates and held-out exclusion use it. */
+  readonly key: string;
+  /** Position on the topic's own scale; higher is harder. */
+  readonly difficulty: number;
+  /** Only where the topic verifies by tests: the proposer's own unit tests. */
+  readonly tests?: readonly UnitTest[];
+}
+
+/** An equivalent form of a question: solving it answers the original. */
+export interface Restatement {
+  readonly question: Question;
+  /** Maps a canonical answer to the restatement onto the canonical answer to the original. */
+  readonly toOriginal: (answer: string) => string;
+}
+
+/** One sampled completion. `logprobs[i]` is the log-probability, in nats, of `tokens[i]` under the model at temperature 1. */
+export interface Completion {
+  readonly tokens: readonly number[];
+  readonly logprobs: readonly number[];
+  readonly stopReason: "stop" | "length";
+}
+
+/** A completion of the proposer's prompt, and the question in it if there is one. */
+export interface Proposal extends Completion {
+  readonly promptTokens: readonly number[];
+  readonly text: string;
+  readonly question: Question | null;
+  /** Why there is no question to solve: `malformed`, `duplicate`, `held-out`, `surplus`, … with the topic's own words after a colon. */
+  readonly reason?: string;
+}
+
+/** A completion of the solver's prompt, and the canonical answer in it if there is one. */
+export interface Answer extends Completion {
+  readonly promptTokens: readonly number[];
+  readonly text: string;
+  /** Which form of the question was put: 0 is the original, n the nth restatement. */
+  readonly form: number;
+  /** Canonical answer to the original question; null when unreadable. */
+  readonly value: string | null;
+  /** Why `value` is null. */
+  readonly reason?: string;
+}
+
+/** Outcome of a strict plurality vote over one group of answers. */
+export interface VoteVerdict {
+  readonly kind: "vote";
+  /** Distinct values with their votes, most votes first, ties in lexical order: never depends on the order of answers. */
+  readonly counts: readonly (readonly [value: string, votes: number])[];
+  /** The value with strictly the most votes; null when there is a tie or no readable answer. */
+  readonly winner: string | null;
+  readonly tie: boolean;
+  /** Votes of the leading value over the group size (unreadable answers count in the group size), 0 to 1. */
+  readonly agreement: number;
+  readonly unreadable: number;
+  readonly groupSize: number;
+  /** Winner of each form of the question, in form order; one entry when the group was not split. */
+  readonly formWinners: readonly (string | null)[];
+  /** True when every form elected the same winner (always true for a group that was not split and has a winner). */
+  readonly consistent: boolean;
+}
+
+/** Outcome of running every answer's program on the proposer's own unit tests. */
+export interface TestsVerdict {
+  readonly kind: "tests";
+  /** Answers × tests. */
+  readonly passed: readonly (readonly boolean[])[];
+  /** Fraction of tests passed, one number an answer, 0 to 1. */
+  readonly passFractions: readonly number[];
+  readonly meanPassFraction: number;
+  readonly groupSize: number;
+  readonly unreadable: number;
+  /** Tests (by index) that no answer passed. */
+  readonly unagreedTests: readonly number[];
+  /** Tests (by index) that ask for different values of the same call. */
+  readonly contradictoryTests: readonly number[];
+  /** Agreement of the programs' outputs on the proposed inputs, whatever the proposer expected, 0 to 1. */
+  readonly outputAgreement: number;
+}
+
+export type Verdict = VoteVerdict | TestsVerdict;
+
+/**
+ * One training sequence: prompt and completion together. All arrays have the length of `tokens`; entry i belongs to
+ * the prediction of `tokens[i]` from the tokens before it, so entry 0 and all prompt entries have weight 0.
+ */
+export interface Datum {
+  readonly tokens: readonly number[];
+  /** Loss weight of each token; carries the loss aggregation. 0 masks a token. */
+  readonly weights: readonly number[];
+  /** Log-probabilities under the policy that sampled the tokens; needed by every loss but `cross_entropy`. */
+  readonly logprobs: readonly number[];
+  readonly advantages: readonly number[];
+  /** Log-probabilities under the reference policy; needed where `klPenaltyCoef` > 0. */
+  readonly referenceLogprobs?: readonly number[];
+}
+
+/** What evaluation says of one difficulty level. Fractions are 0 to 1. */
+export interface LevelResult {
+  readonly difficulty: number;
+  /** Mean accuracy of answers sampled at temperature 1. */
+  readonly passAt1: number;
+  /** 95 % interval of `passAt1`, clustered by question. */
+  readonly passAt1Interval: readonly [low: number, high: number];
+  /** Accuracy of the most likely answer (temperature 0). */
+  readonly greedy: number;
+  /** Accuracy of the plurality of 16 sampled answers; a tie counts as wrong. */
+  readonly majAt16: number;
+  readonly questions: number;
+}
+
+export interface Evaluation {
+  readonly model: string;
+  readonly topic: string;
+  readonly levels: readonly LevelResult[];
+}

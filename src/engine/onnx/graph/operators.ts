@@ -166,18 +166,12 @@ export function scatterElements(x: Value, indices: Value, updates: Value): Value
 }
 
 /**
- * Rotary position embedding in the half-split convention of Llama (Su et al. 2021), x [batch, heads, time, width],
- * int64 positions [batch, time], cosines and sines [positions, width / 2].
+ * Rotary position embedding in the half-split convention of Llama (Su et al. 2021). x is [batch, time, heads · width];
+ * positions are int64 [batch, time], or [1] for the position of the first entry; cosines and sines [positions, width / 2].
  */
 export function rotary(x: Value, positions: Value, cosines: Value, sines: Value): Value {
-  return one(
-    "RotaryEmbedding",
-    [x, positions, cosines, sines],
-    x.shape,
-    { interleaved: 0 },
-    "float32",
-    microsoftDomain,
-  );
+  const attributes = { interleaved: 0 };
+  return one("RotaryEmbedding", [x, positions, cosines, sines], x.shape, attributes, "float32", microsoftDomain);
 }
 
 export function concatenate(values: readonly [Value, ...Value[]], axis: number): Value {

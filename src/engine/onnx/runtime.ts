@@ -43,8 +43,11 @@ export async function createSession(graph: Graph, { threads }: SessionOptions): 
 }
 
 /** A float32 tensor over `data`, or of zeros; the memory is shared, not copied. */
-export function float32Tensor(shape: readonly number[], data = new Float32Array(elementCount(shape))): Tensor {
-  return new Tensor("float32", data, shape);
+export function float32Tensor(
+  shape: readonly number[],
+  data: Float32Array = new Float32Array(elementCount(shape)),
+): Tensor {
+  return new Tensor("float32", data as Float32Array<ArrayBuffer>, shape);
 }
 
 export function int32Tensor(shape: readonly number[], data: Int32Array | readonly number[]): Tensor {

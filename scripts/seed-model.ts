@@ -6,8 +6,8 @@ import { parseArgs } from "node:util";
 import { createModel, endToken } from "../src/engine/onnx/create-model.ts";
 import { openOnnxEngine } from "../src/engine/onnx/onnx-engine.ts";
 import { evaluate } from "../src/evaluate/evaluate.ts";
-import { randomStream } from "../src/random.ts";
 import type { Random } from "../src/random.ts";
+import { randomStream } from "../src/random.ts";
 import { arithmetic, roleMarks } from "../src/topics/arithmetic.ts";
 import { operators, writeNumber, writeSum } from "../src/topics/arithmetic-notation.ts";
 import { drawSum, truth } from "../src/topics/arithmetic-truth.ts";
@@ -75,7 +75,12 @@ for (let step = 1; step <= steps; step++) {
   const data: Datum[] = encoded.map(({ prompt, reply }) => {
     const tokens = [...prompt, ...reply];
     const zeros = tokens.map(() => 0);
-    return { tokens, weights: tokens.map((_, i) => (i >= prompt.length ? 1 / replyTokens : 0)), logprobs: zeros, advantages: zeros };
+    return {
+      tokens,
+      weights: tokens.map((_, i) => (i >= prompt.length ? 1 / replyTokens : 0)),
+      logprobs: zeros,
+      advantages: zeros,
+    };
   });
   const { metrics } = await engine.forwardBackward(data, "cross_entropy");
   const learningRate = peakLearningRate * Math.min(1, step / warmupSteps) * (1 - (0.9 * step) / steps);
@@ -85,9 +90,18 @@ for (let step = 1; step <= steps; step++) {
     console.log(`step ${step}/${steps}  loss ${metrics["loss"].toFixed(4)}  ${seconds.toFixed(0)} s`);
   }
   if (step % evaluateEvery === 0 || step === steps) {
-    const { levels } = await evaluate(engine, arithmetic, { questions: 100, model: flags.out, levels: [1, 2, 3, 4, 5] });
+    const { levels } = await evaluate(engine, arithmetic, {
+      questions: 100,
+      model: flags.out,
+      levels: [1, 2, 3, 4, 5],
+    });
     console.log(
-      levels.map((l) => `${l.difficulty} digits: pass@1 ${l.passAt1.toFixed(3)} greedy ${l.greedy.toFixed(2)} maj@16 ${l.majAt16.toFixed(2)}`).join("\n"),
+      levels
+        .map(
+          (l) =>
+            `${l.difficulty} digits: pass@1 ${l.passAt1.toFixed(3)} greedy ${l.greedy.toFixed(2)} maj@16 ${l.majAt16.toFixed(2)}`,
+        )
+        .join("\n"),
     );
   }
 }

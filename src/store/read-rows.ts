@@ -1,6 +1,6 @@
 // Rows of small tables as the plain data that they were made from; shared by the store and the queries.
 import type { DatabaseSync } from "node:sqlite";
-import type { LevelResult } from "../types.ts";
+import type { LevelResult, Question, UnitTest } from "../types.ts";
 import { allRows } from "./database.ts";
 
 interface EvaluationRow {
@@ -36,4 +36,9 @@ export function readEvaluations(database: DatabaseSync, runId: number): { step: 
     });
   }
   return evaluations;
+}
+
+/** The question that these columns hold. */
+export function readQuestion(text: string, key: string, difficulty: number, tests: string | null): Question {
+  return { text, key, difficulty, ...(tests === null ? {} : { tests: JSON.parse(tests) as readonly UnitTest[] }) };
 }

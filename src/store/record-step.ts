@@ -2,8 +2,9 @@
 // transaction. Texts of proposals and answers are not stored: they are decoded from the tokens by who has the tokenizer.
 import type { DatabaseSync } from "node:sqlite";
 import type { GroupRecord, ProposalRecord, StepRecord } from "../events.ts";
-import type { Answer, Completion, Question, UnitTest, Verdict } from "../types.ts";
+import type { Answer, Completion, Question, Verdict } from "../types.ts";
 import { allRows, eachRow } from "./database.ts";
+import { readQuestion } from "./read-rows.ts";
 import type { RecordedStep } from "./store.ts";
 import { packTokens } from "./token-blob.ts";
 
@@ -208,9 +209,4 @@ export function* readSteps(database: DatabaseSync, runId: number): Generator<Rec
       })),
     };
   }
-}
-
-/** The question that these columns hold. */
-export function readQuestion(text: string, key: string, difficulty: number, tests: string | null): Question {
-  return { text, key, difficulty, ...(tests === null ? {} : { tests: JSON.parse(tests) as readonly UnitTest[] }) };
 }

@@ -5,9 +5,8 @@ import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { runConfigSchema } from "../src/config.ts";
-import type { StepRecord } from "../src/events.ts";
-import { randomStream } from "../src/random.ts";
 import { openWorkspace } from "../src/store/workspace.ts";
+import { exampleStep } from "../src/testing/example-step.ts";
 
 export interface StoreBench {
   /** Answer rows recorded a second, in steps of the main job's size (96 questions × 16 answers), a reader beside it. */
@@ -35,7 +34,7 @@ export async function benchStore(answers = 1_000_000): Promise<StoreBench> {
   try {
     const steps = Math.ceil(answers / (questionsPerStep * groupSize));
     // Records are made before the clock starts: what is timed is the store.
-    const records = Array.from({ length: 8 }, (_, i) => makeStep(i));
+    const records = Array.from({ length: 8 }, (_, i) => exampleStep(i, { questions: questionsPerStep, groupSize }));
     await using workspace = openWorkspace(folder);
     const runs: string[] = [];
     const times: number[] = [];
@@ -100,54 +99,6 @@ function startReader(
       return last;
     },
   };
-}
-
-/** A step as the main job makes them: short answers, a few different values a question. */
-function makeStep(seed: number): StepRecord {
-  const random = randomStream("bench-store", seed);
-  const completion = (length: number) => ({
-    tokens: Array.from({ length }, () => random.integer(0, 99)),
-    logprobs: Array.from({ length }, () => -random.next()),
-    stopReason: "stop" as const,
-    promptTokens: Array.from({ length: 8 }, () => random.integer(0, 99)),
-    text: "",
-  });
-  const groups = Array.from({ length: questionsPerStep }, (_, i) => {
-    const [a, b] = [random.integer(0, 9999), random.integer(0, 9999)];
-    const right = String(a + b);
-    const values = Array.from({ length: groupSize }, () => (random.next() < 0.7 ? right : String(a + b + 10)));
-    const votes = values.filter((value) => value === right).length;
-    return {
-      question: { text: `${a}+${b}=`, key: `${Math.min(a, b)}+${Math.max(a, b)}`, difficulty: 4 },
-      proposal: i,
-      answers: values.map((value, position) => ({ ...completion(6), form: position % 2, value })),
-      verdict: {
-        kind: "vote" as const,
-        counts: [[right, votes] as const, [String(a + b + 10), groupSize - votes] as const],
-        winner: right,
-        tie: false,
-        agreement: votes / groupSize,
-        unreadable: 0,
-        groupSize,
-        formWinners: [right, right],
-        consistent: true,
-      },
-      rewards: values.map((value) => Number(value === right)),
-      advantages: values.map((value) => (value === right ? 0.5 : -1.5)),
-      proposerReward: 1,
-      signal: votes === groupSize ? ("all-equal" as const) : ("trained" as const),
-      truth: { labelRight: true, accuracy: votes / groupSize },
-    };
-  });
-  const metrics = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`metric${i}`, random.next()]));
-  const proposals = Array.from({ length: 2 * questionsPerStep }, (_, i) => ({
-    ...completion(10),
-    question: i < groups.length ? groups[i].question : null,
-    ...(i < groups.length ? {} : { reason: "surplus" }),
-    reward: 1,
-    advantage: 0,
-  }));
-  return { step: 1, proposals, groups, metrics, seconds: 5 };
 }
 
 if (import.meta.main) console.log(JSON.stringify(await benchStore(Number(process.argv[2] ?? 1_000_000)), null, 2));

@@ -42,6 +42,14 @@ export type RunEvent =
   | { readonly type: "step-end"; readonly record: StepRecord }
   | { readonly type: "checkpoint-saved"; readonly step: number; readonly folder: string }
   | { readonly type: "anomaly"; readonly step: number; readonly kind: string; readonly message: string }
+  /** A detector of reward hacking fired; `action` says what was done about it. */
+  | {
+      readonly type: "guard";
+      readonly step: number;
+      readonly detector: string;
+      readonly action: string;
+      readonly message: string;
+    }
   | {
       readonly type: "run-end";
       readonly step: number;

@@ -1,0 +1,47 @@
+// The seam between the command line and everything that it drives. Commands know these names only; heavy modules load
+// when a command first needs them, so `sqlm --help` stays quick, and tests put scripted parts in their place.
+import type { RunConfig } from "../config.ts";
+import type { Engine } from "../engine/engine.ts";
+import type { RunEvent } from "../events.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+import type { RunStore, Workspace } from "../store/store.ts";
+import type { DefinedTopic } from "../topics/define-topic.ts";
+import type { Evaluation } from "../types.ts";
+
+export interface SelfPlayOptions {
+  readonly topic: DefinedTopic;
+  readonly engine: Engine;
+  readonly sandbox?: Sandbox;
+  readonly store: RunStore;
+  readonly config: RunConfig;
+  /** Aborting ends the run after the current step, with a checkpoint. */
+  readonly signal?: AbortSignal;
+}
+
+export interface EvaluateOptions {
+  readonly questions: number;
+  readonly seed: number;
+  readonly levels?: readonly number[];
+}
+
+export interface Parts {
+  openEngine(options: { readonly model: string; readonly threads: number }): Promise<Engine>;
+  openWorkspace(folder: string): Promise<Workspace>;
+  openSandbox(): Promise<Sandbox>;
+  selfPlay(options: SelfPlayOptions): Promise<AsyncGenerator<RunEvent>>;
+  evaluate(engine: Engine, topic: DefinedTopic, options: EvaluateOptions): Promise<Evaluation>;
+}
+
+/** The project's own parts. */
+export const projectParts: Parts = {
+  openEngine: async (options) => (await part("engine/onnx/onnx-engine")).openOnnxEngine(options),
+  openWorkspace: async (folder) => (await part("store/workspace")).openWorkspace(folder),
+  openSandbox: async () => (await part("sandbox/index")).openSandbox(),
+  selfPlay: async (options) => (await part("self-play")).selfPlay(options),
+  evaluate: async (...options) => (await part("evaluate/evaluate")).evaluate(...options),
+};
+
+// biome-ignore lint/suspicious/noExplicitAny: modules that other branches bring; literal imports replace this there
+async function part(name: string): Promise<any> {
+  return import(new URL(`../${name}${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url).href);
+}

@@ -38,7 +38,8 @@ function ownNode() {
 }
 
 function runWith(node) {
-  if (node === null) fail(`sqlm needs Node 22.18 or newer; this is ${process.versions.node}. Install it from nodejs.org.`);
+  if (node === null)
+    fail(`sqlm needs Node 22.18 or newer; this is ${process.versions.node}. Install it from nodejs.org.`);
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" });
   // The terminal sends Ctrl-C to the child as well; other signals are passed on.
   process.on("SIGINT", () => {});

@@ -2,7 +2,16 @@
 import type { Answer, Evaluation, LevelResult, Proposal, Question, Verdict } from "./types.ts";
 
 /** Why a group taught nothing; `trained` means that it did. */
-export type GroupSignal = "trained" | "tie" | "no-answer" | "inconsistent" | "low-agreement" | "all-equal" | "no-tests";
+export const groupSignals = [
+  "trained",
+  "tie",
+  "no-answer",
+  "inconsistent",
+  "low-agreement",
+  "all-equal",
+  "no-tests",
+] as const;
+export type GroupSignal = (typeof groupSignals)[number];
 
 /** One question with everything that happened to it in a step. */
 export interface GroupRecord {
@@ -42,6 +51,14 @@ export type RunEvent =
   | { readonly type: "step-end"; readonly record: StepRecord }
   | { readonly type: "checkpoint-saved"; readonly step: number; readonly folder: string }
   | { readonly type: "anomaly"; readonly step: number; readonly kind: string; readonly message: string }
+  /** A detector of reward hacking fired; `action` says what was done about it. */
+  | {
+      readonly type: "guard";
+      readonly step: number;
+      readonly detector: string;
+      readonly action: string;
+      readonly message: string;
+    }
   | {
       readonly type: "run-end";
       readonly step: number;

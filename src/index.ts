@@ -16,6 +16,6 @@ export type * from "./events.ts";
 export { type Random, randomStream } from "./random.ts";
 export type * from "./sandbox/sandbox.ts";
 export type * from "./store/store.ts";
-export type * from "./topics/define-topic.ts";
-export { builtInTopics, loadTopic } from "./topics/load-topic.ts";
+export * from "./topics/define-topic.ts";
+export { builtInTopicNames, openTopic } from "./topics/registry.ts";
 export type * from "./types.ts";

@@ -4,9 +4,13 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { didYouMean, UsageError } from "../errors.ts";
 import { configCommand } from "./commands/config.ts";
+import { diffCommand } from "./commands/diff.ts";
 import { evaluateCommand } from "./commands/evaluate.ts";
+import { listCommand } from "./commands/list.ts";
+import { questionsCommand } from "./commands/questions.ts";
 import { resumeCommand } from "./commands/resume.ts";
 import { runCommand, startCommand } from "./commands/run.ts";
+import { showCommand } from "./commands/show.ts";
 import { topicsCommand } from "./commands/topics.ts";
 import { packageRoot } from "./model-folder.ts";
 import type { Parts } from "./parts.ts";
@@ -43,6 +47,7 @@ export function buildProgram(parts: Parts): Command {
     );
   const groups: Readonly<Record<string, readonly Command[]>> = {
     "Self-play:": [runCommand(parts), resumeCommand(parts)],
+    "Recorded runs:": [listCommand(), showCommand(), questionsCommand(), diffCommand()],
     "Models:": [evaluateCommand(parts)],
     "This installation:": [topicsCommand(), configCommand(), helpCommand(program)],
   };

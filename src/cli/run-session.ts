@@ -5,7 +5,7 @@ import type { RunConfig } from "../config.ts";
 import { UnsupportedError } from "../errors.ts";
 import type { RunEvent, RunSummary } from "../events.ts";
 import type { RunStore } from "../store/store.ts";
-import { loadTopic } from "../topics/load-topic.ts";
+import { openTopic } from "../topics/registry.ts";
 import { exitCodes } from "./command.ts";
 import { formatDuration, formatNumber } from "./format.ts";
 import { listenForInterrupt } from "./interrupt.ts";
@@ -30,7 +30,7 @@ export async function runSession(options: SessionOptions): Promise<number> {
   const { terminal, parts } = options;
   await using workspace = await parts.openWorkspace(resolve(options.workspace));
   const config = options.config ?? workspace.info(options.resume ?? "").config;
-  const topic = await loadTopic(config.topic);
+  const topic = await openTopic(config.topic);
   const model = findModel(config.model);
   await using sandbox = topic.topic.verification === "tests" ? await parts.openSandbox() : undefined;
   const { language } = topic.topic;
@@ -115,6 +115,9 @@ function eventPrinter(terminal: Terminal, config: RunConfig): (event: RunEvent) 
         break;
       case "anomaly":
         terminal.note(`step ${event.step}: ${event.kind}: ${event.message}`);
+        break;
+      case "guard":
+        terminal.note(`step ${event.step}: ${event.detector}: ${event.message} → ${event.action}`);
         break;
       case "run-end":
         break;

@@ -1,11 +1,12 @@
 // Folds the events of a run into the summary that `sqlm run --json` prints. Pure; a resumed run starts from what the
 // store has recorded, so its summary is that of the whole run.
-import type { RunEvent, RunSummary, StepRecord } from "../events.ts";
+import type { RunEvent, RunSummary } from "../events.ts";
+import type { RecordedStep } from "../store/store.ts";
 import type { LevelResult } from "../types.ts";
 
 export interface RunProgress {
   readonly evaluations: readonly { readonly step: number; readonly levels: readonly LevelResult[] }[];
-  /** Mean difficulty of each step's readable proposals, by step. */
+  /** Mean difficulty of each step's questions, by step. */
   readonly difficulties: readonly { readonly step: number; readonly mean: number }[];
   readonly checkpoint: string;
   readonly steps: number;
@@ -31,8 +32,8 @@ export function addEvaluation(progress: RunProgress, step: number, levels: reado
   return { ...progress, evaluations: [...progress.evaluations, { step, levels }] };
 }
 
-export function addStep(progress: RunProgress, record: StepRecord): RunProgress {
-  const mean = meanProposedDifficulty(record);
+export function addStep(progress: RunProgress, record: RecordedStep): RunProgress {
+  const mean = meanDifficulty(record);
   return {
     ...progress,
     steps: record.step,
@@ -40,14 +41,14 @@ export function addStep(progress: RunProgress, record: StepRecord): RunProgress 
   };
 }
 
-/** Mean difficulty of the proposals that hold a readable question; null when there is none. */
-export function meanProposedDifficulty(record: StepRecord): number | null {
-  const difficulties = record.proposals.flatMap(({ question }) => (question === null ? [] : [question.difficulty]));
+/** Mean difficulty of a step's questions; null when there is none. */
+export function meanDifficulty({ groups }: RecordedStep): number | null {
+  const difficulties = groups.map(({ question }) => question.difficulty);
   return difficulties.length === 0 ? null : difficulties.reduce((sum, value) => sum + value, 0) / difficulties.length;
 }
 
 /**
- * The summary of a run. Ends of `proposedDifficulty` are 0 when no question was ever readable.
+ * The summary of a run. Ends of `proposedDifficulty` are 0 when no step had a question.
  * @param frontier difficulty at which `best` is measured; null where the topic has no hidden truth
  */
 export function summarize(run: string, progress: RunProgress, seconds: number, frontier: number | null): RunSummary {

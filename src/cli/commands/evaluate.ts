@@ -1,7 +1,7 @@
 // `sqlm evaluate`: accuracy of a model on a topic's held-out questions.
 import { type Command, Option } from "commander";
 import { UnsupportedError } from "../../errors.ts";
-import { loadTopic } from "../../topics/load-topic.ts";
+import { openTopic } from "../../topics/registry.ts";
 import type { LevelResult } from "../../types.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { modelOrRun } from "../model-or-run.ts";
@@ -34,7 +34,7 @@ export function evaluateCommand(parts: Parts): Command {
       const questions = readCount("--questions", options.questions, 1);
       const seed = readCount("--seed", options.seed);
       const threads = readCount("--threads", options.threads);
-      const topic = await loadTopic(options.topic);
+      const topic = await openTopic(options.topic);
       if (topic.hidden === null) {
         throw new UnsupportedError(
           `Topic ${options.topic} has no held-out questions to evaluate on.`,

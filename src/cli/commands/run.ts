@@ -1,6 +1,6 @@
 // `sqlm run`: self-play on a topic. `sqlm start` is the same under the name that `npm start` calls.
 import type { Command } from "commander";
-import { loadTopic } from "../../topics/load-topic.ts";
+import { openTopic } from "../../topics/registry.ts";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { addConfigFlags } from "../config-flags.ts";
 import { configOf } from "../config-options.ts";
@@ -34,7 +34,7 @@ function make(name: string, description: string, parts: Parts): Command {
   return addConfigFlags(withWorkspace(command)).action(async (topic: string | undefined, options: RunOptions) => {
     const { config } = await configOf(options, topic);
     // Both are found before anything is opened, so a mistyped name costs no time and leaves no empty run behind.
-    await loadTopic(config.topic);
+    await openTopic(config.topic);
     findModel(config.model);
     process.exitCode = await runSession({ terminal: terminalOf(options), parts, workspace: options.workspace, config });
   });

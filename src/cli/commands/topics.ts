@@ -1,6 +1,6 @@
 // `sqlm topics`: what there is to learn.
 import type { Command } from "commander";
-import { builtInTopics } from "../../topics/load-topic.ts";
+import { builtInTopicNames, openTopic } from "../../topics/registry.ts";
 import { makeCommand, terminalOf } from "../command.ts";
 import { formatTable } from "../format.ts";
 
@@ -9,8 +9,8 @@ export function topicsCommand(): Command {
     async (options: { json?: boolean }) => {
       const terminal = terminalOf(options);
       const topics = await Promise.all(
-        Object.entries(builtInTopics).map(async ([name, load]) => {
-          const { topic, hidden } = await load();
+        builtInTopicNames.map(async (name) => {
+          const { topic, hidden } = await openTopic(name);
           const levels = hidden?.levels ?? [];
           return {
             name,

@@ -7,6 +7,7 @@ import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { RunStore, Workspace } from "../store/store.ts";
 import type { DefinedTopic } from "../topics/define-topic.ts";
 import type { Evaluation } from "../types.ts";
+import type { AnswerRequest } from "./json-lines.ts";
 
 export interface SelfPlayOptions {
   readonly topic: DefinedTopic;
@@ -19,9 +20,29 @@ export interface SelfPlayOptions {
 }
 
 export interface EvaluateOptions {
+  /** Questions a level. */
   readonly questions: number;
-  readonly seed: number;
-  readonly levels?: readonly number[];
+  /** Name of the model in the result. */
+  readonly model: string;
+  readonly seed?: number;
+  readonly onLevel?: (done: number, total: number) => void;
+}
+
+/** What `sqlm doctor` says of one thing. */
+export interface DoctorCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  /** What to do where it is not ok. */
+  readonly advice?: string;
+}
+
+/** Answers of the script commands about programs. */
+export interface ProgramScripts extends AsyncDisposable {
+  readonly runProgram: AnswerRequest;
+  readonly judge: AnswerRequest;
+  /** Requests that the sandbox works on at once. */
+  readonly concurrency: number;
 }
 
 export interface Parts {
@@ -30,15 +51,27 @@ export interface Parts {
   openSandbox(): Promise<Sandbox>;
   selfPlay(options: SelfPlayOptions): Promise<AsyncGenerator<RunEvent>>;
   evaluate(engine: Engine, topic: DefinedTopic, options: EvaluateOptions): Promise<Evaluation>;
+  compareAnswers(): Promise<AnswerRequest>;
+  openProgramScripts(): Promise<ProgramScripts>;
+  sandboxChecks(): Promise<readonly DoctorCheck[]>;
+  /** Runs a tiny graph; says which runtime it was. Throws when it does not load or gives a wrong result. */
+  checkRuntime(): Promise<string>;
 }
 
 /** The project's own parts. */
 export const projectParts: Parts = {
   openEngine: async (options) => (await part("engine/onnx/onnx-engine")).openOnnxEngine(options),
-  openWorkspace: async (folder) => (await part("store/workspace")).openWorkspace(folder),
+  openWorkspace: async (folder) => (await import("../store/workspace.ts")).openWorkspace(folder),
   openSandbox: async () => (await part("sandbox/index")).openSandbox(),
   selfPlay: async (options) => (await part("self-play")).selfPlay(options),
   evaluate: async (...options) => (await part("evaluate/evaluate")).evaluate(...options),
+  compareAnswers: async () => {
+    const { compareAnswers } = await part("verify/compare-answers");
+    return ({ expected, given }) => compareAnswers(expected, given);
+  },
+  openProgramScripts: async () => (await part("sandbox/script-interface")).openProgramScripts(),
+  sandboxChecks: async () => (await part("sandbox/doctor")).runDoctorChecks(),
+  checkRuntime: async () => (await part("engine/onnx/runtime")).checkRuntime(),
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: modules that other branches bring; literal imports replace this there

@@ -3,9 +3,13 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { didYouMean, UsageError } from "../errors.ts";
+import { askCommand } from "./commands/ask.ts";
+import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { diffCommand } from "./commands/diff.ts";
+import { doctorCommand } from "./commands/doctor.ts";
 import { evaluateCommand } from "./commands/evaluate.ts";
+import { compareAnswersCommand, judgeCommand, runProgramCommand } from "./commands/json-lines-commands.ts";
 import { listCommand } from "./commands/list.ts";
 import { questionsCommand } from "./commands/questions.ts";
 import { resumeCommand } from "./commands/resume.ts";
@@ -48,8 +52,15 @@ export function buildProgram(parts: Parts): Command {
   const groups: Readonly<Record<string, readonly Command[]>> = {
     "Self-play:": [runCommand(parts), resumeCommand(parts)],
     "Recorded runs:": [listCommand(), showCommand(), questionsCommand(), diffCommand()],
-    "Models:": [evaluateCommand(parts)],
-    "This installation:": [topicsCommand(), configCommand(), helpCommand(program)],
+    "Models:": [evaluateCommand(parts), askCommand(parts)],
+    "This installation:": [
+      topicsCommand(),
+      configCommand(),
+      doctorCommand(parts),
+      completionCommand(),
+      helpCommand(program),
+    ],
+    "For scripts, JSON lines:": [compareAnswersCommand(parts), runProgramCommand(parts), judgeCommand(parts)],
   };
   for (const [heading, commands] of Object.entries(groups)) {
     for (const command of commands) program.addCommand(command.helpGroup(heading));

@@ -2,7 +2,6 @@
 import { type Command, Option } from "commander";
 import { UnsupportedError } from "../../errors.ts";
 import { openTopic } from "../../topics/registry.ts";
-import type { LevelResult } from "../../types.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { modelOrRun } from "../model-or-run.ts";
 import type { Parts } from "../parts.ts";
@@ -43,13 +42,8 @@ export function evaluateCommand(parts: Parts): Command {
       }
       const folder = await modelOrRun(model, options.workspace, parts);
       await using engine = await parts.openEngine({ model: folder, threads });
-      // One level at a time, so that there is progress to show.
       const progress = startProgress(terminal, "evaluating, level", topic.hidden.levels.length);
-      const levels: LevelResult[] = [];
-      for (const level of topic.hidden.levels) {
-        progress.update(levels.length);
-        levels.push(...(await parts.evaluate(engine, topic, { questions, seed, levels: [level] })).levels);
-      }
+      const { levels } = await parts.evaluate(engine, topic, { questions, model, seed, onLevel: progress.update });
       progress.end();
       terminal.say(levelTable(levels));
       terminal.result({ model, topic: options.topic, levels });

@@ -40,7 +40,7 @@ export interface Topic {
 /** What knows the truth. Feeds diagnostics and evaluation only. */
 export interface HiddenTruth {
   /** True when the canonical answer is right. */
-  check(question: Question, answer: string): boolean;
+  check(question: Question, answer: string): boolean | Promise<boolean>;
   /** Difficulties that evaluation reports, ascending. */
   readonly levels: readonly number[];
   /** The difficulty at which the shipped seed model is half right. */

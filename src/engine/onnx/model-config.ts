@@ -186,7 +186,10 @@ export function parameterCount(config: ModelConfig): number {
  * Cosines and sines of the rotary embedding for positions 0 … count − 1, each [count, headSize / 2] row-major; with the
  * frequency scaling of Llama 3.1 (transformers, modeling_rope_utils.py) where the config asks for it.
  */
-export function rotaryTables(config: ModelConfig, count: number): { cosines: Float32Array; sines: Float32Array } {
+export function rotaryTables(
+  config: ModelConfig,
+  count: number,
+): { cosines: Float32Array<ArrayBuffer>; sines: Float32Array<ArrayBuffer> } {
   const half = config.headSize / 2;
   const cosines = new Float32Array(count * half);
   const sines = new Float32Array(count * half);

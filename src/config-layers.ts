@@ -1,5 +1,6 @@
 // Puts layers of config values together (default < preset < file < flags) and remembers where each value came from.
 // Pure: reading a config file is in config-file.ts, reading flags in cli/config-flags.ts.
+import { inspect } from "node:util";
 import { z } from "zod";
 import { type ConfigKey, configKeys, presets, type RunConfig, type RunConfigInput, runConfigSchema } from "./config.ts";
 import { didYouMean, UsageError } from "./errors.ts";
@@ -91,9 +92,15 @@ function checkLayer(values: unknown, describe: (key: string) => string, source: 
   }
   const key = String(issue.path[0]);
   throw new UsageError(
-    `${describe(key)} ${demand(issue)}, not ${JSON.stringify(given[key]) ?? String(given[key])}.${suggestion(issue, given[key])}`,
+    `${describe(key)} ${demand(issue)}, not ${show(given[key])}.${suggestion(issue, given[key])}`,
     describeKey(key),
   );
+}
+
+/** A value as a user would write it, at most a line of it. */
+function show(value: unknown): string {
+  const text = typeof value === "string" ? JSON.stringify(value) : inspect(value, { depth: 1, breakLength: Infinity });
+  return text.length <= 80 ? text : `${text.slice(0, 79)}…`;
 }
 
 /** What an issue asks for, as the rest of a sentence that begins with the key. */

@@ -76,7 +76,8 @@ export async function* selfPlay(options: SelfPlayOptions): AsyncGenerator<RunEve
     while (progress.step < config.steps && !signal?.aborted) {
       yield record({ type: "step-end", record: await playStep(options, progress, heldOut) });
 
-      const due = (every: number): boolean => progress.step === config.steps || (every > 0 && progress.step % every === 0);
+      const due = (every: number): boolean =>
+        progress.step === config.steps || (every > 0 && progress.step % every === 0);
       if (hidden !== null && due(config.evalEvery)) yield record(await examine(options, progress));
       if (due(config.saveEvery)) yield record(await save(options, progress));
     }
@@ -309,7 +310,13 @@ function heldOutKeys({ topic, hidden }: DefinedTopic, config: RunConfig): Readon
 }
 
 /** Refuses, before any work, what could only fail later. */
-function checkFit({ engine, topic: { topic }, config, sandbox, reference }: SelfPlayOptions): void {
+export function checkFit({
+  engine,
+  topic: { topic },
+  config,
+  sandbox,
+  reference,
+}: Omit<SelfPlayOptions, "store">): void {
   const { capabilities } = engine;
   const refuse = (problem: string, hint: string): never => {
     throw new UnsupportedError(problem, hint);

@@ -1,32 +1,14 @@
 // The seam between the command line and everything that it drives. Commands know these names only; heavy modules load
 // when a command first needs them, so `sqlm --help` stays quick, and tests put scripted parts in their place.
-import type { RunConfig } from "../config.ts";
 import type { Engine } from "../engine/engine.ts";
+import type { EvaluateOptions } from "../evaluate/evaluate.ts";
 import type { RunEvent } from "../events.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import type { RunStore, Workspace } from "../store/store.ts";
+import type { SelfPlayOptions } from "../self-play.ts";
+import type { Workspace } from "../store/store.ts";
 import type { DefinedTopic } from "../topics/define-topic.ts";
 import type { Evaluation } from "../types.ts";
 import type { AnswerRequest } from "./json-lines.ts";
-
-export interface SelfPlayOptions {
-  readonly topic: DefinedTopic;
-  readonly engine: Engine;
-  readonly sandbox?: Sandbox;
-  readonly store: RunStore;
-  readonly config: RunConfig;
-  /** Aborting ends the run after the current step, with a checkpoint. */
-  readonly signal?: AbortSignal;
-}
-
-export interface EvaluateOptions {
-  /** Questions a level. */
-  readonly questions: number;
-  /** Name of the model in the result. */
-  readonly model: string;
-  readonly seed?: number;
-  readonly onLevel?: (done: number, total: number) => void;
-}
 
 /** What `sqlm doctor` says of one thing. */
 export interface DoctorCheck {
@@ -49,7 +31,9 @@ export interface Parts {
   openEngine(options: { readonly model: string; readonly threads: number }): Promise<Engine>;
   openWorkspace(folder: string): Promise<Workspace>;
   openSandbox(): Promise<Sandbox>;
-  selfPlay(options: SelfPlayOptions): Promise<AsyncGenerator<RunEvent>>;
+  /** Throws UnsupportedError where engine, topic and config do not fit together. */
+  checkFit(options: Omit<SelfPlayOptions, "store">): Promise<void>;
+  selfPlay(options: SelfPlayOptions): Promise<AsyncGenerator<RunEvent, void>>;
   evaluate(engine: Engine, topic: DefinedTopic, options: EvaluateOptions): Promise<Evaluation>;
   compareAnswers(): Promise<AnswerRequest>;
   openProgramScripts(): Promise<ProgramScripts>;
@@ -60,18 +44,19 @@ export interface Parts {
 
 /** The project's own parts. */
 export const projectParts: Parts = {
-  openEngine: async (options) => (await part("engine/onnx/onnx-engine")).openOnnxEngine(options),
+  openEngine: async (options) => (await import("../engine/onnx/onnx-engine.ts")).openOnnxEngine(options),
   openWorkspace: async (folder) => (await import("../store/workspace.ts")).openWorkspace(folder),
   openSandbox: async () => (await part("sandbox/index")).openSandbox(),
-  selfPlay: async (options) => (await part("self-play")).selfPlay(options),
-  evaluate: async (...options) => (await part("evaluate/evaluate")).evaluate(...options),
+  checkFit: async (options) => (await import("../self-play.ts")).checkFit(options),
+  selfPlay: async (options) => (await import("../self-play.ts")).selfPlay(options),
+  evaluate: async (...options) => (await import("../evaluate/evaluate.ts")).evaluate(...options),
   compareAnswers: async () => {
     const { compareAnswers } = await part("verify/compare-answers");
     return ({ expected, given }) => compareAnswers(expected, given);
   },
   openProgramScripts: async () => (await part("sandbox/script-interface")).openProgramScripts(),
   sandboxChecks: async () => (await part("sandbox/doctor")).runDoctorChecks(),
-  checkRuntime: async () => (await part("engine/onnx/runtime")).checkRuntime(),
+  checkRuntime: async () => (await import("../engine/onnx/check-runtime.ts")).checkRuntime(),
 };
 
 // biome-ignore lint/suspicious/noExplicitAny: modules that other branches bring; literal imports replace this there

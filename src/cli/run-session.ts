@@ -42,32 +42,44 @@ export async function runSession(options: SessionOptions): Promise<number> {
   }
   terminal.status(`opening ${config.model}`);
   await using engine = await parts.openEngine({ model, threads: config.threads });
+  await using reference =
+    config.klPenaltyCoef > 0 ? await parts.openEngine({ model, threads: config.threads }) : undefined;
+  using interrupt = listenForInterrupt(terminal);
+  const playOptions = {
+    topic,
+    engine,
+    config,
+    signal: interrupt.signal,
+    ...(sandbox === undefined ? {} : { sandbox }),
+    ...(reference === undefined ? {} : { reference }),
+  };
+  // Before a run is made, so that what cannot work leaves nothing behind.
+  await parts.checkFit(playOptions);
   await using store =
     options.resume === undefined ? workspace.createRun({ ...config, model }) : workspace.openRun(options.resume);
 
-  using interrupt = listenForInterrupt(terminal);
   const started = performance.now();
   let progress = options.resume === undefined ? noProgress : await recorded(store);
   let end: Extract<RunEvent, { type: "run-end" }> | undefined;
   const show = eventPrinter(terminal, config);
-  const { signal } = interrupt;
-  const selfPlayOptions = { topic, engine, store, config, signal, ...(sandbox === undefined ? {} : { sandbox }) };
-  for await (const event of await parts.selfPlay(selfPlayOptions)) {
-    progress = advance(progress, event);
-    show(event);
-    if (event.type === "run-end") end = event;
+  try {
+    for await (const event of await parts.selfPlay({ ...playOptions, store })) {
+      progress = advance(progress, event);
+      show(event);
+      if (event.type === "run-end") end = event;
+    }
+  } finally {
+    terminal.status(null);
+    // Also where the loop throws: whoever reads the error must know that the run can go on.
+    if (end?.reason !== "finished") {
+      terminal.say(`Run ${store.run} ended after step ${end?.step ?? progress.steps} of ${config.steps}.`);
+      terminal.say(`Go on with: sqlm resume ${store.run}`);
+    }
   }
-  terminal.status(null);
 
   const seconds = (performance.now() - started) / 1000;
   const summary = summarize(store.run, progress, seconds, topic.hidden?.frontier ?? null);
   if (end?.reason === "finished") printResult(terminal, config, summary);
-  else {
-    terminal.say(
-      `Run ${store.run} ended after step ${end?.step ?? progress.steps}${end?.message ? `: ${end.message}` : "."}`,
-    );
-    terminal.say(`Go on with: sqlm resume ${store.run}`);
-  }
   terminal.result(summary);
   return end?.reason === "finished" ? exitCodes.ok : exitCodes.stopped;
 }

@@ -6,21 +6,20 @@
 // rewards are fixed; the only exception is a control of an experiment, which is passed in from outside.
 import type { RunConfig } from "./config.ts";
 import type { Engine } from "./engine/engine.ts";
-import { RunStoppedError, UnsupportedError } from "./errors.ts";
+import { UnsupportedError } from "./errors.ts";
 import type { Control } from "./evaluate/controls.ts";
 import { evaluate, heldOutQuestions } from "./evaluate/evaluate.ts";
-import type { GroupRecord, ProposalRecord, RunEvent, StepRecord } from "./events.ts";
-import { advantages } from "./learn/advantages.ts";
-import { aggregateLoss, buildDatum, scaleLoss, splitBatch, type TrainingSample, withReference } from "./learn/datum.ts";
-import { groupSignal, proposalReward, solverRewardFunctions } from "./learn/rewards.ts";
-import { propose } from "./play/propose.ts";
+import type { GroupRecord, RunEvent, StepRecord } from "./events.ts";
+import { judge } from "./learn/judge.ts";
+import { updateModel } from "./learn/update.ts";
+import { acceptedQuestions, propose } from "./play/propose.ts";
 import { solve } from "./play/solve.ts";
 import { stepMetrics } from "./play/step-metrics.ts";
 import { randomStream, seedFrom } from "./random.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
 import type { LoopState, RunStore } from "./store/store.ts";
 import type { DefinedTopic, HiddenTruth } from "./topics/define-topic.ts";
-import type { Answer, Evaluation, Proposal, Question, Verdict } from "./types.ts";
+import type { Answer, Evaluation, Question, Verdict } from "./types.ts";
 import { verifyByTests } from "./verify/unit-tests.ts";
 import { vote } from "./verify/vote.ts";
 
@@ -97,7 +96,7 @@ async function playStep(
   progress: Progress,
   heldOut: ReadonlySet<string>,
 ): Promise<StepRecord> {
-  const { engine, config } = options;
+  const { engine, reference, config, control } = options;
   const { topic, hidden } = options.topic;
   const started = performance.now();
   const step = progress.step + 1;
@@ -107,15 +106,13 @@ async function playStep(
     ...sampling,
     count: Math.ceil(config.groupsPerBatch * config.proposalsPerQuestion),
     accept: config.groupsPerBatch,
-    seen: progress.seen,
-    heldOut,
+    seenKeys: progress.seen,
+    heldOutKeys: heldOut,
     recent: progress.recent,
     random: randomStream(config.seed, "propose", step),
     seed: seedFrom(config.seed, "propose", step),
   });
-  const questions = proposals.flatMap(({ question, reason }) =>
-    question === null || reason !== undefined ? [] : [question],
-  );
+  const questions = acceptedQuestions(proposals).map(({ question }) => question);
 
   const answers = await solve(engine, topic, questions, {
     ...sampling,
@@ -125,8 +122,10 @@ async function playStep(
   });
 
   const verdicts = await verify(options, questions, answers);
-  const judged = reward(options, proposals, answers, verdicts, step);
-  const training = await learn(options, judged, step);
+  const random = randomStream(config.seed, "control", step);
+  const changeRewards = control?.rewards && ((rewards: readonly number[]) => control.rewards!(rewards, random));
+  const judged = judge({ proposals, answers, verdicts, step, changeRewards }, config);
+  const training = await updateModel(engine, reference, judged, step, config);
   const groups = await diagnose(hidden, judged.groups);
 
   for (const { key } of questions) progress.seen.add(key);
@@ -152,103 +151,6 @@ async function verify(
     verdicts.push(control?.verdict === undefined ? verdict : await control.verdict(question, answers[index], verdict));
   }
   return verdicts;
-}
-
-interface Judged {
-  readonly proposals: readonly ProposalRecord[];
-  readonly groups: readonly GroupRecord[];
-}
-
-/** Rewards and advantages of both roles. Sees verdicts and the config, never the truth. */
-function reward(
-  { config, control }: SelfPlayOptions,
-  proposals: readonly Proposal[],
-  answers: readonly (readonly Answer[])[],
-  verdicts: readonly Verdict[],
-  step: number,
-): Judged {
-  const random = randomStream(config.seed, "reward", step);
-  const rewards = verdicts.map((verdict, index) => {
-    const given = solverRewardFunctions[config.solverReward](answers[index], verdict);
-    return control?.rewards?.(given, random) ?? given;
-  });
-  const signals = verdicts.map((verdict, index) => groupSignal(verdict, rewards[index], config));
-  // A group that teaches nothing takes part with equal rewards, so that estimators over the whole batch do not see it.
-  const teaching = rewards.map((group, index) => (signals[index] === "trained" ? group : group.map(() => 0)));
-  const solverAdvantages = advantages(teaching, config.advantageEstimator);
-
-  const groupOf = new Map(
-    proposals
-      .flatMap(({ question, reason }, index) => (question === null || reason !== undefined ? [] : [index]))
-      .map((proposal, group) => [proposal, group]),
-  );
-  const proposerRewards = proposals.map((proposal, index) => {
-    const group = groupOf.get(index);
-    return proposalReward(proposal, group === undefined ? null : verdicts[group], config);
-  });
-  const trainsProposer = config.proposerEvery > 0 && step % config.proposerEvery === 0;
-  const scored = proposerRewards.flatMap((value) => (value === null ? [] : [value]));
-  const scoredAdvantages = trainsProposer ? advantages([scored], config.advantageEstimator)[0].values() : null;
-
-  const proposalRecords = proposals.map((proposal, index) => ({
-    ...proposal,
-    reward: proposerRewards[index] ?? 0,
-    advantage: proposerRewards[index] === null ? 0 : (scoredAdvantages?.next().value ?? 0),
-  }));
-  const groups = [...groupOf].map(([proposal, group]) => ({
-    question: proposals[proposal].question!,
-    proposal,
-    answers: answers[group],
-    verdict: verdicts[group],
-    rewards: rewards[group],
-    advantages: solverAdvantages[group],
-    proposerReward: proposerRewards[proposal] ?? 0,
-    signal: signals[group],
-    truth: null,
-  }));
-  return { proposals: proposalRecords, groups };
-}
-
-/** Policy-gradient updates on everything with an advantage; returns the metrics of the updates, averaged. */
-async function learn(
-  { engine, reference, config }: SelfPlayOptions,
-  { proposals, groups }: Judged,
-  step: number,
-): Promise<Record<string, number>> {
-  const solverSamples = groups.flatMap(({ answers, advantages }) =>
-    answers.map((answer, index) => ({ ...answer, advantage: advantages[index] })),
-  );
-  const informative = ({ advantage }: TrainingSample): boolean => advantage !== 0;
-  const random = randomStream(config.seed, "learn", step);
-  const solverParts = splitBatch(solverSamples.filter(informative), config.numSubsteps, random);
-  const proposerParts = splitBatch(proposals.filter(informative), config.numSubsteps, random);
-  const learningRate = config.learningRate * Math.min(1, step / Math.max(1, config.warmupSteps));
-  const { lossFn, clipLow, clipHigh, klPenaltyCoef, lossAggregation, beta1, beta2, eps, weightDecay, gradClipNorm } =
-    config;
-
-  const totals: Record<string, number> = {};
-  const parts = Math.max(solverParts.length, proposerParts.length);
-  for (let part = 0; part < parts; part++) {
-    const aggregate = (samples: readonly TrainingSample[] = []) =>
-      aggregateLoss(samples.map(buildDatum), lossAggregation);
-    let data = [
-      ...aggregate(solverParts[part]),
-      ...scaleLoss(aggregate(proposerParts[part]), config.proposerLossWeight),
-    ];
-    if (reference !== undefined) data = withReference(data, await reference.score(data.map(({ tokens }) => tokens)));
-    const forward = await engine.forwardBackward(data, lossFn, { clipLow, clipHigh, klPenaltyCoef });
-    if (!Number.isFinite(forward.metrics["loss"])) {
-      throw new RunStoppedError(
-        `The loss of step ${step} is ${forward.metrics["loss"]}.`,
-        "Resume from the last checkpoint with a lower learningRate.",
-      );
-    }
-    const update = await engine.optimStep({ learningRate, beta1, beta2, eps, weightDecay, gradClipNorm });
-    for (const [name, value] of Object.entries({ ...forward.metrics, gradNorm: update.metrics["gradNorm"] })) {
-      totals[name] = (totals[name] ?? 0) + value / parts;
-    }
-  }
-  return { ...totals, updates: parts, learningRate };
 }
 
 /** Adds what the hidden checker says, for people to read. Runs after learning: nothing here can reach a gradient. */

@@ -27,8 +27,11 @@ export function openTokenizer(folder: string): Tokenizer {
   const encode = (text: string): number[] => tokenizer.encode(text, { add_special_tokens: false }).ids;
   return {
     encode,
+    // The library refuses to decode nothing.
     decode: (tokens) =>
-      tokenizer.decode([...tokens], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
+      tokens.length === 0
+        ? ""
+        : tokenizer.decode([...tokens], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
     endTokens,
     encodeChat(messages) {
       if (template === null) {

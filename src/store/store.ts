@@ -1,7 +1,7 @@
 // The store contract: a run is a record. What `append` has returned from is durable; nothing recorded is ever lost or
 // mixed up with what a killed run did after its last checkpoint.
 import type { RunConfig } from "../config.ts";
-import type { RunEvent, StepRecord } from "../events.ts";
+import type { GroupRecord, RunEvent, StepRecord } from "../events.ts";
 import type { LevelResult, Question } from "../types.ts";
 
 export interface RunInfo {
@@ -25,6 +25,14 @@ export interface LoopState {
   readonly best: { readonly step: number; readonly passAt1: number } | null;
 }
 
+/**
+ * A step as it is read back. Proposals and answers stay in the database, as tokens without text: see queries.ts.
+ * Every StepRecord is one of these too.
+ */
+export type RecordedStep = Pick<StepRecord, "step" | "metrics" | "seconds"> & {
+  readonly groups: readonly Omit<GroupRecord, "answers" | "rewards" | "advantages">[];
+};
+
 export interface SavedCheckpoint {
   readonly step: number;
   /** Folder with the model in Hugging Face layout, optimizer state and loop state. */
@@ -35,19 +43,30 @@ export interface SavedCheckpoint {
 /** The record of one run, open for appending by one process. */
 export interface RunStore extends AsyncDisposable {
   readonly run: string;
-  /** Records one event durably; a step is one transaction. */
+  /**
+   * Records one event durably; a step is one transaction, and steps come in order, each once. An evaluation replaces an
+   * earlier one of the same step. Throws RunStoppedError when the disk is full: what was recorded before is whole.
+   */
   append(event: RunEvent): void;
   /**
    * Writes a checkpoint: `write` fills a temporary folder, which is then completed with the loop state and checksums,
-   * flushed and renamed. Throws RunStoppedError before writing anything when the disk has too little room.
+   * flushed and renamed. Throws RunStoppedError before writing anything when the disk has too little room, and when it
+   * fills up on the way; the checkpoints before are whole then. Keeps the newest `keepCheckpoints` and the best.
+   * It records the `checkpoint-saved` event itself; appending that event again changes nothing.
    */
   saveCheckpoint(state: LoopState, write: (folder: string) => Promise<void>): Promise<SavedCheckpoint>;
-  /** The newest checkpoint that is whole, or null. Broken ones are skipped and reported as anomalies. */
+  /**
+   * The newest checkpoint that is whole, or null. Broken ones are skipped and reported as anomalies. Throws
+   * FileFormatError for a whole checkpoint of another run or another model: someone put it there.
+   */
   latestCheckpoint(): Promise<SavedCheckpoint | null>;
-  /** Marks steps after `step` as superseded; called on resume before anything is appended. */
+  /**
+   * Marks everything after `step` as superseded: kept for the record, in no query. Called on resume, with the step of the
+   * latest checkpoint (0 where there is none), before anything is appended.
+   */
   rewindTo(step: number): void;
-  /** Recorded steps in order, without superseded ones; `answers` may be left out where the caller does not need them. */
-  steps(): Iterable<StepRecord>;
+  /** Recorded steps in order, without superseded ones, one at a time. */
+  steps(): Iterable<RecordedStep>;
   evaluations(): readonly { readonly step: number; readonly levels: readonly LevelResult[] }[];
 }
 

@@ -1,7 +1,7 @@
 // The in-process engine: a transformer in Hugging Face layout, sampled and trained through ONNX Runtime in a worker
 // thread. This file is the main thread's side: it checks what is asked for, posts calls and waits for answers.
 import { Worker } from "node:worker_threads";
-import { UnsupportedError } from "../../errors.ts";
+import { checkSampling, checkSequences, checkTraining } from "../checks.ts";
 import {
   type Engine,
   type EngineCapabilities,
@@ -61,21 +61,24 @@ class OnnxWorkerEngine implements OnnxEngine {
     };
   }
 
-  sample: Engine["sample"] = (prompts, options) => this.#connection.call("sample", prompts, options);
-  score: Engine["score"] = (sequences) => this.#connection.call("score", sequences);
+  sample: Engine["sample"] = async (prompts, options) => {
+    checkSampling(this.capabilities, prompts, options);
+    return this.#connection.call("sample", prompts, options);
+  };
+
+  score: Engine["score"] = async (sequences) => {
+    checkSequences(this.capabilities, sequences);
+    return this.#connection.call("score", sequences);
+  };
+
+  forwardBackward: Engine["forwardBackward"] = async (data, loss: LossFn, lossConfig: LossConfig = {}) => {
+    checkTraining(this.capabilities, data, loss, lossConfig);
+    return this.#connection.call("forwardBackward", data, loss, lossConfig);
+  };
+
   optimStep: Engine["optimStep"] = (adam) => this.#connection.call("optimStep", adam);
   save: Engine["save"] = (folder, options) => this.#connection.call("save", folder, options);
   load: Engine["load"] = (folder, options) => this.#connection.call("load", folder, options);
-
-  forwardBackward: Engine["forwardBackward"] = async (data, loss: LossFn, lossConfig: LossConfig = {}) => {
-    if (!lossFunctions.includes(loss)) {
-      throw new UnsupportedError(
-        `The onnx engine has no loss ${String(loss)}.`,
-        `Use one of ${lossFunctions.join(", ")}.`,
-      );
-    }
-    return this.#connection.call("forwardBackward", data, loss, lossConfig);
-  };
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection.close();

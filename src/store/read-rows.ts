@@ -1,0 +1,44 @@
+// Rows of small tables as the plain data that they were made from; shared by the store and the queries.
+import type { DatabaseSync } from "node:sqlite";
+import type { LevelResult, Question, UnitTest } from "../types.ts";
+import { allRows } from "./database.ts";
+
+interface EvaluationRow {
+  readonly step: number;
+  readonly difficulty: number;
+  readonly pass_at_1: number;
+  readonly pass_at_1_low: number;
+  readonly pass_at_1_high: number;
+  readonly greedy: number;
+  readonly maj_at_16: number;
+  readonly questions: number;
+}
+
+/** Current evaluations of a run by step; levels in ascending difficulty. */
+export function readEvaluations(database: DatabaseSync, runId: number): { step: number; levels: LevelResult[] }[] {
+  const rows = allRows<EvaluationRow>(
+    database.prepare(
+      `SELECT step, difficulty, pass_at_1, pass_at_1_low, pass_at_1_high, greedy, maj_at_16, questions
+         FROM evaluations WHERE run_id = ? AND superseded = 0 ORDER BY step, difficulty`,
+    ),
+    runId,
+  );
+  const evaluations: { step: number; levels: LevelResult[] }[] = [];
+  for (const row of rows) {
+    if (evaluations.at(-1)?.step !== row.step) evaluations.push({ step: row.step, levels: [] });
+    evaluations.at(-1)?.levels.push({
+      difficulty: row.difficulty,
+      passAt1: row.pass_at_1,
+      passAt1Interval: [row.pass_at_1_low, row.pass_at_1_high],
+      greedy: row.greedy,
+      majAt16: row.maj_at_16,
+      questions: row.questions,
+    });
+  }
+  return evaluations;
+}
+
+/** The question that these columns hold. */
+export function readQuestion(text: string, key: string, difficulty: number, tests: string | null): Question {
+  return { text, key, difficulty, ...(tests === null ? {} : { tests: JSON.parse(tests) as readonly UnitTest[] }) };
+}

@@ -1,0 +1,139 @@
+// A workspace is a folder (`.sqlm/`) with one database for all runs, and a folder a run for checkpoints and events.jsonl.
+import { mkdirSync } from "node:fs";
+import { basename, extname, join, resolve } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import type { RunConfig } from "../config.ts";
+import { nearestName, UsageError } from "../errors.ts";
+import { allRows, openDatabase, transaction, translateErrors } from "./database.ts";
+import { isRunLocked } from "./run-lock.ts";
+import { SqliteRunStore, type StoreClock, systemClock } from "./run-store.ts";
+import type { RunInfo, RunStore, Workspace } from "./store.ts";
+
+/**
+ * Opens a workspace folder, making it where there is none. Throws UsageError where it cannot be written, FileFormatError
+ * for a damaged database or one from a newer version. `system` stands in for the clock and the disk in tests.
+ */
+export function openWorkspace(folder: string, system: StoreClock = systemClock): Workspace {
+  const path = resolve(folder);
+  try {
+    mkdirSync(join(path, "runs"), { recursive: true });
+  } catch (cause) {
+    throw new UsageError(
+      `${path}: the workspace cannot be written (${(cause as NodeJS.ErrnoException).code}).`,
+      "Check that the folder is yours to write, or choose another with --workspace.",
+      { cause },
+    );
+  }
+  return new SqliteWorkspace(path, system);
+}
+
+class SqliteWorkspace implements Workspace {
+  readonly folder: string;
+  readonly #path: string;
+  readonly #system: StoreClock;
+  readonly #database: DatabaseSync;
+  #open = true;
+
+  constructor(folder: string, system: StoreClock) {
+    this.folder = folder;
+    this.#system = system;
+    this.#path = join(folder, "sqlm.db");
+    this.#database = openDatabase(this.#path);
+  }
+
+  list(): readonly RunInfo[] {
+    return translateErrors(this.#path, () => readRuns(this.#database, this.folder));
+  }
+
+  info(run: string): RunInfo {
+    return findRun(this.list(), run);
+  }
+
+  createRun(config: RunConfig): RunStore {
+    const now = this.#system.now();
+    const name = this.#claimFolder(config, now);
+    translateErrors(this.#path, () =>
+      transaction(this.#database, () =>
+        this.#database
+          .prepare("INSERT INTO runs (name, config, created, recorded, status) VALUES (?, ?, ?, ?, 'running')")
+          .run(name, JSON.stringify(config), new Date(now).toISOString(), now),
+      ),
+    );
+    return new SqliteRunStore(this.folder, name, this.#system);
+  }
+
+  openRun(run: string): RunStore {
+    return new SqliteRunStore(this.folder, this.info(run).run, this.#system);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#database.close();
+  }
+
+  /** Makes the folder of a new run; making it is what claims the name. */
+  #claimFolder(config: RunConfig, now: number): string {
+    const base = runName(config, now);
+    for (let copy = 1; ; copy++) {
+      const name = copy === 1 ? base : `${base}-${copy}`;
+      try {
+        mkdirSync(join(this.folder, "runs", name));
+        return name;
+      } catch (cause) {
+        if ((cause as NodeJS.ErrnoException).code === "EEXIST") continue;
+        throw new UsageError(
+          `${this.folder}: no run can be made here (${(cause as NodeJS.ErrnoException).code}).`,
+          "Check that the folder is yours to write, or choose another with --workspace.",
+          { cause },
+        );
+      }
+    }
+  }
+}
+
+/** For example `arithmetic-20261122-130455-s1`: topic, time in UTC, seed. */
+function runName(config: RunConfig, now: number): string {
+  const topic = basename(config.topic, extname(config.topic))
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9]+/g, "-")
+    .replaceAll(/^-+|-+$/g, "")
+    .slice(0, 40);
+  const [date, time] = new Date(now).toISOString().slice(0, 19).replaceAll(/[-:]/g, "").split("T");
+  return `${topic === "" ? "run" : topic}-${date}-${time}-s${config.seed}`;
+}
+
+interface RunRow {
+  readonly name: string;
+  readonly config: string;
+  readonly created: string;
+  readonly status: RunInfo["status"];
+  readonly last_step: number;
+}
+
+/** All runs in the order in which they were made, which is not that of a clock that was set back. */
+export function readRuns(database: DatabaseSync, folder: string): RunInfo[] {
+  const rows = database.prepare("SELECT name, config, created, status, last_step FROM runs ORDER BY id");
+  return allRows<RunRow>(rows).map((row) => ({
+    run: row.name,
+    config: JSON.parse(row.config) as RunConfig,
+    created: row.created,
+    // A run that says it is running while no process has it open was killed.
+    status: row.status === "running" && !isRunLocked(join(folder, "runs", row.name)) ? "crashed" : row.status,
+    lastStep: row.last_step,
+  }));
+}
+
+/** The run of this name. Throws UsageError, naming the nearest. */
+export function findRun(runs: readonly RunInfo[], name: string): RunInfo {
+  const exact = runs.find((info) => info.run === name);
+  if (exact !== undefined) return exact;
+  const nearest = nearestName(
+    name,
+    runs.map((info) => info.run),
+  );
+  throw new UsageError(
+    `There is no run ${name}.`,
+    nearest === null ? "`sqlm list` shows all runs." : `Did you mean ${nearest}? \`sqlm list\` shows all runs.`,
+  );
+}

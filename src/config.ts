@@ -1,5 +1,5 @@
 // One schema for a run: defaults, validation, command-line flags, help text, the editor schema and the stored JSON all
-// come from here. Layers, later ones win: default < preset < file < flags.
+// come from here. How layers of values are put together is in config-layers.ts.
 import { z } from "zod";
 import { lossFunctions } from "./engine/engine.ts";
 
@@ -8,10 +8,11 @@ export const advantageEstimators = ["grpo", "dr_grpo", "rloo", "reinforce_plus_p
 export const lossAggregations = ["token-mean", "sequence-mean", "token-sum"] as const;
 
 const fraction = z.number().min(0).max(1);
+const decay = z.number().min(0).lt(1);
 const count = z.number().int().min(0);
 const positiveCount = z.number().int().min(1);
 
-export const runConfigSchema = z.strictObject({
+const what = {
   topic: z.string().default("arithmetic").describe("Topic to learn: a built-in name or a path to a topic file."),
   model: z.string().default("models/seed").describe("Folder of the model to start from, in Hugging Face layout."),
   engine: z.enum(["onnx"]).default("onnx").describe("What samples and trains the model."),
@@ -24,14 +25,23 @@ export const runConfigSchema = z.strictObject({
     .default(1)
     .describe("Seed of all randomness; the same seed gives the same run."),
   steps: positiveCount.default(80).describe("Steps of self-play."),
+};
 
+const sampling = {
   groupsPerBatch: positiveCount.default(96).describe("Questions solved in a step."),
   groupSize: z.number().int().min(2).default(16).describe("Answers sampled to each question."),
   proposalsPerQuestion: z.number().min(1).default(2).describe("Proposals sampled for each question that is solved."),
   temperature: z.number().positive().default(1).describe("Sampling temperature in training."),
-  topP: fraction.default(1).describe("Sample from the smallest set of tokens with this probability; 1 is off."),
+  topP: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(1)
+    .describe("Sample from the smallest set of tokens with this probability; 1 is off."),
   topK: count.default(0).describe("Sample from this many most likely tokens; 0 is off."),
+};
 
+const rewards = {
   proposerReward: z
     .enum(proposerRewards)
     .default("band")
@@ -52,7 +62,9 @@ export const runConfigSchema = z.strictObject({
     .boolean()
     .default(true)
     .describe("Split each group over restatements; teach only where their winners agree."),
+};
 
+const learning = {
   advantageEstimator: z.enum(advantageEstimators).default("grpo").describe("How rewards of a group become advantages."),
   lossFn: z.enum(lossFunctions).default("importance_sampling").describe("Policy-gradient loss."),
   clipLow: z.number().min(0).max(1).default(0.2).describe("Lower clip of the probability ratio (`ppo`, `cispo`)."),
@@ -60,26 +72,58 @@ export const runConfigSchema = z.strictObject({
   lossAggregation: z.enum(lossAggregations).default("token-mean").describe("How token losses are summed into one."),
   klPenaltyCoef: z.number().min(0).default(0).describe("Weight of the KL penalty to the starting model."),
   numSubsteps: positiveCount.default(1).describe("Optimizer updates that a step's batch is split over."),
+};
 
+const optimizer = {
   learningRate: z.number().positive().default(1e-4).describe("Learning rate of AdamW."),
   warmupSteps: count.default(10).describe("Steps over which the learning rate rises to its value."),
-  beta1: fraction.default(0.9).describe("Decay of AdamW's first moment."),
-  beta2: fraction.default(0.99).describe("Decay of AdamW's second moment."),
+  beta1: decay.default(0.9).describe("Decay of AdamW's first moment."),
+  beta2: decay.default(0.99).describe("Decay of AdamW's second moment."),
   eps: z.number().positive().default(1e-8).describe("Added to AdamW's denominator."),
   weightDecay: z.number().min(0).default(0).describe("Decoupled weight decay."),
   gradClipNorm: z.number().min(0).default(1).describe("Largest gradient norm; 0 never clips."),
+};
 
+const record = {
   evalEvery: count.default(20).describe("Evaluate every so many steps; 0 only before and after."),
   evalQuestions: positiveCount.default(200).describe("Held-out questions a difficulty level in evaluation."),
   saveEvery: positiveCount.default(20).describe("Write a checkpoint every so many steps."),
   keepCheckpoints: positiveCount.default(2).describe("Newest checkpoints to keep, beside the best one."),
   threads: count.default(0).describe("Threads of the engine; 0 measures and chooses."),
+};
+
+/** The keys by what they are about, in the order in which help shows them. */
+export const configGroups = {
+  "What to run": what,
+  Sampling: sampling,
+  Rewards: rewards,
+  Learning: learning,
+  Optimizer: optimizer,
+  "Evaluation and checkpoints": record,
+};
+
+export const runConfigSchema = z.strictObject({
+  ...what,
+  ...sampling,
+  ...rewards,
+  ...learning,
+  ...optimizer,
+  ...record,
 });
 
 /** Everything that decides a run. */
 export type RunConfig = z.output<typeof runConfigSchema>;
 /** A config with any subset of keys given. */
 export type RunConfigInput = z.input<typeof runConfigSchema>;
+export type ConfigKey = keyof RunConfig;
+
+/** All keys of the schema, in order. */
+export const configKeys = Object.keys(runConfigSchema.shape) as readonly ConfigKey[];
+
+/** Gives a config file its types: `export default defineConfig({ steps: 40 })`. Checked when the run starts. */
+export function defineConfig(config: RunConfigInput): RunConfigInput {
+  return config;
+}
 
 /** Published hyper-parameters (arXiv 2508.03682, Table of hyper-parameters); docs/decisions/ says where it departs. */
 export const presets: Readonly<Record<"default" | "paper", RunConfigInput>> = {

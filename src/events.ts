@@ -2,7 +2,16 @@
 import type { Answer, Evaluation, LevelResult, Proposal, Question, Verdict } from "./types.ts";
 
 /** Why a group taught nothing; `trained` means that it did. */
-export type GroupSignal = "trained" | "tie" | "no-answer" | "inconsistent" | "low-agreement" | "all-equal" | "no-tests";
+export const groupSignals = [
+  "trained",
+  "tie",
+  "no-answer",
+  "inconsistent",
+  "low-agreement",
+  "all-equal",
+  "no-tests",
+] as const;
+export type GroupSignal = (typeof groupSignals)[number];
 
 /** One question with everything that happened to it in a step. */
 export interface GroupRecord {

@@ -212,7 +212,13 @@ function heldOutKeys({ topic, hidden }: DefinedTopic, config: RunConfig): Readon
 }
 
 /** Refuses, before any work, what could only fail later. */
-function checkFit({ engine, topic: { topic }, config, sandbox, reference }: SelfPlayOptions): void {
+export function checkFit({
+  engine,
+  topic: { topic },
+  config,
+  sandbox,
+  reference,
+}: Omit<SelfPlayOptions, "store">): void {
   const { capabilities } = engine;
   const refuse = (problem: string, hint: string): never => {
     throw new UnsupportedError(problem, hint);

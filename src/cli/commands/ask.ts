@@ -1,0 +1,138 @@
+// `sqlm ask`: put a question to a model many times and let its answers vote, as in training.
+import type { Command } from "commander";
+import type { Engine } from "../../engine/engine.ts";
+import { UnsupportedError, UsageError } from "../../errors.ts";
+import { encodePrompt } from "../../play/prompts.ts";
+import { seedFrom } from "../../random.ts";
+import type { Topic } from "../../topics/define-topic.ts";
+import { openTopic } from "../../topics/registry.ts";
+import type { Question, Restatement, VoteVerdict } from "../../types.ts";
+import { vote } from "../../verify/vote.ts";
+import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
+import { bar, formatShare, formatTable, oneLine } from "../format.ts";
+import { modelOrRun } from "../model-or-run.ts";
+import type { Parts } from "../parts.ts";
+
+interface AskOptions {
+  readonly json?: boolean;
+  readonly workspace: string;
+  readonly topic: string;
+  readonly votes: string;
+  readonly seed: string;
+  readonly threads: string;
+}
+
+/** One form of the question with the answers to it, mapped back to the original. */
+interface AskedForm {
+  readonly question: string;
+  readonly values: readonly (string | null)[];
+}
+
+export function askCommand(parts: Parts): Command {
+  const command = makeCommand("ask", "Ask a model a question; its answers vote.", [
+    `sqlm ask models/seed "123+456=" --votes 16`,
+    `sqlm ask RUN "98*7=" --json                  the newest checkpoint of a run`,
+  ]);
+  return withWorkspace(command)
+    .argument("<model>", "Folder in Hugging Face layout, or the name of a run.")
+    .argument("<question>", "The question, as the topic writes it.")
+    .option("--votes <count>", "Answers to sample, split over the question's equivalent forms.", "16")
+    .option("--topic <name>", "Topic name or path of a topic file.", "arithmetic")
+    .option("--seed <count>", "Seed of the sampling.", "1")
+    .option("--threads <count>", "Threads of the engine; 0 measures and chooses.", "0")
+    .action(async (model: string, text: string, options: AskOptions) => {
+      const terminal = terminalOf(options);
+      const votes = readCount("--votes", options.votes, 1);
+      const seed = readCount("--seed", options.seed);
+      const threads = readCount("--threads", options.threads);
+      const { topic } = await openTopic(options.topic);
+      if (topic.verification !== "vote") {
+        throw new UnsupportedError(
+          `Answers to topic ${topic.name} are programs, which do not vote.`,
+          "Ask in a topic with a vote.",
+        );
+      }
+      const question = readQuestion(topic, text);
+      const folder = await modelOrRun(model, options.workspace, parts);
+      await using engine = await parts.openEngine({ model: folder, threads });
+      const forms = await askForms(engine, topic, question, votes, seed);
+      const verdict = vote(forms.flatMap(({ values }, form) => values.map((value) => ({ form, value }))));
+
+      terminal.say(
+        `${oneLine(text, 200)} → ${verdict.winner ?? (verdict.tie ? "no winner: a tie" : "no readable answer")}`,
+      );
+      terminal.say(voteTable(verdict));
+      if (forms.length > 1) {
+        const rows = forms.map((form, i) => [
+          oneLine(form.question, 60),
+          verdict.formWinners[i] ?? "-",
+          String(form.values.length),
+        ]);
+        terminal.say(`\n${formatTable(["form of the question", "its winner", "answers"], rows)}`);
+        terminal.say(
+          verdict.consistent ? "All forms agree." : "The forms do not agree: training would not use this vote.",
+        );
+      }
+      terminal.result({ model, topic: options.topic, question: text, verdict, forms });
+    });
+}
+
+/** The question as solvers get it. Only its text is known: nobody proposed it, so its place on the scale is not asked for. */
+function readQuestion(topic: Topic, text: string): Question {
+  const question = { text, key: text, difficulty: 0 };
+  try {
+    topic.solvePrompt(question);
+  } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError(
+      `Topic ${topic.name} cannot ask this question: ${problem}`,
+      "`sqlm questions RUN` shows questions of the topic.",
+      { cause },
+    );
+  }
+  return question;
+}
+
+/** Samples `votes` answers in all, an equal share to each form; the first forms get one more where it does not divide. */
+async function askForms(
+  engine: Engine,
+  topic: Topic,
+  original: Question,
+  votes: number,
+  seed: number,
+): Promise<AskedForm[]> {
+  const asItIs: Restatement = { question: original, toOriginal: (answer) => answer };
+  const restatements = [asItIs, ...(topic.restatements?.(original) ?? [])].slice(0, votes);
+  const forms: AskedForm[] = [];
+  for (const [index, { question, toOriginal }] of restatements.entries()) {
+    const numSamples = Math.ceil((votes - index) / restatements.length);
+    const [completions] = await engine.sample([encodePrompt(engine.tokenizer, topic.solvePrompt(question))], {
+      numSamples,
+      maxTokens: topic.maxTokens.solve,
+      temperature: 1,
+      stop: engine.tokenizer.endTokens,
+      seed: seedFrom(seed, "ask", index),
+    });
+    const values = completions.map(({ tokens }) => {
+      const reading = topic.readAnswer(engine.tokenizer.decode(tokens), question);
+      return reading.ok ? toOriginal(reading.value) : null;
+    });
+    forms.push({ question: question.text, values });
+  }
+  return forms;
+}
+
+function voteTable(verdict: VoteVerdict): string {
+  const { counts, unreadable, groupSize } = verdict;
+  const rows = [...counts.slice(0, 10), ...(unreadable > 0 ? [["(unreadable)", unreadable] as const] : [])];
+  return formatTable(
+    ["answer", "votes", "share", ""],
+    rows.map(([value, votes]) => [
+      oneLine(value, 40),
+      String(votes),
+      formatShare(votes / groupSize),
+      bar(votes / groupSize),
+    ]),
+  );
+}

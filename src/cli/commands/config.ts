@@ -1,0 +1,41 @@
+// `sqlm config`: the settings in force here and where each came from; with `--schema`, the JSON schema for editors.
+import type { Command } from "commander";
+import { configKeys } from "../../config.ts";
+import { configJsonSchema, type Origin } from "../../config-layers.ts";
+import { makeCommand, terminalOf } from "../command.ts";
+import { addConfigFlags } from "../config-flags.ts";
+import { configOf } from "../config-options.ts";
+import { formatTable } from "../format.ts";
+
+interface ConfigOptions extends Record<string, unknown> {
+  readonly json?: boolean;
+  readonly schema?: boolean;
+}
+
+export function configCommand(): Command {
+  const command = makeCommand(
+    "config",
+    "Print the settings in force and where each came from: default, preset, file or flag.",
+    [
+      "sqlm config",
+      "sqlm config --preset paper --steps 40",
+      "sqlm config --schema > sqlm.schema.json    completion for sqlm.config.json in editors",
+    ],
+  ).option("--schema", "Print the JSON schema of config files instead.");
+  return addConfigFlags(command).action(async (options: ConfigOptions) => {
+    const terminal = terminalOf(options);
+    if (options.schema === true) {
+      process.stdout.write(`${JSON.stringify(configJsonSchema(), null, terminal.json ? undefined : 2)}\n`);
+      return;
+    }
+    const { config, origins, file } = await configOf(options);
+    const rows = configKeys.map((key) => [key, String(config[key]), describeOrigin(origins[key])]);
+    terminal.say(formatTable(["setting", "value", "from"], rows));
+    terminal.result({ config, origins, file: file?.path ?? null });
+  });
+}
+
+/** `default`, `preset paper`, `file sqlm.config.ts`, `flag --steps`. */
+function describeOrigin({ layer, name }: Origin): string {
+  return name === undefined ? layer : `${layer} ${name}`;
+}

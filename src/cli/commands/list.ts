@@ -1,0 +1,34 @@
+// `sqlm list`: the runs of a workspace, newest first.
+import type { Command } from "commander";
+import { listRuns, openReader, runOverview } from "../../store/queries.ts";
+import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
+import { formatShare, formatTable } from "../format.ts";
+
+export function listCommand(): Command {
+  const command = makeCommand("list", "List recorded runs, newest first.", ["sqlm list", "sqlm list --json"]);
+  return withWorkspace(command).action((options: { json?: boolean; workspace: string }) => {
+    const terminal = terminalOf(options);
+    using reader = openReader(options.workspace);
+    const runs = listRuns(reader)
+      .toReversed()
+      .map(({ run, config, created, status, lastStep }) => {
+        const levels = runOverview(reader, run).evaluations.at(-1)?.levels ?? [];
+        const passAt1 = levels.map(({ difficulty, passAt1 }) => ({ difficulty, passAt1 }));
+        return { run, topic: config.topic, status, step: lastStep, steps: config.steps, created, passAt1 };
+      });
+    const rows = runs.map(({ run, topic, status, step, steps, created, passAt1 }) => [
+      run,
+      topic,
+      status,
+      `${step}/${steps}`,
+      created.slice(0, 16).replace("T", " "),
+      passAt1.map((level) => `${level.difficulty} ${formatShare(level.passAt1)}`).join("  "),
+    ]);
+    terminal.say(
+      rows.length === 0
+        ? "There are no runs here yet. Start one with: sqlm run"
+        : formatTable(["run", "topic", "status", "step", "started (UTC)", "pass@1 by difficulty"], rows),
+    );
+    terminal.result({ runs });
+  });
+}

@@ -1,0 +1,118 @@
+// `sqlm questions`: the questions that a run asked, filtered, with their votes; `--answers` prints the answers too.
+import { type Command, Option } from "commander";
+import { UsageError } from "../../errors.ts";
+import { groupSignals } from "../../events.ts";
+import { findQuestions, openReader, type QuestionFilter, type QuestionRow } from "../../store/queries.ts";
+import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
+import { formatShare, formatTable, oneLine } from "../format.ts";
+
+interface QuestionsOptions {
+  readonly json?: boolean;
+  readonly workspace: string;
+  readonly agreement?: string;
+  readonly difficulty?: string;
+  readonly steps?: string;
+  readonly verdict?: string;
+  readonly label?: "right" | "wrong";
+  readonly text?: string;
+  readonly sort: "step" | "agreement" | "difficulty";
+  readonly descending?: boolean;
+  readonly limit: string;
+  readonly skip: string;
+}
+
+export function questionsCommand(): Command {
+  const command = makeCommand("questions", "Show the questions that a run asked, and how their answers voted.", [
+    "sqlm questions RUN --verdict tie,inconsistent",
+    "sqlm questions RUN --agreement 0.5..0.7 --label wrong --sort difficulty --descending",
+    "sqlm questions RUN --difficulty 4 --steps 60.. --text 99 --limit 50",
+  ]);
+  return withWorkspace(command)
+    .argument("<run>", "Name of the run.")
+    .option("--agreement <range>", "Share of the leading answer: 0.5..0.9, 0.9.., ..0.5 or one value.")
+    .option("--difficulty <range>", "Difficulty, a range as above.")
+    .option("--steps <range>", "Steps, a range as above.")
+    .option("--verdict <names>", `What came of the vote, separated by commas: ${groupSignals.join(", ")}.`)
+    .addOption(new Option("--label <name>", "What the hidden checker says of the label.").choices(["right", "wrong"]))
+    .option("--text <part>", "Part of the question's text.")
+    .addOption(new Option("--sort <name>", "Order.").choices(["step", "agreement", "difficulty"]).default("step"))
+    .option("--descending", "Greatest first.")
+    .option("--limit <count>", "Questions to show.", "20")
+    .option("--skip <count>", "Questions to leave out first.", "0")
+    .action((run: string, options: QuestionsOptions) => {
+      const terminal = terminalOf(options);
+      const filter = readFilter(options);
+      using reader = openReader(options.workspace);
+      const { total, questions } = findQuestions(reader, run, filter);
+      const rows = questions.map((row) => [
+        String(row.step),
+        String(row.question.difficulty),
+        oneLine(row.question.text, 60),
+        formatShare(row.agreement),
+        describeVotes(row),
+        row.signal,
+        row.labelRight === null ? "-" : row.labelRight ? "right" : "wrong",
+      ]);
+      if (rows.length > 0) {
+        const header = ["step", "difficulty", "question", "agreement", "votes", "verdict", "label"];
+        terminal.say(formatTable(header, rows));
+      }
+      terminal.say(`${questions.length} of ${total} questions.`);
+      terminal.result({ run, total, questions });
+    });
+}
+
+function describeVotes({ verdict }: QuestionRow): string {
+  if (verdict.kind === "tests") return `${formatShare(verdict.meanPassFraction)} of tests passed`;
+  const shown = verdict.counts.slice(0, 3).map(([value, votes]) => `${oneLine(value, 20)} ×${votes}`);
+  return [...shown, ...(verdict.counts.length > 3 ? ["…"] : [])].join(", ");
+}
+
+function readFilter(options: QuestionsOptions): QuestionFilter {
+  const agreement = readRange("--agreement", options.agreement);
+  const difficulty = readRange("--difficulty", options.difficulty);
+  const steps = readRange("--steps", options.steps);
+  const signals = options.verdict?.split(",").map((given) => {
+    const signal = groupSignals.find((name) => name === given.trim());
+    if (signal === undefined) {
+      throw new UsageError(`Unknown verdict "${given}".`, `Verdicts are: ${groupSignals.join(", ")}.`);
+    }
+    return signal;
+  });
+  return Object.fromEntries(
+    Object.entries({
+      minAgreement: agreement.low,
+      maxAgreement: agreement.high,
+      minDifficulty: difficulty.low,
+      maxDifficulty: difficulty.high,
+      fromStep: steps.low,
+      toStep: steps.high,
+      signals,
+      labelRight: options.label === undefined ? undefined : options.label === "right",
+      text: options.text,
+      orderBy: options.sort,
+      descending: options.descending === true,
+      limit: readCount("--limit", options.limit, 1),
+      offset: readCount("--skip", options.skip),
+    }).filter(([, value]) => value !== undefined),
+  );
+}
+
+/** `0.5..0.9`, `0.5..`, `..0.9`, or one value for both ends. */
+export function readRange(name: string, text: string | undefined): { readonly low?: number; readonly high?: number } {
+  if (text === undefined) return {};
+  const number = "[-+]?(?:\\d+\\.?\\d*|\\.\\d+)";
+  const match = new RegExp(`^(${number})?(\\.\\.)?(${number})?$`).exec(text.trim());
+  const [low, high] = [match?.[1], match?.[2] === undefined ? match?.[1] : match[3]];
+  if (
+    match === null ||
+    (low === undefined && high === undefined) ||
+    (match[2] === undefined && match[3] !== undefined)
+  ) {
+    throw new UsageError(`${name} is not a range: "${text}".`, "Write 0.5..0.9, 0.9.., ..0.5 or one value.");
+  }
+  return {
+    ...(low === undefined ? {} : { low: Number(low) }),
+    ...(high === undefined ? {} : { high: Number(high) }),
+  };
+}

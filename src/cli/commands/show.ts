@@ -1,0 +1,92 @@
+// `sqlm show`: what a run did: evaluations, curves of its metrics, checkpoints and what went wrong.
+import type { Command } from "commander";
+import { configKeys, runConfigSchema } from "../../config.ts";
+import { type MetricSeries, metricSeries, openReader, type RunOverview, runOverview } from "../../store/queries.ts";
+import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
+import { formatBytes, formatDuration, formatNumber, formatShare, formatTable, oneLine, sparkline } from "../format.ts";
+import { beforeAfterTable, levelTable } from "../step-line.ts";
+import type { Terminal } from "../terminal.ts";
+
+export function showCommand(): Command {
+  const command = makeCommand("show", "Show what a run did: results, curves, checkpoints, anomalies.", [
+    "sqlm show arithmetic-20260101-120000-s1",
+    "sqlm show RUN --metrics agreement,labelAccuracy",
+    "sqlm show RUN --json",
+  ]);
+  return withWorkspace(command)
+    .argument("<run>", "Name of the run.")
+    .option("--metrics <names>", "Only these metrics, separated by commas.")
+    .action((run: string, options: { json?: boolean; workspace: string; metrics?: string }) => {
+      const terminal = terminalOf(options);
+      using reader = openReader(options.workspace);
+      const overview = runOverview(reader, run);
+      const series = metricSeries(
+        reader,
+        run,
+        options.metrics?.split(",").map((name) => name.trim()),
+      );
+      print(terminal, overview, series);
+      terminal.result({ ...overview, metrics: series });
+    });
+}
+
+function print(terminal: Terminal, overview: RunOverview, series: readonly MetricSeries[]): void {
+  const { run, config, status, lastStep, created, totals, evaluations, checkpoints, anomalies, guardEvents } = overview;
+  const section = (title: string, text: string): void => terminal.say(`\n${title}\n${text}`);
+  terminal.say(`${run}: ${status} at step ${lastStep} of ${config.steps}, started ${created}`);
+  terminal.say(`${config.topic} from ${config.model}, ${formatDuration(totals.seconds)} in ${totals.steps} steps`);
+  terminal.say(
+    `${totals.proposals} proposals, ${totals.questions} questions, ${totals.answers} answers; ` +
+      `${totals.trained} questions taught something`,
+  );
+  const defaults = runConfigSchema.parse({});
+  const changed = configKeys.filter((key) => config[key] !== defaults[key]);
+  if (changed.length > 0) terminal.say(`not default: ${changed.map((key) => `${key} ${config[key]}`).join(", ")}`);
+
+  const [first, last] = [evaluations[0], evaluations.at(-1)];
+  if (first !== undefined && last !== undefined) {
+    if (first === last) section(`Evaluation at step ${first.step}`, levelTable(first.levels));
+    else section(`Evaluation, step ${first.step} → ${last.step}`, beforeAfterTable(first.levels, last.levels));
+    section("pass@1 over evaluations", evaluationCurves(evaluations));
+  }
+  if (series.length > 0) section("Metrics by step", metricTable(series, terminal.columns));
+  if (checkpoints.length > 0) {
+    const rows = checkpoints.map(({ step, bytes, folder }) => [String(step), formatBytes(bytes), folder]);
+    section("Checkpoints", formatTable(["step", "size", "folder"], rows));
+  }
+  const events = [
+    ...guardEvents.map(({ step, detector, action, message }) => ({ step, what: `${detector} → ${action}`, message })),
+    ...anomalies.map(({ step, kind, message }) => ({ step, what: kind, message })),
+  ].sort((a, b) => a.step - b.step);
+  if (events.length > 0) {
+    const rows = events.map(({ step, what, message }) => [String(step), what, oneLine(message, 120)]);
+    section("Guard and anomalies", formatTable(["step", "what", "message"], rows));
+  }
+}
+
+/** One line a difficulty level: its pass@1 over the run's evaluations. */
+function evaluationCurves(evaluations: RunOverview["evaluations"]): string {
+  const difficulties = [...new Set(evaluations.flatMap(({ levels }) => levels.map(({ difficulty }) => difficulty)))];
+  const rows = difficulties.map((difficulty) => {
+    const values = evaluations.map(
+      ({ levels }) => levels.find((level) => level.difficulty === difficulty)?.passAt1 ?? Number.NaN,
+    );
+    return [String(difficulty), sparkline(values), values.map(formatShare).join(" ")];
+  });
+  return formatTable(["difficulty", "curve", `at steps ${evaluations.map(({ step }) => step).join(", ")}`], rows);
+}
+
+function metricTable(series: readonly MetricSeries[], columns: number): string {
+  const widest = Math.max(...series.map(({ name }) => name.length));
+  const width = Math.max(10, Math.min(60, columns - widest - 40));
+  const rows = series.map(({ name, values }) => {
+    const finite = values.filter(Number.isFinite);
+    const shown = [values[0], values.at(-1) ?? Number.NaN, Math.min(...finite), Math.max(...finite)];
+    return [
+      name,
+      sparkline(values, width),
+      ...shown.map((value) => (Number.isFinite(value) ? formatNumber(value) : "-")),
+    ];
+  });
+  return formatTable(["metric", "curve", "first", "last", "least", "most"], rows);
+}

@@ -1,0 +1,25 @@
+// From parsed options to the config in force: the working folder's config file below the flags.
+import { type ConfigFile, readConfigFile } from "../config-file.ts";
+import { type ResolvedConfig, resolveConfig } from "../config-layers.ts";
+import { UsageError } from "../errors.ts";
+import { configFlagValues } from "./config-flags.ts";
+
+/**
+ * Resolves the config of a command whose flags came from `addConfigFlags`.
+ * @param topic the topic given as an argument; it may not contradict `--topic`
+ */
+export async function configOf(
+  options: Readonly<Record<string, unknown>>,
+  topic?: string,
+): Promise<ResolvedConfig & { readonly file: ConfigFile | undefined }> {
+  const flags = configFlagValues(options);
+  if (topic !== undefined) {
+    if (flags["topic"] !== undefined && flags["topic"] !== topic) {
+      throw new UsageError(`Two topics were given: ${topic} and ${flags["topic"]}.`, "Leave out --topic.");
+    }
+    flags["topic"] = topic;
+  }
+  const named = options["config"];
+  const file = await readConfigFile(process.cwd(), typeof named === "string" ? named : undefined);
+  return { ...resolveConfig({ file, flags }), file };
+}

@@ -1,0 +1,90 @@
+// Numbers, tables and small charts as plain text. Pure; knows nothing of runs.
+
+/** `0.834` as `.834`, a share with three digits; `-` for what is not a number. */
+export function formatShare(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "-";
+  return value.toFixed(3).replace(/^(-?)0\./, "$1.");
+}
+
+/** A number in the fewest characters that still tell it: 4 significant digits, no trailing zeros. */
+export function formatNumber(value: number): string {
+  if (Number.isInteger(value) || !Number.isFinite(value)) return String(value);
+  return String(Number(value.toPrecision(4)));
+}
+
+/** `4 s`, `3 min 20 s`, `2 h 5 min`. */
+export function formatDuration(seconds: number): string {
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}
+
+/** `512 B`, `3.4 MB`. */
+export function formatBytes(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const power = Math.min(units.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
+  return `${formatNumber(Number((bytes / 1000 ** power).toPrecision(3)))} ${units[power]}`;
+}
+
+/** One line, at most `width` characters; control characters, which a model may write, become spaces. */
+export function oneLine(text: string, width: number): string {
+  // Also the C1 range and line separators: a reply must not be able to move the cursor or colour the terminal.
+  const flat = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\s]+/gu, " ").trim();
+  const characters = [...flat];
+  return characters.length <= width ? flat : `${characters.slice(0, Math.max(0, width - 1)).join("")}…`;
+}
+
+/**
+ * Rows under a header, columns as wide as their widest cell. Columns whose cells are all numbers are set to the right.
+ * The last column is not padded.
+ */
+export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const isNumber = (cell: string): boolean => /^[-+]?[\d.,]+( ?%)?$|^-?$/.test(cell);
+  const columns = header.map((title, column) => {
+    const cells = rows.map((row) => row[column] ?? "");
+    return {
+      width: Math.max(title.length, ...cells.map((cell) => cell.length)),
+      right: cells.length > 0 && cells.every(isNumber),
+    };
+  });
+  const line = (cells: readonly string[]): string =>
+    columns
+      .map(({ width, right }, column) => {
+        const cell = cells[column] ?? "";
+        return right ? cell.padStart(width) : cell.padEnd(width);
+      })
+      .join("  ")
+      .trimEnd();
+  return [line(header), columns.map(({ width }) => "─".repeat(width)).join("  "), ...rows.map(line)].join("\n");
+}
+
+const blocks = "▁▂▃▄▅▆▇█";
+
+/**
+ * A series as one line of block characters, at most `width` of them (neighbours are averaged), scaled from the least
+ * to the greatest value. What is not a number leaves a gap.
+ */
+export function sparkline(values: readonly number[], width = 60): string {
+  const size = Math.max(1, values.length / width);
+  const averaged = Array.from({ length: Math.min(values.length, width) }, (_, i) => {
+    const part = values.slice(Math.floor(i * size), Math.max(Math.floor(i * size) + 1, Math.floor((i + 1) * size)));
+    const finite = part.filter(Number.isFinite);
+    return finite.length === 0 ? Number.NaN : finite.reduce((sum, value) => sum + value, 0) / finite.length;
+  });
+  const finite = averaged.filter(Number.isFinite);
+  const low = Math.min(...finite);
+  const range = Math.max(...finite) - low;
+  return averaged
+    .map((value) => {
+      if (!Number.isFinite(value)) return " ";
+      return blocks[range === 0 ? 3 : Math.min(7, Math.floor(((value - low) / range) * 8))];
+    })
+    .join("");
+}
+
+/** A bar of `width` characters filled to `share`, 0 to 1. */
+export function bar(share: number, width = 20): string {
+  const filled = Math.round(Math.min(1, Math.max(0, share)) * width);
+  return "█".repeat(filled) + "░".repeat(width - filled);
+}

@@ -1,0 +1,34 @@
+// Finds the folder of a model: a path, a model that comes with the package, or the newest checkpoint of a run.
+import { existsSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { didYouMean, UsageError } from "../errors.ts";
+
+/** Root of this package, whether it runs from src/ or dist/. */
+export const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
+
+const isModel = (folder: string): boolean => existsSync(join(folder, "config.json"));
+
+/**
+ * Folder of `model`, given as a path (from the working folder, then from the package), or as a name in the package's
+ * models/ folder. Throws UsageError that names the nearest shipped model.
+ */
+export function findModel(model: string): string {
+  const candidates = [resolve(model), join(packageRoot, model), join(packageRoot, "models", model)];
+  const found = candidates.find(isModel);
+  if (found !== undefined) return found;
+  if (existsSync(candidates[0])) {
+    throw new UsageError(`${candidates[0]} holds no config.json.`, "A model is a folder in Hugging Face layout.");
+  }
+  const shipped = shippedModels();
+  throw new UsageError(
+    `There is no model "${model}".${didYouMean(model.replace(/^models\//, ""), shipped)}`,
+    `Give a folder in Hugging Face layout, or one of: ${shipped.map((name) => `models/${name}`).join(", ")}.`,
+  );
+}
+
+/** Names of the models that come with the package. */
+export function shippedModels(): readonly string[] {
+  const folder = join(packageRoot, "models");
+  return existsSync(folder) ? readdirSync(folder).filter((name) => isModel(join(folder, name))) : [];
+}

@@ -1,0 +1,65 @@
+// The seam between the command line and everything that it drives. Commands know these names only; heavy modules load
+// when a command first needs them, so `sqlm --help` stays quick, and tests put scripted parts in their place.
+import type { Engine } from "../engine/engine.ts";
+import type { EvaluateOptions } from "../evaluate/evaluate.ts";
+import type { RunEvent } from "../events.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+import type { SelfPlayOptions } from "../self-play.ts";
+import type { Workspace } from "../store/store.ts";
+import type { DefinedTopic } from "../topics/define-topic.ts";
+import type { Evaluation } from "../types.ts";
+import type { AnswerRequest } from "./json-lines.ts";
+
+/** What `sqlm doctor` says of one thing. */
+export interface DoctorCheck {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly detail: string;
+  /** What to do where it is not ok. */
+  readonly advice?: string;
+}
+
+/** Answers of the script commands about programs. */
+export interface ProgramScripts extends AsyncDisposable {
+  readonly runProgram: AnswerRequest;
+  readonly judge: AnswerRequest;
+  /** Requests that the sandbox works on at once. */
+  readonly concurrency: number;
+}
+
+export interface Parts {
+  openEngine(options: { readonly model: string; readonly threads: number }): Promise<Engine>;
+  openWorkspace(folder: string): Promise<Workspace>;
+  openSandbox(): Promise<Sandbox>;
+  /** Throws UnsupportedError where engine, topic and config do not fit together. */
+  checkFit(options: Omit<SelfPlayOptions, "store">): Promise<void>;
+  selfPlay(options: SelfPlayOptions): Promise<AsyncGenerator<RunEvent, void>>;
+  evaluate(engine: Engine, topic: DefinedTopic, options: EvaluateOptions): Promise<Evaluation>;
+  compareAnswers(): Promise<AnswerRequest>;
+  openProgramScripts(): Promise<ProgramScripts>;
+  sandboxChecks(): Promise<readonly DoctorCheck[]>;
+  /** Runs a tiny graph; says which runtime it was. Throws when it does not load or gives a wrong result. */
+  checkRuntime(): Promise<string>;
+}
+
+/** The project's own parts. */
+export const projectParts: Parts = {
+  openEngine: async (options) => (await import("../engine/onnx/onnx-engine.ts")).openOnnxEngine(options),
+  openWorkspace: async (folder) => (await import("../store/workspace.ts")).openWorkspace(folder),
+  openSandbox: async () => (await part("sandbox/index")).openSandbox(),
+  checkFit: async (options) => (await import("../self-play.ts")).checkFit(options),
+  selfPlay: async (options) => (await import("../self-play.ts")).selfPlay(options),
+  evaluate: async (...options) => (await import("../evaluate/evaluate.ts")).evaluate(...options),
+  compareAnswers: async () => {
+    const { compareAnswers } = await part("verify/compare-answers");
+    return ({ expected, given }) => compareAnswers(expected, given);
+  },
+  openProgramScripts: async () => (await part("sandbox/script-interface")).openProgramScripts(),
+  sandboxChecks: async () => (await part("sandbox/doctor")).runDoctorChecks(),
+  checkRuntime: async () => (await import("../engine/onnx/check-runtime.ts")).checkRuntime(),
+};
+
+// biome-ignore lint/suspicious/noExplicitAny: modules that other branches bring; literal imports replace this there
+async function part(name: string): Promise<any> {
+  return import(new URL(`../${name}${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url).href);
+}

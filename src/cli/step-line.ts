@@ -1,0 +1,108 @@
+// What the terminal shows of a step: one line of numbers and one question with its vote. Pure.
+import type { GroupRecord, GroupSignal, StepRecord } from "../events.ts";
+import type { LevelResult, Verdict } from "../types.ts";
+import { formatDuration, formatShare, formatTable, oneLine } from "./format.ts";
+import { meanDifficulty } from "./summary.ts";
+
+const mean = (values: readonly number[]): number | null =>
+  values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** How far a group agrees, 0 to 1: its leading answer's share, or its programs' mean share of tests passed. */
+export function agreementOf(verdict: Verdict): number {
+  return verdict.kind === "vote" ? verdict.agreement : verdict.meanPassFraction;
+}
+
+/** How many groups there were of each signal, most first, without those that taught. */
+export function signalFree(groups: readonly GroupRecord[]): readonly (readonly [GroupSignal, number])[] {
+  const counts = new Map<GroupSignal, number>();
+  for (const { signal } of groups) if (signal !== "trained") counts.set(signal, (counts.get(signal) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
+}
+
+/** Share of the groups with a label whose label the hidden checker calls right; null where nobody knows. */
+export function labelAccuracy(groups: readonly GroupRecord[]): number | null {
+  return mean(groups.flatMap(({ truth }) => (truth?.labelRight == null ? [] : [truth.labelRight ? 1 : 0])));
+}
+
+/** The step in one line, then an example. `secondsLeft` is null while there is no estimate. */
+export function describeStep(
+  record: StepRecord,
+  steps: number,
+  secondsLeft: number | null,
+  columns: number,
+): readonly string[] {
+  const { groups, proposals } = record;
+  const accuracy = labelAccuracy(groups);
+  const difficulty = meanDifficulty(record);
+  const free = signalFree(groups);
+  const taught = groups.length - free.reduce((sum, [, count]) => sum + count, 0);
+  const unreadable = proposals.filter(({ question }) => question === null).length;
+  const parts = [
+    `step ${String(record.step).padStart(String(steps).length)}/${steps}`,
+    `agreement ${formatShare(mean(groups.map(({ verdict }) => agreementOf(verdict))))}`,
+    ...(accuracy === null ? [] : [`labels right ${formatShare(accuracy)}`]),
+    `difficulty ${difficulty === null ? "-" : difficulty.toFixed(2)}`,
+    `taught ${taught}/${groups.length}${free.length === 0 ? "" : ` (${free.map(([signal, count]) => `${signal} ${count}`).join(", ")})`}`,
+    ...(unreadable === 0 ? [] : [`${unreadable} malformed`]),
+    `${record.seconds.toFixed(1)} s`,
+    ...(secondsLeft === null ? [] : [`${formatDuration(secondsLeft)} left`]),
+  ];
+  // The example changes with the step so that a reader sees different parts of the batch.
+  const example = groups[record.step % Math.max(1, groups.length)];
+  return example === undefined ? [parts.join("  ")] : [parts.join("  "), `    ${describeGroup(example, columns - 6)}`];
+}
+
+/** `347+85= → 432 ×13, 422 ×2, 1 unreadable · label right`. */
+export function describeGroup(group: GroupRecord, width: number): string {
+  const { verdict, truth } = group;
+  const truthText = truth?.labelRight == null ? "" : truth.labelRight ? " · label right" : " · label wrong";
+  const outcome =
+    verdict.kind === "vote"
+      ? [
+          ...verdict.counts.slice(0, 3).map(([value, votes]) => `${oneLine(value, 24)} ×${votes}`),
+          ...(verdict.counts.length > 3 ? [`${verdict.counts.length - 3} others`] : []),
+          ...(verdict.unreadable > 0 ? [`${verdict.unreadable} unreadable`] : []),
+        ].join(", ")
+      : `${formatShare(verdict.meanPassFraction)} of ${verdict.passed[0]?.length ?? 0} tests passed`;
+  const end = ` → ${outcome}${truthText}${group.signal === "trained" ? "" : ` · ${group.signal}`}`;
+  return oneLine(oneLine(group.question.text, Math.max(20, width - end.length)) + end, width);
+}
+
+/** The levels of an evaluation on one line: `pass@1 by difficulty: 3 .791, 4 .262`. */
+export function describeLevels(levels: readonly LevelResult[]): string {
+  return `pass@1 by difficulty: ${levels.map(({ difficulty, passAt1 }) => `${difficulty} ${formatShare(passAt1)}`).join(", ")}`;
+}
+
+/** A table of two evaluations level by level, with the share of the errors of `before` that are gone. */
+export function beforeAfterTable(before: readonly LevelResult[], after: readonly LevelResult[]): string {
+  const rows = after.map((level) => {
+    const old = before.find(({ difficulty }) => difficulty === level.difficulty);
+    const arrow = (of: (result: LevelResult) => number): string =>
+      `${formatShare(old === undefined ? null : of(old))} → ${formatShare(of(level))}`;
+    const removed = old === undefined || old.passAt1 >= 1 ? null : (level.passAt1 - old.passAt1) / (1 - old.passAt1);
+    return [
+      String(level.difficulty),
+      arrow(({ passAt1 }) => passAt1),
+      `${formatShare(level.passAt1Interval[0])} to ${formatShare(level.passAt1Interval[1])}`,
+      arrow(({ greedy }) => greedy),
+      arrow(({ majAt16 }) => majAt16),
+      removed === null ? "-" : `${Math.round(removed * 100)} %`,
+    ];
+  });
+  return formatTable(["difficulty", "pass@1", "95 % interval", "greedy", "maj@16", "errors gone"], rows);
+}
+
+/** A table of one evaluation. */
+export function levelTable(levels: readonly LevelResult[]): string {
+  return formatTable(
+    ["difficulty", "pass@1", "95 % interval", "greedy", "maj@16", "questions"],
+    levels.map((level) => [
+      String(level.difficulty),
+      formatShare(level.passAt1),
+      `${formatShare(level.passAt1Interval[0])} to ${formatShare(level.passAt1Interval[1])}`,
+      formatShare(level.greedy),
+      formatShare(level.majAt16),
+      String(level.questions),
+    ]),
+  );
+}

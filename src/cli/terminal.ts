@@ -1,0 +1,59 @@
+// Where the command line writes. With `--json` standard output carries one object and nothing else, so everything for
+// people moves to standard error. Leaves what is written, and its layout, to the commands.
+import type { Writable } from "node:stream";
+
+export interface Terminal {
+  readonly json: boolean;
+  /** True when a person watches: progress may be redrawn in place. */
+  readonly interactive: boolean;
+  readonly columns: number;
+  /** A line of the command's result. */
+  say(line: string): void;
+  /** A line beside the result: progress, advice, warnings. */
+  note(line: string): void;
+  /** Replaces the line in progress; null takes it away. Does nothing where nobody watches. */
+  status(line: string | null): void;
+  /** With `--json`, the one object; otherwise nothing. */
+  result(value: object): void;
+}
+
+export interface TerminalStreams {
+  readonly output: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+  readonly error: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+}
+
+/** Makes a terminal; a process that no longer reads our output ends us quietly, as it does `cat`. */
+export function openTerminal(
+  json: boolean,
+  streams: TerminalStreams = { output: process.stdout, error: process.stderr },
+): Terminal {
+  const { output, error } = streams;
+  const interactive = error.isTTY === true && process.env["CI"] === undefined && process.env["TERM"] !== "dumb";
+  const columns = error.columns ?? output.columns ?? 100;
+  let drawn = false;
+  const erase = (): void => {
+    if (drawn) error.write("\r\u001b[2K");
+    drawn = false;
+  };
+  const write = (stream: Writable, line: string): void => {
+    erase();
+    stream.write(`${line}\n`);
+  };
+  return {
+    json,
+    interactive,
+    columns,
+    say: (line) => write(json ? error : output, line),
+    note: (line) => write(error, line),
+    status: (line) => {
+      if (!interactive) return;
+      erase();
+      if (line === null) return;
+      error.write(line.slice(0, columns - 1));
+      drawn = true;
+    },
+    result: (value) => {
+      if (json) write(output, JSON.stringify(value));
+    },
+  };
+}

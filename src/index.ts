@@ -1,0 +1,21 @@
+// What `import … from "sqlm"` gives: self-play, topics, engines, configs and recorded runs as a library.
+export {
+  type ConfigKey,
+  configKeys,
+  defineConfig,
+  presets,
+  type RunConfig,
+  type RunConfigInput,
+  runConfigSchema,
+} from "./config.ts";
+export { readConfigFile } from "./config-file.ts";
+export { type ConfigLayers, type Origin, type ResolvedConfig, resolveConfig } from "./config-layers.ts";
+export type * from "./engine/engine.ts";
+export * from "./errors.ts";
+export type * from "./events.ts";
+export { type Random, randomStream } from "./random.ts";
+export type * from "./sandbox/sandbox.ts";
+export type * from "./store/store.ts";
+export * from "./topics/define-topic.ts";
+export { builtInTopicNames, openTopic } from "./topics/registry.ts";
+export type * from "./types.ts";

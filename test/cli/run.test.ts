@@ -1,0 +1,203 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeEach, describe, expect, test, vi } from "vitest";
+import type { Parts } from "../../src/cli/parts.ts";
+import type { RunSummary } from "../../src/events.ts";
+import { type CliResult, runCli, scriptedParts, temporaryFolder } from "./scripted-parts.ts";
+
+let workspace: string;
+let model: string;
+beforeEach(() => {
+  workspace = join(temporaryFolder(), ".sqlm");
+  model = temporaryFolder();
+  writeFileSync(join(model, "config.json"), "{}");
+});
+
+const play = (args: readonly string[], parts: Partial<Parts> = scriptedParts()): Promise<CliResult> =>
+  runCli([...args, "--workspace", workspace], parts);
+const run = (args: readonly string[], parts?: Partial<Parts>): Promise<CliResult> =>
+  play(["run", "--model", model, "--steps", "3", ...args], parts);
+
+/** The one object on standard output; fails where there is anything else. */
+function summaryOf<Value = RunSummary>({ stdout }: CliResult): Value {
+  expect(stdout.endsWith("\n")).toBe(true);
+  expect(stdout.trimEnd().split("\n")).toHaveLength(1);
+  return JSON.parse(stdout) as Value;
+}
+
+describe("run", () => {
+  test("--json: one object with the summary on standard output, everything else on standard error", async () => {
+    const result = await run(["arithmetic", "--json"]);
+    expect(result.code).toBe(0);
+    const summary = summaryOf(result);
+    expect(Object.keys(summary)).toEqual([
+      "run",
+      "checkpoint",
+      "steps",
+      "seconds",
+      "frontier",
+      "before",
+      "after",
+      "best",
+      "proposedDifficulty",
+    ]);
+    expect(summary).toMatchObject({ steps: 3, frontier: 3, best: { step: 3, passAt1: 0.4 } });
+    expect(summary.before?.levels.map(({ passAt1 }) => passAt1)).toEqual([0.9, 0.5, 0.1]);
+    expect(summary.after?.levels.map(({ passAt1 }) => passAt1)).toEqual([1, 0.9, 0.4]);
+    expect(summary.proposedDifficulty.last).toBeGreaterThan(summary.proposedDifficulty.first);
+    expect(result.stderr).toContain("step 3/3");
+  });
+
+  test("without --json: a line a step, an example with its vote, the table of before and after", async () => {
+    const { code, stdout } = await run([]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /step 2\/3 {2}agreement \.\d+ {2}labels right \.\d+ {2}difficulty [\d.]+ {2}taught 2\/3 \(tie 1\)/,
+    );
+    expect(stdout).toMatch(/10\+10= → 20 ×1, 21 ×1, 1 unreadable · tie/);
+    expect(stdout).toMatch(/3 s left/);
+    expect(stdout).toMatch(/^ *2 +\.500 → \.900 .* 80 %$/m);
+    expect(stdout).not.toContain("\u001b");
+  });
+
+  test("an interrupt ends the run after the current step with a checkpoint, and resume finishes it", async () => {
+    const script = scriptedParts({ beforeStep: (step) => step === 2 && process.emit("SIGINT") });
+    const interrupted = await run(["--json"], script);
+    expect(interrupted.code).toBe(3);
+    const { run: name, steps } = summaryOf(interrupted);
+    expect(steps).toBe(2);
+    expect(interrupted.stderr).toContain(`Go on with: sqlm resume ${name}`);
+    expect(process.listenerCount("SIGINT")).toBe(0);
+
+    const resumed = await play(["resume", name, "--json"]);
+    expect(resumed.code).toBe(0);
+    const whole = summaryOf(await run(["--json"]));
+    const { run: _, checkpoint: __, seconds: ___, ...resumedResult } = summaryOf(resumed);
+    expect(whole).toMatchObject(resumedResult);
+  });
+
+  test("a second interrupt, but not the echo of the first, ends the process with 130", async () => {
+    const exit = vi.spyOn(process, "exit").mockImplementation((code) => {
+      throw new Error(`exit ${code}`);
+    });
+    const later = vi.spyOn(performance, "now");
+    const script = scriptedParts({
+      beforeStep: (step) => {
+        if (step !== 1) return;
+        process.emit("SIGINT");
+        process.emit("SIGINT");
+        expect(exit).not.toHaveBeenCalled();
+        later.mockReturnValue(Number.MAX_SAFE_INTEGER);
+        process.emit("SIGINT");
+      },
+    });
+    const { stderr } = await run([], script);
+    exit.mockRestore();
+    later.mockRestore();
+    expect(stderr).toContain("exit 130");
+  });
+
+  test("a run that has to stop exits with 3, says why and how to go on", async () => {
+    const { code, stdout, stderr } = await run([], scriptedParts({ failAt: 2 }));
+    expect(code).toBe(3);
+    expect(stderr).toContain("sqlm: The loss is NaN.\n  Lower the learning rate.");
+    expect(stdout).toMatch(/Go on with: sqlm resume arithmetic-/);
+  });
+
+  test("what cannot work leaves no run behind", async () => {
+    const { code, stderr } = await run(["--loss-fn", "ppo"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("has no loss ppo");
+    expect(summaryOf<{ runs: unknown[] }>(await play(["list", "--json"])).runs).toEqual([]);
+  });
+
+  test.each([
+    [["run", "arithmtic"], 'Did you mean "arithmetic"?'],
+    [["run", "--topic", "a", "b"], "Two topics were given: b and a."],
+    [["run", "--stpes", "3"], "unknown option '--stpes'. Did you mean --steps?"],
+    [["rum"], "unknown command 'rum'. Did you mean run?"],
+    [["run", "--steps"], "option '--steps <count>' argument missing."],
+    [["run", "--steps", "many"], '--steps must be a whole number, not "many".'],
+    [["run", "--loss-fn", "pppo"], 'Did you mean "ppo"?'],
+    [["run", "arithmetic", "algebra"], "too many arguments"],
+    [["run", "--model", "nowhere"], 'There is no model "nowhere".'],
+    [["resume"], "missing required argument 'run'."],
+    [["resume", "nothing"], "There is no run nothing."],
+    [["help", "shwo"], 'Did you mean "show"?'],
+    [["evaluate", "m", "--questions", "0"], "--questions must be a whole number of at least 1"],
+    [["questions", "r", "--agreement", "x"], "--agreement is not a range"],
+    [["questions", "r", "--verdict", "tied"], 'Unknown verdict "tied".'],
+  ])("%j is refused with exit code 2 and one sentence", async (args, sentence) => {
+    const needsWorkspace = ["run", "resume", "questions"].includes(args[0]);
+    const { code, stdout, stderr } = await (needsWorkspace ? play(args) : runCli(args, scriptedParts()));
+    expect(stderr).toContain(sentence);
+    expect(stderr).not.toContain("    at ");
+    expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
+  });
+});
+
+describe("recorded runs", () => {
+  test("list, show, questions and diff tell what was recorded", async () => {
+    const first = summaryOf(await run(["--json"])).run;
+    const second = summaryOf(await run(["--json", "--seed", "2"])).run;
+
+    const { runs } = summaryOf<{ runs: { run: string; status: string }[] }>(await play(["list", "--json"]));
+    expect(runs.map(({ run: name, status }) => [name, status])).toEqual([
+      [second, "finished"],
+      [first, "finished"],
+    ]);
+
+    const shown = await play(["show", first]);
+    expect(shown.stdout).toMatch(/^agreement +[▁▂▃▄▅▆▇█]+ +0\.61 +0\.63/m);
+    expect(shown.stdout).toMatch(/^ *3 +\.100 → \.400/m);
+    expect(summaryOf<{ totals: { questions: number } }>(await play(["show", first, "--json"])).totals.questions).toBe(
+      9,
+    );
+
+    const ties = await play(["questions", first, "--verdict", "tie", "--limit", "2"]);
+    expect(ties.stdout).toContain("2 of 3 questions.");
+    const found = summaryOf<{ total: number; questions: { step: number }[] }>(
+      await play(["questions", first, "--difficulty", "3..", "--steps", "2", "--json"]),
+    );
+    expect(found).toMatchObject({ total: 1, questions: [{ step: 2 }] });
+
+    const diff = await play(["diff", first, second]);
+    expect(diff.stdout).toMatch(/^seed +1 +2$/m);
+    expect(diff.stdout).toContain("Every step that both have is the same.");
+  });
+});
+
+describe("models", () => {
+  test("evaluate --json gives the levels, also of a run's newest checkpoint", async () => {
+    const name = summaryOf(await run(["--json"])).run;
+    for (const given of [model, name]) {
+      const result = await play(["evaluate", given, "--topic", "arithmetic", "--json"]);
+      const evaluation = summaryOf<{ model: string; topic: string; levels: object[] }>(result);
+      expect(evaluation).toMatchObject({ model: given, topic: "arithmetic" });
+      expect(Object.keys(evaluation.levels[0])).toEqual([
+        "difficulty",
+        "passAt1",
+        "passAt1Interval",
+        "greedy",
+        "majAt16",
+        "questions",
+      ]);
+    }
+  });
+
+  test("ask lets answers vote over all forms of the question", async () => {
+    const { stdout } = await play(["ask", model, "123+456=", "--votes", "7"]);
+    expect(stdout).toMatch(/^123\+456= → 579$/m);
+    expect(stdout).toMatch(/^456\+123= +579 +3$/m);
+    expect(stdout).toMatch(/^579 +5 +\.714/m);
+    expect(stdout).toContain("All forms agree.");
+    const asked = await play(["ask", model, "123+456=", "--votes", "7", "--json"]);
+    expect(summaryOf<object>(asked)).toMatchObject({ verdict: { winner: "579", groupSize: 7, unreadable: 2 } });
+  });
+
+  test("ask refuses what is no question of the topic", async () => {
+    const { code, stderr } = await play(["ask", model, "how are you?"]);
+    expect(code).toBe(2);
+    expect(stderr).toContain("how are you?");
+  });
+});

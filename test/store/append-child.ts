@@ -34,7 +34,7 @@ for (let step = fromStep + 1; step <= steps; step++) {
     run.append({ type: "guard", step, detector: "example", action: "none", message: "as it was" });
   }
   if (step % 5 !== 0) continue;
-  const saved = await run.saveCheckpoint({ step, seenKeys, best }, async (target) => {
+  const saved = await run.saveCheckpoint({ step, seenKeys, recent: [], best }, async (target) => {
     // The weights of a step come from all steps before it, as in training.
     writeFileSync(join(target, "model.safetensors"), `${seenKeys.join(" ")}\n`.repeat(50));
     writeFileSync(join(target, "config.json"), JSON.stringify({ model_type: "llama", hidden_size: 8 }));

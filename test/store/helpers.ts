@@ -25,7 +25,7 @@ export function appendSteps(run: RunStore, from: number, to: number, seed = 1): 
 }
 
 export function stateAt(step: number): LoopState {
-  return { step, seenKeys: [`1+${step}`], best: null };
+  return { step, seenKeys: [`1+${step}`], recent: [], best: null };
 }
 
 /** Stands in for an engine's save. */

@@ -136,7 +136,8 @@ export function parseFloatText(text: string): number {
 
 /**
  * Parses JSON without losing what JavaScript numbers lose: integers beyond ±(2^53 − 1) become `int` tags and floats
- * that look like integers (`2.0`, `1e3`) become `float` tags. Throws SyntaxError as JSON.parse does.
+ * that look like integers (`2.0`, `1e3`) become `float` tags. Throws SyntaxError as JSON.parse does, and for text that
+ * is nested too deeply to read.
  */
 export function parseExactJson(text: string): unknown {
   const revive = (_key: string, value: unknown, context?: { readonly source?: string }): unknown => {
@@ -146,5 +147,10 @@ export function parseExactJson(text: string): unknown {
     if (!Number.isFinite(value)) return plainFloat(value);
     return Number.isInteger(value) ? { $: "float", value: source } : value;
   };
-  return JSON.parse(text, revive);
+  try {
+    return JSON.parse(text, revive);
+  } catch (error) {
+    if (error instanceof RangeError) throw new SyntaxError("the JSON is nested too deeply", { cause: error });
+    throw error;
+  }
 }

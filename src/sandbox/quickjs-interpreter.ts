@@ -37,10 +37,16 @@ export class QuickJsInterpreter implements Interpreter {
   /** Set when a context could not be taken down cleanly: the process must not be used again. */
   #broken = false;
 
-  /** Boots QuickJS from the module of quickjs-emscripten at `url`. Replaces this process's clock for good. */
-  static async boot(url: string): Promise<QuickJsInterpreter> {
-    const { newQuickJSWASMModule } = (await import(url)) as { newQuickJSWASMModule(): Promise<QuickJSWASMModule> };
-    return new QuickJsInterpreter(await newQuickJSWASMModule());
+  /**
+   * Boots QuickJS from the modules of quickjs-emscripten-core and of one of its builds, given by URL. Replaces this
+   * process's clock for good.
+   */
+  static async boot(coreUrl: string, buildUrl: string): Promise<QuickJsInterpreter> {
+    const core = (await import(coreUrl)) as {
+      newQuickJSWASMModuleFromVariant(build: unknown): Promise<QuickJSWASMModule>;
+    };
+    const build = (await import(buildUrl)) as { default: unknown };
+    return new QuickJsInterpreter(await core.newQuickJSWASMModuleFromVariant(build.default));
   }
 
   private constructor(module: QuickJSWASMModule) {

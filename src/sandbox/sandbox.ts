@@ -12,7 +12,7 @@ export interface ProgramLimits {
   readonly memoryMiB: number;
 }
 
-export const defaultLimits: ProgramLimits = { seconds: 5, memoryMiB: 128 };
+export const defaultLimits: ProgramLimits = { seconds: 5, memoryMiB: 64 };
 /** What a caller may ask for; requests outside are refused as data, not clamped. */
 export const largestLimits: ProgramLimits = { seconds: 120, memoryMiB: 1024 };
 

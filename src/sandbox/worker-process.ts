@@ -21,15 +21,6 @@ export type Confine = (command: readonly string[], readable: readonly string[]) 
 
 const here = dirname(fileURLToPath(import.meta.url));
 const entry = join(here, import.meta.url.endsWith(".ts") ? "worker.ts" : "worker.js");
-const packages = {
-  python: { name: "pyodide", main: "pyodide.mjs", needs: [] },
-  javascript: {
-    name: "quickjs-emscripten",
-    main: "dist/index.mjs",
-    needs: ["quickjs-emscripten-core", "@jitl/quickjs-ffi-types", "@jitl/quickjs-wasmfile-release-sync"],
-  },
-} as const;
-
 /** Folder of an installed package, as seen from the file or URL `from`. */
 function packageFolder(name: string, from: string): string {
   const file = createRequire(from).resolve(name);
@@ -37,11 +28,19 @@ function packageFolder(name: string, from: string): string {
   return file.slice(0, file.lastIndexOf(inside) + inside.length - 1);
 }
 
+/** The modules that hold a language's interpreter; all that a process needs to read beside this folder. */
+function interpreterModules(language: ProgramLanguage): readonly (readonly [folder: string, main: string])[] {
+  if (language === "python") return [[packageFolder("pyodide", import.meta.url), "pyodide.mjs"]];
+  // quickjs-emscripten itself loads four builds of QuickJS; its parts are used directly to load one.
+  const parent = join(packageFolder("quickjs-emscripten", import.meta.url), "index.js");
+  const parts = ["quickjs-emscripten-core", "@jitl/quickjs-wasmfile-release-sync", "@jitl/quickjs-ffi-types"];
+  return parts.map((name) => [packageFolder(name, parent), "dist/index.mjs"]);
+}
+
 /** Command line of a sandbox process and the paths that it may read. */
 export function workerCommand(language: ProgramLanguage): { command: readonly string[]; readable: readonly string[] } {
-  const { name, main, needs } = packages[language];
-  const module = join(packageFolder(name, import.meta.url), main);
-  const folders = [here, packageFolder(name, import.meta.url), ...needs.map((need) => packageFolder(need, module))];
+  const modules = interpreterModules(language);
+  const folders = [here, ...modules.map(([folder]) => folder)];
   const readable = [...new Set([...folders, ...folders.map((folder) => realpathSync(folder))])];
   const command = [
     process.execPath,
@@ -51,7 +50,7 @@ export function workerCommand(language: ProgramLanguage): { command: readonly st
     "--disallow-code-generation-from-strings",
     entry,
     language,
-    pathToFileURL(module).href,
+    ...modules.map(([folder, main]) => pathToFileURL(join(folder, main)).href),
   ];
   return { command, readable };
 }

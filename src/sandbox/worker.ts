@@ -1,4 +1,4 @@
-// Entry point of a sandbox process: `worker.ts <language> <url of the interpreter's module>`. Reads requests and writes
+// Entry point of a sandbox process: `worker.ts <language> <url of a module of the interpreter>…`. Reads requests and writes
 // results synchronously, so that results leave the process even when the next call never ends. Started by
 // worker-process.ts with an empty environment and Node's permission model.
 import { constants, readSync, writeSync } from "node:fs";
@@ -53,10 +53,10 @@ function forgetHost(): void {
   for (const name of ["log", "error", "warn", "info", "debug", "trace"] as const) console[name] = () => {};
 }
 
-const [language, url] = process.argv.slice(2);
+const [language, ...urls] = process.argv.slice(2);
 forgetHost();
 const interpreter: Interpreter =
-  language === "python" ? await PythonInterpreter.boot(url) : await QuickJsInterpreter.boot(url);
+  language === "python" ? await PythonInterpreter.boot(urls[0]) : await QuickJsInterpreter.boot(urls[0], urls[1]);
 send({ kind: "ready", heapBytes: interpreter.heapBytes });
 for (const line of lines()) {
   const request = JSON.parse(line) as WorkerRequest;

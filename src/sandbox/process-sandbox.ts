@@ -22,8 +22,6 @@ export const largestProgramBytes = 512 * 1024;
 export const largestArgumentBytes = 4 * 1024 * 1024;
 export const mostCalls = 10_000;
 
-/** A process whose interpreter holds more than this is replaced before its next program. */
-const recycleBytes = 128 * 1024 * 1024;
 /** Processes that die in a row before they are ready, after which the sandbox counts as broken. */
 const mostFailedStarts = 3;
 
@@ -150,11 +148,11 @@ class Line {
 
   async #serve(job: Job): Promise<void> {
     try {
-      const worker = await this.#take(job.request.limits);
+      const worker = await this.#take();
       worker.setBusy(true);
       const outcome = await worker.run(job.request);
-      if (worker.dead || worker.heapBytes > recycleBytes) this.#discard(worker);
-      else this.#idle.push(worker);
+      if (worker.usable) this.#idle.push(worker);
+      else this.#discard(worker);
       worker.setBusy(false);
       job.resolve(outcome);
     } catch (error) {
@@ -162,11 +160,10 @@ class Line {
     }
   }
 
-  /** A ready process whose memory has not grown past what the limits allow a fresh one. */
-  async #take(limits: ProgramLimits): Promise<WorkerProcess> {
+  /** A process that is ready for a program. */
+  async #take(): Promise<WorkerProcess> {
     for (let worker = this.#idle.pop(); worker !== undefined; worker = this.#idle.pop()) {
-      const grown = worker.heapBytes - worker.bootHeapBytes;
-      if (!worker.dead && (grown === 0 || grown <= limits.memoryMiB * 1024 * 1024)) return worker;
+      if (worker.usable) return worker;
       this.#discard(worker);
     }
     for (;;) {

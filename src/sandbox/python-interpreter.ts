@@ -53,6 +53,8 @@ const typeOffset = 4; // offsetof(PyObject, ob_type) on wasm32
 const typeNameOffset = 12; // offsetof(PyTypeObject, tp_name) on wasm32
 const marshalVersion = 2;
 const mebibyte = 1024 * 1024;
+/** Memory beyond which putting it back costs more than a new process. */
+const wornBytes = 128 * mebibyte;
 /** Where a program lives; not `__main__`, so that a program's own self-tests do not run. */
 const moduleName = "program";
 
@@ -123,9 +125,8 @@ export class PythonInterpreter implements Interpreter {
     this.#saved = this.#module.HEAPU8.slice();
   }
 
-  /** Size of the interpreter's memory, which never shrinks. */
-  get heapBytes(): number {
-    return this.#module.HEAPU8.length;
+  get worn(): boolean {
+    return this.#module.HEAPU8.length > wornBytes;
   }
 
   /** Puts the saved interpreter back, if a program ran since. */

@@ -30,11 +30,22 @@ class Ended extends Error {
   }
 }
 
+/** WebAssembly memory; its type is not among Node's. */
+interface Memory {
+  readonly buffer: ArrayBuffer;
+  grow(pages: number): number;
+}
+const { Memory } = (globalThis as unknown as { WebAssembly: { Memory: new (limits: object) => Memory } }).WebAssembly;
+const pageBytes = 64 * 1024;
+/** What this build of QuickJS declares: 16 MiB to start with, 2 GiB at most. */
+const [initialPages, maximumPages] = [256, 32768];
+
 export class QuickJsInterpreter implements Interpreter {
   readonly #module: QuickJSWASMModule;
+  readonly #memory: Memory;
   readonly #now: () => number;
-  readonly #clock: { reads: number };
-  /** Set when a context could not be taken down cleanly: the process must not be used again. */
+  #clockReads = 0;
+  #largestPages = maximumPages;
   #broken = false;
 
   /**
@@ -42,33 +53,42 @@ export class QuickJsInterpreter implements Interpreter {
    * process's clock for good.
    */
   static async boot(coreUrl: string, buildUrl: string): Promise<QuickJsInterpreter> {
-    const core = (await import(coreUrl)) as {
+    const { newVariant, newQuickJSWASMModuleFromVariant } = (await import(coreUrl)) as {
+      newVariant(build: unknown, options: object): unknown;
       newQuickJSWASMModuleFromVariant(build: unknown): Promise<QuickJSWASMModule>;
     };
     const build = (await import(buildUrl)) as { default: unknown };
-    return new QuickJsInterpreter(await core.newQuickJSWASMModuleFromVariant(build.default));
+    const memory = new Memory({ initial: initialPages, maximum: maximumPages });
+    const module = await newQuickJSWASMModuleFromVariant(newVariant(build.default, { wasmMemory: memory }));
+    return new QuickJsInterpreter(module, memory);
   }
 
-  private constructor(module: QuickJSWASMModule) {
+  private constructor(module: QuickJSWASMModule, memory: Memory) {
     this.#module = module;
-    const performanceNow = performance.now.bind(performance);
-    this.#now = performanceNow;
+    this.#memory = memory;
+    this.#now = performance.now.bind(performance);
+    // QuickJS's own memory limit counts no bytes in WebAssembly, so the limit is set where memory grows.
+    const grow = memory.grow.bind(memory);
+    memory.grow = (pages) => {
+      if (memory.buffer.byteLength / pageBytes + pages > this.#largestPages) throw new RangeError("memory limit");
+      return grow(pages);
+    };
     // The library asks the host for the time; programs get 2025-01-01 and 0.1 ms a look, so that equal runs are equal.
-    const clock = { reads: 0 };
-    this.#clock = clock;
-    Date.now = () => 1_735_689_600_000 + clock.reads++ * 0.1;
+    Date.now = () => 1_735_689_600_000 + this.#clockReads++ * 0.1;
   }
 
-  get heapBytes(): number {
-    return this.#broken ? Number.MAX_SAFE_INTEGER : this.#module.getWasmMemory().buffer.byteLength;
+  /** True once memory has grown: the next program would have more to begin with than a fresh one. */
+  get worn(): boolean {
+    return this.#broken || this.#memory.buffer.byteLength > initialPages * pageBytes;
   }
 
   reset(): void {}
 
   run(request: WorkerRequest, listener: Listener): WorkerOutcome {
-    this.#clock.reads = 0;
+    this.#clockReads = 0;
+    this.#largestPages = initialPages + (request.limits.memoryMiB * mebibyte) / pageBytes;
     const deadline = this.#now() + request.limits.seconds * 1000;
-    const session = new Session(this.#module, request, () => this.#now() > deadline);
+    const session = new Session(this.#module, () => this.#now() > deadline);
     const outcome = session.run(request, listener);
     try {
       session.close();
@@ -90,7 +110,7 @@ class Session {
   #output = "";
   #killed: Ended | null = null;
 
-  constructor(module: QuickJSWASMModule, request: WorkerRequest, late: () => boolean) {
+  constructor(module: QuickJSWASMModule, late: () => boolean) {
     this.#late = late;
     const runtime = module.newRuntime();
     const context = runtime.newContext();
@@ -104,7 +124,6 @@ class Session {
     this.#decode = this.#keep(context.getProp(parts, "decode"));
     this.#encode = this.#keep(context.getProp(parts, "encode"));
     this.#describe = this.#keep(context.getProp(parts, "describe"));
-    runtime.setMemoryLimit(request.limits.memoryMiB * mebibyte);
     runtime.setMaxStackSize(stackBytes);
     runtime.setInterruptHandler(() => this.#interrupted());
   }

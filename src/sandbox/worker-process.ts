@@ -73,10 +73,7 @@ export class WorkerProcess {
   #complaint = "";
   #hung = false;
   #dead = false;
-  /** Memory of the interpreter after its last program; it never shrinks. */
-  heapBytes = 0;
-  /** Memory of the interpreter before its first program. */
-  bootHeapBytes = 0;
+  #worn = false;
 
   constructor(language: ProgramLanguage, confine: Confine) {
     const { command, readable } = workerCommand(language);
@@ -98,9 +95,9 @@ export class WorkerProcess {
     this.#watch(bootSeconds);
   }
 
-  /** True when the process has ended or been killed. */
-  get dead(): boolean {
-    return this.#dead;
+  /** False when the process has ended, or should take no further program. */
+  get usable(): boolean {
+    return !this.#dead && !this.#worn;
   }
 
   /** Resolves when the process takes requests; rejects with SqlmError when it cannot start. */
@@ -147,7 +144,6 @@ export class WorkerProcess {
     switch (message.kind) {
       case "ready":
         clearTimeout(this.#timer);
-        this.heapBytes = this.bootHeapBytes = message.heapBytes;
         this.#settleReady.resolve();
         return;
       case "started":
@@ -160,7 +156,7 @@ export class WorkerProcess {
         if (this.#pending !== null) this.#pending.results[message.index] = message.result;
         return;
       case "done":
-        this.heapBytes = message.heapBytes;
+        this.#worn = message.worn;
         this.#finish(message.outcome, message.milliseconds);
     }
   }

@@ -20,7 +20,7 @@ export interface WorkerOutcome {
 }
 
 export type WorkerMessage =
-  | { readonly kind: "ready"; readonly heapBytes: number }
+  | { readonly kind: "ready" }
   | { readonly kind: "started" }
   | { readonly kind: "loaded" }
   | { readonly kind: "call"; readonly index: number; readonly result: CallResult }
@@ -28,7 +28,7 @@ export type WorkerMessage =
       readonly kind: "done";
       readonly outcome: WorkerOutcome;
       readonly milliseconds: number;
-      readonly heapBytes: number;
+      readonly worn: boolean;
     };
 
 /** Hears how a program gets on, at once. */
@@ -40,8 +40,8 @@ export interface Listener {
 
 /** What runs inside a sandbox process. */
 export interface Interpreter {
-  /** Size of the interpreter's memory, which never shrinks. */
-  readonly heapBytes: number;
+  /** True when the process should be replaced: its memory, which never shrinks, has grown, or it is damaged. */
+  readonly worn: boolean;
   /** Runs a program; `listener` gets each call's result in order. Never throws for what a program does. */
   run(request: WorkerRequest, listener: Listener): WorkerOutcome;
   /** Makes ready for the next program; done between programs so that no request waits for it. */

@@ -57,7 +57,7 @@ const [language, ...urls] = process.argv.slice(2);
 forgetHost();
 const interpreter: Interpreter =
   language === "python" ? await PythonInterpreter.boot(urls[0]) : await QuickJsInterpreter.boot(urls[0], urls[1]);
-send({ kind: "ready", heapBytes: interpreter.heapBytes });
+send({ kind: "ready" });
 for (const line of lines()) {
   const request = JSON.parse(line) as WorkerRequest;
   interpreter.reset();
@@ -68,6 +68,6 @@ for (const line of lines()) {
     call: (index, result) => send({ kind: "call", index, result }),
   });
   const milliseconds = performance.now() - start;
-  send({ kind: "done", outcome, milliseconds, heapBytes: interpreter.heapBytes });
+  send({ kind: "done", outcome, milliseconds, worn: interpreter.worn });
   interpreter.reset();
 }

@@ -54,12 +54,13 @@ describe.each(suites)("%s", (language, programs) => {
   beforeAll(async () => {
     sandbox = createSandbox();
     fresh = timeless(await sandbox.run({ language, program: probes[language], calls }));
-    expect(fresh).toMatchObject({ status: "ok", output: "hello\n", results: [{ value: [6] }] });
+    expect(fresh).toMatchObject({ status: "ok", output: "hello\n", results: [{ value: expect.arrayContaining([6]) }] });
   });
   afterAll(() => sandbox[Symbol.asyncDispose]());
 
-  test.each(programs)("$name", async ({ program, status, result, seconds }) => {
-    const limits = { seconds: seconds ?? 0.3 };
+  test.each(programs)("$name", async ({ program, status, result }) => {
+    // Enough for imports on a busy machine, and short where the limit is what is tested.
+    const limits = { seconds: status?.includes("timeout") ? 0.3 : 10 };
     const tests = [{ function: "f", args: [3], expected: 6 }];
     const { outcome, results } = await runTests(sandbox, language, program, tests, limits);
     expect(status ?? ["ok"]).toContain(outcome.status);

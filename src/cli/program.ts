@@ -9,6 +9,8 @@ import { configCommand } from "./commands/config.ts";
 import { diffCommand } from "./commands/diff.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { evaluateCommand } from "./commands/evaluate.ts";
+import { exportCommand } from "./commands/export.ts";
+import { gcCommand } from "./commands/gc.ts";
 import { compareAnswersCommand, judgeCommand, runProgramCommand } from "./commands/json-lines-commands.ts";
 import { listCommand } from "./commands/list.ts";
 import { questionsCommand } from "./commands/questions.ts";
@@ -51,7 +53,7 @@ export function buildProgram(parts: Parts): Command {
     );
   const groups: Readonly<Record<string, readonly Command[]>> = {
     "Self-play:": [runCommand(parts), resumeCommand(parts)],
-    "Recorded runs:": [listCommand(), showCommand(), questionsCommand(), diffCommand()],
+    "Recorded runs:": [listCommand(), showCommand(), questionsCommand(), diffCommand(), exportCommand(), gcCommand()],
     "Models:": [evaluateCommand(parts), askCommand(parts)],
     "This installation:": [
       topicsCommand(),

@@ -1,6 +1,8 @@
 // Opens the workspace's SQLite file: write-ahead log, migrations, and SQLite's error codes turned into this package's
 // errors. What is in the tables is said in schema.ts; who writes them is said in run-store.ts.
+import { existsSync } from "node:fs";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import { FileFormatError, RunStoppedError, SqlmError, UsageError } from "../errors.ts";
 import { applicationId, migrations } from "./schema.ts";
 
@@ -30,19 +32,29 @@ export function openDatabase(path: string, steps: readonly string[] = migrations
 /** Opens a database that exists for reading, beside whoever writes it. Throws like openDatabase. */
 export function openDatabaseForReading(path: string): DatabaseSync {
   return translateErrors(path, () => {
-    const database = new DatabaseSync(path, { readOnly: true, timeout: busyTimeout });
     try {
-      const version = checkVersion(database, path, migrations);
-      if (version < migrations.length) {
-        // Migrations are quick; a reader does them once rather than knowing every old schema.
-        openDatabase(path).close();
-      }
-      return database;
+      return readable(new DatabaseSync(path, { readOnly: true, timeout: busyTimeout }), path);
     } catch (error) {
-      database.close();
-      throw error;
+      // In a folder that cannot be written SQLite cannot make the files that readers and writers share. Nobody can be
+      // writing there either, so that the database may be read as it is, unless a log is still to be taken in.
+      const code = primaryCode(error);
+      if ((code !== cannotOpen && code !== readOnly) || !existsSync(path) || existsSync(`${path}-wal`)) throw error;
+      const url = pathToFileURL(path);
+      url.searchParams.set("immutable", "1");
+      return readable(new DatabaseSync(url, { readOnly: true }), path);
     }
   });
+}
+
+function readable(database: DatabaseSync, path: string): DatabaseSync {
+  try {
+    // Migrations are quick; a reader does them once rather than knowing every old schema.
+    if (checkVersion(database, path, migrations) < migrations.length) openDatabase(path).close();
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
 }
 
 function pragma(database: DatabaseSync, name: string): number {
@@ -129,13 +141,17 @@ const full = 13;
 const cannotOpen = 14;
 const notADatabase = 26;
 
+/** SQLite's primary result code; null for what is not an error of SQLite. */
+function primaryCode(error: unknown): number | null {
+  // The low byte is the primary code; the rest says where it happened.
+  return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : null;
+}
+
 /** The typed error for what `node:sqlite` threw; anything else is returned as it is. */
 export function databaseError(path: string, error: unknown): unknown {
-  if (error instanceof SqlmError || !(error instanceof Error) || !("errcode" in error)) return error;
-  // The low byte is the primary code; the rest says where it happened.
-  const code = Number(error.errcode) & 0xff;
+  if (error instanceof SqlmError || !(error instanceof Error)) return error;
   const cause = { cause: error };
-  switch (code) {
+  switch (primaryCode(error)) {
     case corrupt:
     case notADatabase:
       return new FileFormatError(

@@ -64,7 +64,8 @@ export function diffRuns(reader: Reader, a: string, b: string): RunDiff {
         })),
       metrics: compareMetrics(reader, idA, idB, commonSteps),
       commonSteps,
-      firstDifference: firstDifference(reader, idA, idB),
+      // A run does not differ from itself; the query pairs the rows of two.
+      firstDifference: idA === idB ? null : firstDifference(reader, idA, idB),
     };
   });
 }

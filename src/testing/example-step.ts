@@ -27,13 +27,14 @@ export function exampleStep(step: number, options: ExampleStepOptions = {}): Ste
     proposals.push({ ...completion, promptTokens, text: "", question, ...refusal, reward: i % 3, advantage: i / 7 });
   }
   const agreement = groups.reduce((sum, { verdict }) => sum + (verdict.kind === "vote" ? verdict.agreement : 0), 0);
+  const loss = random.normal();
   return {
     step,
     proposals,
     groups,
     metrics: {
       agreement: agreement / questions,
-      loss: notANumber ? Number.NaN : random.normal(),
+      loss: notANumber ? Number.NaN : loss,
       gradNorm: random.next(),
       secondsSampling: 0.5,
     },

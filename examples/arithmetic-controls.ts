@@ -1,0 +1,26 @@
+// What is self-play worth? The default recipe and the published one beside their controls, on arithmetic:
+//
+//   npx sqlm experiment examples/arithmetic-controls.ts --seeds 1,2,3
+//
+// docs/results.md has the table that it gave.
+import { defineExperiment } from "../src/evaluate/experiment.ts";
+
+export const experiment = defineExperiment({
+  name: "arithmetic-controls",
+  config: { topic: "arithmetic" },
+  variants: [
+    { name: "default" },
+    // The published formulas and hyper-parameters, as they are: made for a model of 3 billion parameters.
+    { name: "paper", config: { preset: "paper" } },
+    // Questions come from the starting proposer throughout.
+    { name: "frozen proposer", config: { proposerEvery: 0 } },
+    // Every readable answer is rewarded alike.
+    { name: "format reward only", config: { solverReward: "format" } },
+    // As many answers are rewarded as the vote would, but not the ones that it elected.
+    { name: "shuffled vote", control: "shuffled-vote" },
+    // The plain vote over one form of the question.
+    { name: "no consistency", config: { consistentVote: false } },
+    // The hidden truth in place of the vote: what perfect labels would reach.
+    { name: "oracle reward", control: "oracle" },
+  ],
+});

@@ -1,0 +1,123 @@
+// Experiments: variants of one run, each over several seeds, in one table. An experiment is a file that a user can write
+// in a few lines (examples/arithmetic-controls.ts); how one run is played is passed in, so that this file stays a plan
+// and a summary.
+import type { RunConfigInput } from "../config.ts";
+import { didYouMean, UsageError } from "../errors.ts";
+import type { RunSummary } from "../events.ts";
+import { type ControlName, controlNames } from "./controls.ts";
+import { errorRemoved, mean, standardDeviation } from "./statistics.ts";
+
+export interface Variant {
+  readonly name: string;
+  /** What differs from the experiment's config. */
+  readonly config?: RunConfigInput;
+  /** A control that changes what the loop is told, see controls.ts. */
+  readonly control?: ControlName;
+}
+
+export interface Experiment {
+  readonly name: string;
+  /** What all variants share. */
+  readonly config: RunConfigInput;
+  readonly variants: readonly Variant[];
+}
+
+/** One run of one variant with one seed. */
+export interface Trial {
+  readonly variant: Variant;
+  readonly seed: number;
+  readonly config: RunConfigInput;
+}
+
+export interface SeedResult extends Omit<RunSummary, "run"> {
+  readonly seed: number;
+  readonly run: string;
+  /** Share of the frontier's errors that the last checkpoint no longer makes; negative when it makes more. */
+  readonly errorRemoved: number | null;
+}
+
+export interface VariantResult {
+  readonly name: string;
+  readonly seeds: readonly SeedResult[];
+  /** Over seeds, of the last checkpoint at the frontier; sd has divisor n − 1. */
+  readonly errorRemoved: { readonly mean: number; readonly sd: number };
+}
+
+/** Checks an experiment's names. Throws UsageError. */
+export function defineExperiment(experiment: Experiment): Experiment {
+  const names = experiment.variants.map(({ name }) => name);
+  if (names.length === 0)
+    throw new UsageError(`The experiment ${experiment.name} has no variants.`, "List at least one.");
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined)
+    throw new UsageError(`Two variants are named "${repeated}".`, "Give each a name of its own.");
+  for (const { name, control } of experiment.variants) {
+    if (control !== undefined && !controlNames.includes(control)) {
+      throw new UsageError(
+        `The variant ${name} names an unknown control "${control}".${didYouMean(control, controlNames)}`,
+        `Controls are ${controlNames.join(", ")}.`,
+      );
+    }
+  }
+  return experiment;
+}
+
+/** Every run that the experiment takes: all variants with the first seed, then with the second, and so on. */
+export function trialsOf(experiment: Experiment, seeds: readonly number[]): Trial[] {
+  return seeds.flatMap((seed) =>
+    experiment.variants.map((variant) => ({
+      variant,
+      seed,
+      config: { ...experiment.config, ...variant.config, seed },
+    })),
+  );
+}
+
+export interface ExperimentOptions {
+  readonly seeds: readonly number[];
+  /** Runs that are played at the same time; each takes a core and its own memory. */
+  readonly parallel: number;
+  /** Plays one run to its end. */
+  readonly play: (trial: Trial) => Promise<RunSummary>;
+  /** Called after each run. */
+  readonly onTrial?: (trial: Trial, summary: RunSummary, done: number, total: number) => void;
+}
+
+/** Plays every trial and summarises each variant, in the experiment's order. The first failure stops it. */
+export async function runExperiment(
+  experiment: Experiment,
+  { seeds, parallel, play, onTrial }: ExperimentOptions,
+): Promise<VariantResult[]> {
+  const trials = trialsOf(experiment, seeds);
+  const summaries = new Map<Trial, RunSummary>();
+  const waiting = [...trials];
+  const playNext = async (): Promise<void> => {
+    for (let trial = waiting.shift(); trial !== undefined; trial = waiting.shift()) {
+      const summary = await play(trial);
+      summaries.set(trial, summary);
+      onTrial?.(trial, summary, summaries.size, trials.length);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(parallel, trials.length) }, playNext));
+  return experiment.variants.map((variant) => {
+    const results = trials
+      .filter((trial) => trial.variant === variant)
+      .map((trial) => seedResult(trial, summaries.get(trial)!));
+    const removed = results.flatMap(({ errorRemoved }) => (errorRemoved === null ? [] : [errorRemoved]));
+    return {
+      name: variant.name,
+      seeds: results,
+      errorRemoved: { mean: mean(removed), sd: standardDeviation(removed) },
+    };
+  });
+}
+
+function seedResult({ seed }: Trial, summary: RunSummary): SeedResult {
+  const before = frontierPassAt1(summary, summary.before);
+  const after = frontierPassAt1(summary, summary.after);
+  return { seed, ...summary, errorRemoved: before === null || after === null ? null : errorRemoved(before, after) };
+}
+
+function frontierPassAt1({ frontier }: RunSummary, evaluation: RunSummary["before"]): number | null {
+  return evaluation?.levels.find(({ difficulty }) => difficulty === frontier)?.passAt1 ?? null;
+}

@@ -231,6 +231,46 @@ describe("export and gc", () => {
   });
 });
 
+describe("experiments", () => {
+  const write = (variants: object[]): string => {
+    const file = join(temporaryFolder(), "experiment.mjs");
+    const experiment = { name: "two", config: { model, steps: 2 }, variants };
+    writeFileSync(file, `export const experiment = ${JSON.stringify(experiment)};`);
+    return file;
+  };
+
+  test("every variant with every seed, in one object", async () => {
+    const file = write([{ name: "plain" }, { name: "shuffled", control: "shuffled-vote", config: { groupSize: 4 } }]);
+    const result = await play(["experiment", file, "--seeds", "1,5", "--parallel", "2", "--json"]);
+    expect(result.code).toBe(0);
+    interface Variant {
+      name: string;
+      seeds: { seed: number; before: object; after: object }[];
+      errorRemoved: { mean: number; sd: number };
+    }
+    const { variants } = summaryOf<{ variants: Variant[] }>(result);
+    expect(variants.map(({ name, seeds }) => [name, seeds.map(({ seed }) => seed)])).toEqual([
+      ["plain", [1, 5]],
+      ["shuffled", [1, 5]],
+    ]);
+    expect(variants[0].errorRemoved).toEqual({ mean: expect.closeTo(1 / 3), sd: expect.closeTo(0) });
+    const { runs } = summaryOf<{ runs: { status: string }[] }>(await play(["list", "--json"]));
+    expect(runs.map(({ status }) => status)).toEqual(Array(4).fill("finished"));
+  });
+
+  test("a mistake in the last variant is found before the first run", async () => {
+    const result = await play(["experiment", write([{ name: "a" }, { name: "b", config: { stepz: 3 } }])]);
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('variant b: unknown setting "stepz"') });
+    expect(existsSync(workspace)).toBe(false);
+  });
+
+  test("an interrupt ends it with exit code 3", async () => {
+    const script = scriptedParts({ beforeStep: () => process.emit("SIGINT") });
+    const result = await play(["experiment", write([{ name: "a" }]), "--json"], script);
+    expect(result).toMatchObject({ code: 3, stdout: "" });
+  });
+});
+
 describe("models", () => {
   test("evaluate --json gives the levels, also of a run's newest checkpoint", async () => {
     const name = summaryOf(await run(["--json"])).run;

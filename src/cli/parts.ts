@@ -1,6 +1,7 @@
 // The seam between the command line and everything that it drives. Commands know these names only; heavy modules load
 // when a command first needs them, so `sqlm --help` stays quick, and tests put scripted parts in their place.
 import type { Engine } from "../engine/engine.ts";
+import type { OpenEngineOptions } from "../engine/open-engine.ts";
 import type { EvaluateOptions } from "../evaluate/evaluate.ts";
 import type { RunEvent } from "../events.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
@@ -28,7 +29,7 @@ export interface ProgramScripts extends AsyncDisposable {
 }
 
 export interface Parts {
-  openEngine(options: { readonly model: string; readonly threads: number }): Promise<Engine>;
+  openEngine(options: OpenEngineOptions): Promise<Engine>;
   openWorkspace(folder: string): Promise<Workspace>;
   openSandbox(): Promise<Sandbox>;
   /** Throws UnsupportedError where engine, topic and config do not fit together. */
@@ -44,7 +45,7 @@ export interface Parts {
 
 /** The project's own parts. */
 export const projectParts: Parts = {
-  openEngine: async (options) => (await import("../engine/onnx/onnx-engine.ts")).openOnnxEngine(options),
+  openEngine: async (options) => (await import("../engine/open-engine.ts")).openEngine(options),
   openWorkspace: async (folder) => (await import("../store/workspace.ts")).openWorkspace(folder),
   openSandbox: async () => (await part("sandbox/index")).openSandbox(),
   checkFit: async (options) => (await import("../self-play.ts")).checkFit(options),

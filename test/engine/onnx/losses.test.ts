@@ -30,7 +30,11 @@ function initial(name: string, index: number): number {
   return name.includes("norm") ? 1 + 0.2 * wave : 0.4 * wave;
 }
 
-async function wholeLossError(config: object, lossFn: (typeof lossFunctions)[number], withKl: boolean): Promise<number> {
+async function wholeLossError(
+  config: object,
+  lossFn: (typeof lossFunctions)[number],
+  withKl: boolean,
+): Promise<number> {
   const model = parseModelConfig(config, "config.json");
   return gradientError({
     inputs: Object.fromEntries(parameterSpecs(model).map(({ name, shape }) => [name, shape])),
@@ -38,7 +42,13 @@ async function wholeLossError(config: object, lossFn: (typeof lossFunctions)[num
     step: 5e-3,
     build: (inputs, graph) => {
       const perToken = (values: readonly number[]) => () => graph.constant(values, [values.length]);
-      const logits = transformerLogits(model, new Map(Object.entries(inputs)), graph.constant(tokens, [8], "int64"), 2, 4);
+      const logits = transformerLogits(
+        model,
+        new Map(Object.entries(inputs)),
+        graph.constant(tokens, [8], "int64"),
+        2,
+        4,
+      );
       const logprobs = pickFromRows(logSoftmax(logits), graph.constant(targets, [8], "int64"));
       return lossValue(lossFn, withKl, logprobs, {
         weights: graph.constant([0, 0.5, 0.25, 1, 0, 0.7, 0.3, 0.2], [8]),

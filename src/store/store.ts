@@ -2,7 +2,7 @@
 // mixed up with what a killed run did after its last checkpoint.
 import type { RunConfig } from "../config.ts";
 import type { RunEvent, StepRecord } from "../events.ts";
-import type { LevelResult } from "../types.ts";
+import type { LevelResult, Question } from "../types.ts";
 
 export interface RunInfo {
   readonly run: string;
@@ -19,6 +19,8 @@ export interface LoopState {
   readonly step: number;
   /** Keys of all questions accepted so far, oldest first; what is in it is a duplicate. */
   readonly seenKeys: readonly string[];
+  /** Questions of the latest steps, newest last, that a topic may show to the proposer. */
+  readonly recent: readonly Question[];
   /** Frontier pass@1 of the best evaluation so far. */
   readonly best: { readonly step: number; readonly passAt1: number } | null;
 }

@@ -1,0 +1,78 @@
+// What every engine refuses before any work, from its capabilities alone. What depends on a device or a server (memory,
+// rank limits) is the engine's own affair.
+import { UnsupportedError } from "../errors.ts";
+import type { Datum } from "../types.ts";
+import type { EngineCapabilities, LossConfig, LossFn, SampleOptions } from "./engine.ts";
+
+/** Throws UnsupportedError unless the engine can honour this call of `sample`. */
+export function checkSampling(
+  capabilities: EngineCapabilities,
+  prompts: readonly (readonly number[])[],
+  options: SampleOptions,
+): void {
+  const refuse = refusal(capabilities);
+  const { numSamples, maxTokens, temperature, topP = 1, topK = 0 } = options;
+  if (!Number.isInteger(numSamples) || numSamples < 1) throw refuse(`cannot draw ${numSamples} samples a prompt`);
+  if (!Number.isInteger(maxTokens) || maxTokens < 1) throw refuse(`cannot sample ${maxTokens} tokens`);
+  if (!Number.isFinite(temperature) || temperature < 0) throw refuse(`cannot sample at temperature ${temperature}`);
+  if (!(topP >= 0 && topP <= 1)) throw refuse(`needs topP from 0 to 1, not ${topP}`);
+  if (!Number.isInteger(topK) || topK < 0) throw refuse(`needs a whole topK of at least 0, not ${topK}`);
+  if (topP < 1 && !capabilities.topP) throw refuse("cannot honour topP", "Leave topP at 1.");
+  if (topK > 0 && !capabilities.topK) throw refuse("cannot honour topK", "Leave topK at 0.");
+  checkSequences(capabilities, prompts, maxTokens);
+}
+
+/**
+ * Throws UnsupportedError unless every sequence has a token and, with `room` tokens more, fits the engine.
+ */
+export function checkSequences(
+  capabilities: EngineCapabilities,
+  sequences: readonly (readonly number[])[],
+  room = 0,
+): void {
+  const refuse = refusal(capabilities);
+  const limit = capabilities.maxSequenceTokens;
+  for (const { length } of sequences) {
+    if (length === 0) throw refuse("cannot take a sequence without tokens");
+    if (length + room > limit) {
+      const needed = room > 0 ? `${length} tokens with ${room} more to sample` : `${length} tokens`;
+      throw refuse(`takes at most ${limit} tokens a sequence, not ${needed}`, "Shorten prompts or lower maxTokens.");
+    }
+  }
+}
+
+/** Throws UnsupportedError unless the engine can honour this call of `forwardBackward`. */
+export function checkTraining(
+  capabilities: EngineCapabilities,
+  data: readonly Datum[],
+  loss: LossFn,
+  lossConfig: LossConfig = {},
+): void {
+  const refuse = refusal(capabilities);
+  if (!capabilities.lossFunctions.includes(loss)) {
+    throw refuse(`has no loss "${loss}"`, `Use one of ${capabilities.lossFunctions.join(", ")}.`);
+  }
+  const penalised = (lossConfig.klPenaltyCoef ?? 0) > 0;
+  if (penalised && !capabilities.klPenalty) throw refuse("has no KL penalty", "Leave klPenaltyCoef at 0.");
+  checkSequences(
+    capabilities,
+    data.map(({ tokens }) => tokens),
+  );
+  for (const [row, datum] of data.entries()) {
+    const { tokens, weights, logprobs, advantages, referenceLogprobs } = datum;
+    const arrays = { weights, logprobs, advantages, ...(referenceLogprobs && { referenceLogprobs }) };
+    for (const [name, array] of Object.entries(arrays)) {
+      if (array.length === tokens.length) continue;
+      throw refuse(`needs arrays of one length: datum ${row} has ${tokens.length} tokens but ${array.length} ${name}`);
+    }
+    if (weights[0] !== 0) throw refuse(`cannot train the first token of datum ${row}: nothing precedes it`);
+    if (penalised && referenceLogprobs === undefined) {
+      throw refuse(`needs referenceLogprobs for the KL penalty; datum ${row} has none`);
+    }
+  }
+}
+
+function refusal(capabilities: EngineCapabilities): (what: string, hint?: string) => UnsupportedError {
+  return (what, hint = "Correct the call; nothing has been done yet.") =>
+    new UnsupportedError(`The ${capabilities.name} engine ${what}.`, hint);
+}

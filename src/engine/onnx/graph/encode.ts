@@ -1,0 +1,107 @@
+// Writes a Graph as the bytes of an ONNX model. Field numbers are those of onnx.proto (github.com/onnx/onnx).
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import {
+  type Attribute,
+  type Dimension,
+  type ElementType,
+  Graph,
+  type GraphNode,
+  type Initializer,
+  microsoftDomain,
+} from "./graph.ts";
+
+const irVersion = 10;
+const opsetVersion = 21;
+const elementTypeCode: Readonly<Record<ElementType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+
+/** The serialised ModelProto of a graph. */
+export function encodeModel(graph: Graph): Uint8Array {
+  const writer = new BinaryWriter();
+  writer.tag(1, WireType.Varint).int64(irVersion);
+  message(writer, 7, (w) => writeGraph(w, graph));
+  for (const [domain, version] of [
+    ["", opsetVersion],
+    [microsoftDomain, 1],
+  ] as const) {
+    message(writer, 8, (w) => text(w, 1, domain).tag(2, WireType.Varint).int64(version));
+  }
+  return writer.finish();
+}
+
+function writeGraph(writer: BinaryWriter, graph: Graph): void {
+  for (const node of graph.nodes) message(writer, 1, (w) => writeNode(w, node));
+  // An output must be produced by a node of this graph and each name only once, so every output gets a node of its own.
+  for (const { name, value } of graph.outputs) {
+    message(writer, 1, (w) => text(text(text(w, 1, value.name), 2, name), 4, "Identity"));
+  }
+  text(writer, 2, "graph");
+  for (const initializer of graph.initializers) message(writer, 5, (w) => writeTensor(w, initializer));
+  for (const { name, shape, type } of graph.inputs) message(writer, 11, (w) => writeValueInfo(w, name, type, shape));
+  for (const { name, value } of graph.outputs) {
+    message(writer, 12, (w) => writeValueInfo(w, name, value.type, value.shape));
+  }
+}
+
+function writeNode(writer: BinaryWriter, node: GraphNode): void {
+  for (const input of node.inputs) text(writer, 1, input?.name ?? "");
+  for (const output of node.outputs) text(writer, 2, output.name);
+  text(writer, 4, node.op);
+  for (const [name, attribute] of Object.entries(node.attributes)) {
+    message(writer, 5, (w) => writeAttribute(w, name, attribute));
+  }
+  if (node.domain !== "") text(writer, 7, node.domain);
+}
+
+function writeAttribute(writer: BinaryWriter, name: string, attribute: Attribute): void {
+  text(writer, 1, name);
+  const type = (code: number) => writer.tag(20, WireType.Varint).int32(code);
+  if (typeof attribute === "number") {
+    writer.tag(3, WireType.Varint).int64(attribute);
+    type(2);
+  } else if (typeof attribute === "string") {
+    text(writer, 4, attribute);
+    type(3);
+  } else if (attribute instanceof Graph) {
+    message(writer, 6, (w) => writeGraph(w, attribute));
+    type(5);
+  } else if ("float" in attribute) {
+    writer.tag(2, WireType.Bit32).float(attribute.float);
+    type(1);
+  } else {
+    for (const integer of attribute) writer.tag(8, WireType.Varint).int64(integer);
+    type(7);
+  }
+}
+
+function writeTensor(writer: BinaryWriter, { value, data }: Initializer): void {
+  for (const dimension of value.shape) writer.tag(1, WireType.Varint).int64(Number(dimension));
+  writer.tag(2, WireType.Varint).int32(elementTypeCode[value.type]);
+  text(writer, 8, value.name);
+  writer.tag(9, WireType.LengthDelimited).bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+}
+
+function writeValueInfo(writer: BinaryWriter, name: string, type: ElementType, shape: readonly Dimension[]): void {
+  text(writer, 1, name);
+  message(writer, 2, (typeWriter) =>
+    message(typeWriter, 1, (tensor) => {
+      tensor.tag(1, WireType.Varint).int32(elementTypeCode[type]);
+      message(tensor, 2, (shapeWriter) => {
+        for (const dimension of shape) {
+          message(shapeWriter, 1, (w) =>
+            typeof dimension === "number" ? w.tag(1, WireType.Varint).int64(dimension) : text(w, 2, dimension),
+          );
+        }
+      });
+    }),
+  );
+}
+
+function text(writer: BinaryWriter, field: number, value: string): BinaryWriter {
+  return writer.tag(field, WireType.LengthDelimited).string(value);
+}
+
+function message(writer: BinaryWriter, field: number, write: (writer: BinaryWriter) => unknown): void {
+  writer.tag(field, WireType.LengthDelimited).fork();
+  write(writer);
+  writer.join();
+}

@@ -1,0 +1,157 @@
+// An engine without a model: replies come from a function. Tests of the loop use it to know every token beforehand.
+// Log-probabilities are fixed numbers made from the tokens, the same when sampled, scored and trained; they do not change
+// with training. What training did is only counted, and the count is handed to the script, which may "learn" from it.
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { FileFormatError, RunStoppedError } from "../errors.ts";
+import { batchLoss } from "../learn/losses.ts";
+import { type Random, randomStream, uniformAt } from "../random.ts";
+import type { Completion } from "../types.ts";
+import { checkSampling, checkSequences, checkTraining } from "./checks.ts";
+import { type Engine, type EngineCapabilities, lossFunctions, type SampleOptions, type Tokenizer } from "./engine.ts";
+
+/** What a script knows when it is asked for one reply. */
+export interface ScriptedRequest {
+  readonly prompt: string;
+  /** Which completion of this prompt, from 0; always 0 at temperature 0. */
+  readonly sample: number;
+  /** Optimizer updates so far. */
+  readonly updates: number;
+  readonly temperature: number;
+  /** A stream for this one reply; at temperature 0 it does not depend on the seed. */
+  readonly random: Random;
+}
+
+export interface ScriptedEngineOptions {
+  /** The whole reply, without an end marker. Must depend on nothing but the request. */
+  readonly reply: (request: ScriptedRequest) => string;
+  /** Longest prompt and completion together, in tokens (code points). Default 4096. */
+  readonly maxSequenceTokens?: number;
+}
+
+/** The id after the last code point. */
+const endToken = 0x110000;
+
+const stateFile = "scripted.json";
+const stateSchema = z.strictObject({
+  format: z.literal("sqlm-scripted-engine"),
+  updates: z.number().int().min(0),
+  optimizerSteps: z.number().int().min(0).optional(),
+});
+
+/** Tokens are code points; the end token is one more. Messages are rendered as `<role>content` lines. */
+const codePointTokenizer: Tokenizer = {
+  encode: (text) => Array.from(text, (character) => character.codePointAt(0) ?? 0),
+  // One by one: spreading a long text into an argument list would overflow the stack.
+  decode: (tokens) => tokens.map((token) => (token === endToken ? "" : String.fromCodePoint(token))).join(""),
+  endTokens: [endToken],
+  encodeChat: (messages) =>
+    codePointTokenizer.encode(`${messages.map(({ role, content }) => `<${role}>${content}\n`).join("")}<assistant>`),
+};
+
+/** Opens a scripted engine. Its `save` writes one small JSON file. */
+export function createScriptedEngine({ reply, maxSequenceTokens = 4096 }: ScriptedEngineOptions): Engine {
+  const capabilities: EngineCapabilities = {
+    name: "scripted",
+    lossFunctions: [...lossFunctions],
+    maxSequenceTokens,
+    topP: false,
+    topK: false,
+    klPenalty: true,
+    checkpoints: true,
+  };
+  let updates = 0;
+  let optimizerSteps = 0;
+  // The "parameters" are the log-probabilities of the trained tokens themselves, each token a parameter of its own.
+  let squaredGradient = 0;
+
+  return {
+    capabilities,
+    tokenizer: codePointTokenizer,
+
+    async sample(prompts, options) {
+      checkSampling(capabilities, prompts, options);
+      const greedy = options.temperature === 0;
+      return prompts.map((promptTokens, index) => {
+        const prompt = codePointTokenizer.decode(promptTokens);
+        return Array.from({ length: options.numSamples }, (_, sample) => {
+          const stream = greedy ? ["greedy", prompt] : ["sampled", options.seed, index, sample];
+          const random = randomStream("scripted", ...stream);
+          const request = { prompt, sample: greedy ? 0 : sample, updates, temperature: options.temperature, random };
+          return complete(promptTokens, reply(request), options);
+        });
+      });
+    },
+
+    async score(sequences) {
+      checkSequences(capabilities, sequences);
+      return sequences.map(scoreTokens);
+    },
+
+    async forwardBackward(data, loss, lossConfig) {
+      checkTraining(capabilities, data, loss, lossConfig);
+      const logprobs = data.map(({ tokens }) => scoreTokens(tokens));
+      const { gradients, ...metrics } = batchLoss(data, logprobs, loss, lossConfig);
+      for (const derivative of gradients.flat()) squaredGradient += derivative ** 2;
+      return { logprobs, metrics: { ...metrics } };
+    },
+
+    async optimStep() {
+      const gradNorm = Math.sqrt(squaredGradient);
+      squaredGradient = 0;
+      if (!Number.isFinite(gradNorm)) {
+        throw new RunStoppedError("The gradient is not a finite number.", "Lower the learning rate and resume.");
+      }
+      updates += 1;
+      optimizerSteps += 1;
+      return { metrics: { gradNorm, step: optimizerSteps } };
+    },
+
+    async save(folder, { optimizer }) {
+      const state = { format: "sqlm-scripted-engine", updates, ...(optimizer && { optimizerSteps }) };
+      await writeFile(join(folder, stateFile), `${JSON.stringify(state)}\n`, { flag: "wx" });
+    },
+
+    async load(folder, { optimizer }) {
+      const state = await readState(join(folder, stateFile));
+      if (optimizer && state.optimizerSteps === undefined) {
+        throw new FileFormatError(join(folder, stateFile), "has no optimizer state", "Load it without the optimizer.");
+      }
+      updates = state.updates;
+      if (optimizer) optimizerSteps = state.optimizerSteps ?? 0;
+      squaredGradient = 0;
+    },
+
+    async [Symbol.asyncDispose]() {
+      // Holds no resource.
+    },
+  };
+}
+
+/** Cuts a reply at its stop token or at `maxTokens`. A reply whose end does not stop it starts over, as a model would go on. */
+function complete(promptTokens: readonly number[], reply: string, options: SampleOptions): Completion {
+  const period = [...codePointTokenizer.encode(reply), endToken];
+  const tokens: number[] = [];
+  let stopped = false;
+  while (!stopped && tokens.length < options.maxTokens) {
+    const token = period[tokens.length % period.length];
+    tokens.push(token);
+    stopped = options.stop.includes(token);
+  }
+  const logprobs = scoreTokens([...promptTokens, ...tokens]).slice(promptTokens.length);
+  return { tokens, logprobs, stopReason: stopped ? "stop" : "length" };
+}
+
+/** Fixed, plausible log-probabilities from −0.05 to −2.05, each decided by a token, the one before and the position. */
+function scoreTokens(tokens: readonly number[]): number[] {
+  return tokens.map((token, i) => (i === 0 ? 0 : -0.05 - 2 * uniformAt(tokens[i - 1], token, i)));
+}
+
+async function readState(path: string): Promise<z.output<typeof stateSchema>> {
+  try {
+    return stateSchema.parse(JSON.parse(await readFile(path, "utf8")));
+  } catch (cause) {
+    throw new FileFormatError(path, "is not a state of the scripted engine", "Give a folder that it saved.", { cause });
+  }
+}

@@ -1,0 +1,53 @@
+// Controls of the experiments: what a run is compared with to know what self-play itself is worth. A control changes what
+// the loop is told of a group. `oracle` tells it the truth: that is what makes it a control, and why it can be reached
+// from an experiment only, never from a run's config.
+import type { Random } from "../random.ts";
+import type { DefinedTopic } from "../topics/define-topic.ts";
+import type { Answer, Question, Verdict } from "../types.ts";
+
+export interface Control {
+  readonly name: string;
+  /** Replaces the verdict of a group. */
+  readonly verdict?: (question: Question, answers: readonly Answer[], verdict: Verdict) => Promise<Verdict>;
+  /** Replaces the rewards of a group. */
+  readonly rewards?: (rewards: readonly number[], random: Random) => readonly number[];
+}
+
+export const controlNames = ["shuffled-vote", "oracle"] as const;
+export type ControlName = (typeof controlNames)[number];
+
+export function makeControl(name: ControlName, topic: DefinedTopic): Control {
+  return name === "oracle" ? oracle(topic) : shuffledVote;
+}
+
+/**
+ * Gives each group's rewards to its answers in random order: as many answers are rewarded in the same groups, but which
+ * ones says nothing. What such a run gains does not come from the vote.
+ */
+const shuffledVote: Control = {
+  name: "shuffled-vote",
+  rewards: (rewards, random) => random.shuffle(rewards),
+};
+
+/** Takes the hidden checker for the winner of every vote: what self-play could reach with perfect labels. */
+function oracle({ hidden }: DefinedTopic): Control {
+  return {
+    name: "oracle",
+    async verdict(question, answers, verdict) {
+      if (hidden === null || verdict.kind !== "vote") return verdict;
+      let winner: string | null = null;
+      for (const { value } of answers) {
+        if (winner === null && value !== null && (await hidden.check(question, value))) winner = value;
+      }
+      const votes = winner === null ? 0 : answers.filter(({ value }) => value === winner).length;
+      return {
+        ...verdict,
+        winner,
+        tie: false,
+        agreement: votes / verdict.groupSize,
+        formWinners: verdict.formWinners.map(() => winner),
+        consistent: winner !== null,
+      };
+    },
+  };
+}

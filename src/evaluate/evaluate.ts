@@ -1,0 +1,126 @@
+// Held-out evaluation against the hidden checker: sampled pass@1, greedy, and the plurality of 16, per difficulty.
+// It reads the truth, so nothing here may be imported by what makes rewards.
+import type { Engine } from "../engine/engine.ts";
+import { UnsupportedError } from "../errors.ts";
+import { encodePrompt } from "../play/prompts.ts";
+import { randomStream, seedFrom } from "../random.ts";
+import type { DefinedTopic, HiddenTruth, Topic } from "../topics/define-topic.ts";
+import type { Evaluation, LevelResult, Question } from "../types.ts";
+import { vote } from "../verify/vote.ts";
+import { clusteredInterval, mean } from "./statistics.ts";
+
+/** Answers sampled to each question, for pass@1 and for maj@16. */
+export const evaluationSamples = 16;
+
+/** Seed of the held-out sets: fixed, so that every run, seed and checkpoint is judged on the same questions. */
+const heldOutSeed = "held-out";
+
+export interface EvaluateOptions {
+  /** Questions a level. */
+  readonly questions: number;
+  /** Name of the model in the result. */
+  readonly model: string;
+  /** Levels to evaluate; all of the topic's by default. */
+  readonly levels?: readonly number[];
+  /** Seed of the sampled answers. */
+  readonly seed?: number;
+  /** Called after each level. */
+  readonly onLevel?: (done: number, total: number) => void;
+}
+
+/** The held-out questions of every level: what evaluation asks and training must never see. */
+export function heldOutQuestions(
+  topic: Topic,
+  hidden: HiddenTruth,
+  questions: number,
+): Map<number, readonly Question[]> {
+  return new Map(
+    hidden.levels.map((level) => [
+      level,
+      hidden.heldOut(level, questions, randomStream(heldOutSeed, topic.name, level)),
+    ]),
+  );
+}
+
+/** Evaluates the engine's model. Throws UnsupportedError for a topic without a hidden checker: there is nothing to compare with. */
+export async function evaluate(
+  engine: Engine,
+  { topic, hidden }: DefinedTopic,
+  { questions, model, levels: wanted, seed = 0, onLevel }: EvaluateOptions,
+): Promise<Evaluation> {
+  if (hidden === null) {
+    throw new UnsupportedError(
+      `The topic ${topic.name} has no hidden checker, so accuracy is unknown.`,
+      "Add `hidden` to the topic.",
+    );
+  }
+  const sets = heldOutQuestions(topic, hidden, questions);
+  const chosen = wanted ?? hidden.levels;
+  const levels: LevelResult[] = [];
+  for (const level of chosen) {
+    levels.push(await evaluateLevel(engine, topic, hidden, level, sets.get(level) ?? [], seed));
+    onLevel?.(levels.length, chosen.length);
+  }
+  return { model, topic: topic.name, levels };
+}
+
+async function evaluateLevel(
+  engine: Engine,
+  topic: Topic,
+  hidden: HiddenTruth,
+  difficulty: number,
+  questions: readonly Question[],
+  seed: number,
+): Promise<LevelResult> {
+  const sampled = await answerValues(
+    engine,
+    topic,
+    questions,
+    evaluationSamples,
+    1,
+    seedFrom(seed, "evaluate", difficulty),
+  );
+  const greedy = await answerValues(engine, topic, questions, 1, 0, 0);
+  const right = async (question: Question, value: string | null): Promise<boolean> =>
+    value !== null && (await hidden.check(question, value));
+
+  const shares: number[] = [];
+  let majorityRight = 0;
+  let greedyRight = 0;
+  for (const [index, question] of questions.entries()) {
+    const verdicts = await Promise.all(sampled[index].map((value) => right(question, value)));
+    shares.push(mean(verdicts.map(Number)));
+    const { winner } = vote(sampled[index].map((value) => ({ form: 0, value })));
+    if (await right(question, winner)) majorityRight++;
+    if (await right(question, greedy[index][0])) greedyRight++;
+  }
+  return {
+    difficulty,
+    passAt1: mean(shares),
+    passAt1Interval: clusteredInterval(shares),
+    greedy: greedyRight / questions.length,
+    majAt16: majorityRight / questions.length,
+    questions: questions.length,
+  };
+}
+
+/** Canonical answers as [question][sample]; null where one could not be read. */
+async function answerValues(
+  engine: Engine,
+  topic: Topic,
+  questions: readonly Question[],
+  numSamples: number,
+  temperature: number,
+  seed: number,
+): Promise<(string | null)[][]> {
+  const { tokenizer } = engine;
+  const prompts = questions.map((question) => encodePrompt(tokenizer, topic.solvePrompt(question)));
+  const options = { numSamples, maxTokens: topic.maxTokens.solve, temperature, stop: tokenizer.endTokens, seed };
+  const completions = await engine.sample(prompts, options);
+  return completions.map((samples, index) =>
+    samples.map(({ tokens }) => {
+      const reading = topic.readAnswer(tokenizer.decode(tokens), questions[index]);
+      return reading.ok ? reading.value : null;
+    }),
+  );
+}

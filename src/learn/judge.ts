@@ -1,0 +1,62 @@
+// From verdicts to records: who is rewarded, who teaches, with what advantage. Pure; it sees verdicts and the config, never
+// the truth. What an experiment's control changes comes in as a function.
+import type { RunConfig } from "../config.ts";
+import type { GroupRecord, ProposalRecord } from "../events.ts";
+import { acceptedQuestions } from "../play/propose.ts";
+import type { Answer, Proposal, Verdict } from "../types.ts";
+import { advantages } from "./advantages.ts";
+import { groupSignal, proposalReward, solverRewardFunctions } from "./rewards.ts";
+
+export interface JudgeInput {
+  readonly proposals: readonly Proposal[];
+  /** One group for each proposal with a question to solve, in proposal order. */
+  readonly answers: readonly (readonly Answer[])[];
+  readonly verdicts: readonly Verdict[];
+  readonly step: number;
+  /** Replaces a group's rewards; only controls of experiments do. */
+  readonly changeRewards?: ((rewards: readonly number[]) => readonly number[]) | undefined;
+}
+
+export interface Judged {
+  readonly proposals: readonly ProposalRecord[];
+  readonly groups: readonly GroupRecord[];
+}
+
+/** Rewards and advantages of both roles for one step. `truth` is left null: diagnostics come later. */
+export function judge({ proposals, answers, verdicts, step, changeRewards }: JudgeInput, config: RunConfig): Judged {
+  const rewards = verdicts.map((verdict, index) => {
+    const given = solverRewardFunctions[config.solverReward](answers[index], verdict);
+    return changeRewards?.(given) ?? given;
+  });
+  const signals = verdicts.map((verdict, index) => groupSignal(verdict, rewards[index], config));
+  // A group that teaches nothing takes part with equal rewards, so that estimators over the whole batch do not see it.
+  const teaching = rewards.map((group, index) => (signals[index] === "trained" ? group : group.map(() => 0)));
+  const solverAdvantages = advantages(teaching, config.advantageEstimator);
+
+  const groupOf = new Map(acceptedQuestions(proposals).map(({ proposal }, group) => [proposal, group]));
+  const proposerRewards = proposals.map((proposal, index) => {
+    const group = groupOf.get(index);
+    return proposalReward(proposal, group === undefined ? null : verdicts[group], config);
+  });
+  const trainsProposer = config.proposerEvery > 0 && step % config.proposerEvery === 0;
+  const scored = proposerRewards.flatMap((value) => (value === null ? [] : [value]));
+  const scoredAdvantages = trainsProposer ? advantages([scored], config.advantageEstimator)[0].values() : null;
+
+  const proposalRecords = proposals.map((proposal, index) => ({
+    ...proposal,
+    reward: proposerRewards[index] ?? 0,
+    advantage: proposerRewards[index] === null ? 0 : (scoredAdvantages?.next().value ?? 0),
+  }));
+  const groups = [...groupOf].map(([proposal, group]) => ({
+    question: proposals[proposal].question!,
+    proposal,
+    answers: answers[group],
+    verdict: verdicts[group],
+    rewards: rewards[group],
+    advantages: solverAdvantages[group],
+    proposerReward: proposerRewards[proposal] ?? 0,
+    signal: signals[group],
+    truth: null,
+  }));
+  return { proposals: proposalRecords, groups };
+}

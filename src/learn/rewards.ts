@@ -1,0 +1,131 @@
+// Rewards of both roles, as pure functions of what a group of answers agreed on. Nothing here can see the truth: the
+// inputs are verdicts and the config. Advantages are the next stage (advantages.ts).
+import type { proposerRewards, RunConfig } from "../config.ts";
+import type { GroupSignal } from "../events.ts";
+import type { Answer, Proposal, Verdict } from "../types.ts";
+
+export type ProposerRewardName = (typeof proposerRewards)[number];
+
+/** What a proposer reward may depend on: one question's verdict, reduced to the terms that the formulas share. */
+export interface QuestionOutcome {
+  /** p: agreement of the vote, or mean fraction of tests passed; 0 to 1. */
+  readonly successRate: number;
+  /** The question has a label: the vote has a strict winner, or there are tests. */
+  readonly decided: boolean;
+  /** Every form of the question elected the same winner (always true for tests). */
+  readonly consistent: boolean;
+  /** Neither nobody nor everybody: 1 < votes of the leader < N, or 0 < mean pass fraction < 1. */
+  readonly disputed: boolean;
+}
+
+/** The parts of the config that a proposer reward reads. */
+export type ProposerRewardConfig = Pick<
+  RunConfig,
+  "proposerReward" | "bandLow" | "bandHigh" | "consistentVote" | "malformedReward" | "duplicateReward"
+>;
+
+/** Reduces a verdict to what proposer rewards depend on. */
+export function questionOutcome(verdict: Verdict): QuestionOutcome {
+  if (verdict.kind === "tests") {
+    const mean = verdict.meanPassFraction;
+    const decided = verdict.groupSize > 0 && verdict.passed.some((row) => row.length > 0);
+    return { successRate: mean, decided, consistent: true, disputed: mean > 0 && mean < 1 };
+  }
+  const leading = verdict.counts.length === 0 ? 0 : verdict.counts[0][1];
+  return {
+    successRate: verdict.agreement,
+    decided: verdict.winner !== null,
+    consistent: verdict.consistent,
+    disputed: leading > 1 && leading < verdict.groupSize,
+  };
+}
+
+/**
+ * The formulas, each 0 to 1.
+ * - `sqlm`: 1 where 1 < count < N (Self-Questioning Language Models, arXiv 2508.03682; its Eq. 2 prints 0 < count, its
+ *   text and code use 1 <). Departs from the code in one thing: a tie has no winner and earns 0, where the code gave the
+ *   tie to whichever answer came first.
+ * - `band`: 1 where p lies in [bandLow, bandHigh] and the vote is decided and consistent (ours, after the filter of
+ *   R-Zero, arXiv 2508.05004).
+ * - `variance`: 4p(1 − p), the variance of a right-or-wrong answer scaled to 1 (`proposer_solver` of verifiers).
+ * - `r-zero`: max(0, 1 − 2|p − ½|) (R-Zero), without its repetition penalty: duplicates are handled before any reward.
+ * - `learnability`: 0 where p = 0 or nothing was decided, else 1 − p (Absolute Zero, arXiv 2505.03335).
+ */
+export const proposerRewardFunctions: Readonly<
+  Record<ProposerRewardName, (outcome: QuestionOutcome, config: Pick<RunConfig, "bandLow" | "bandHigh">) => number>
+> = {
+  sqlm: ({ decided, disputed }) => (decided && disputed ? 1 : 0),
+  band: ({ successRate: p, decided, consistent }, { bandLow, bandHigh }) =>
+    decided && consistent && p >= bandLow && p <= bandHigh ? 1 : 0,
+  variance: ({ successRate: p }) => 4 * p * (1 - p),
+  "r-zero": ({ successRate: p }) => Math.max(0, 1 - 2 * Math.abs(p - 0.5)),
+  learnability: ({ successRate: p, decided }) => (decided && p > 0 ? 1 - p : 0),
+};
+
+/**
+ * Reward of a question that was solved. With `consistentVote` a tied or inconsistent vote earns 0 whatever the formula:
+ * what cannot be labelled must not be worth proposing.
+ */
+export function questionReward(verdict: Verdict, config: Omit<ProposerRewardConfig, "malformedReward">): number {
+  const outcome = questionOutcome(verdict);
+  if (config.consistentVote && !(outcome.decided && outcome.consistent)) return 0;
+  return proposerRewardFunctions[config.proposerReward](outcome, config);
+}
+
+/**
+ * Reward of any proposal. `verdict` is that of its group, null where it was not solved. Returns null for a proposal that
+ * was not judged at all (`surplus`, `held-out`): it takes no part in the proposer's training.
+ */
+export function proposalReward(
+  proposal: Pick<Proposal, "reason">,
+  verdict: Verdict | null,
+  config: ProposerRewardConfig,
+): number | null {
+  if (proposal.reason === undefined) return verdict === null ? null : questionReward(verdict, config);
+  const kind = proposal.reason.split(":", 1)[0];
+  if (kind === "malformed") return config.malformedReward;
+  if (kind === "duplicate") return config.duplicateReward;
+  return null;
+}
+
+/** What a solver reward may see of an answer. */
+type Judged = Pick<Answer, "value">;
+
+/**
+ * Solver rewards, one number an answer, 0 to 1.
+ * - `majority`: 1 where the answer is the strict winner of the vote, 0 for all where there is none; for tests, the
+ *   fraction of the proposer's tests that the program passed.
+ * - `format`: 1 where the answer is readable, whatever it says (a control).
+ */
+export const solverRewardFunctions: Readonly<
+  Record<RunConfig["solverReward"], (answers: readonly Judged[], verdict: Verdict) => number[]>
+> = {
+  majority: (answers, verdict) =>
+    verdict.kind === "tests"
+      ? [...verdict.passFractions]
+      : // A null value never equals a winner, even where there is none: unreadable answers do not vote.
+        answers.map(({ value }) => (value !== null && value === verdict.winner ? 1 : 0)),
+  format: (answers) => answers.map(({ value }) => (value !== null ? 1 : 0)),
+};
+
+/**
+ * Whether a group teaches the solver, and if not, why. With the `format` reward the vote plays no part, so only equal
+ * rewards silence a group.
+ */
+export function groupSignal(
+  verdict: Verdict,
+  rewards: readonly number[],
+  config: Pick<RunConfig, "solverReward" | "minAgreement" | "consistentVote">,
+): GroupSignal {
+  if (config.solverReward === "majority") {
+    if (verdict.kind === "vote") {
+      if (verdict.counts.length === 0) return "no-answer";
+      if (verdict.winner === null) return "tie";
+      if (config.consistentVote && !verdict.consistent) return "inconsistent";
+      if (verdict.agreement < config.minAgreement) return "low-agreement";
+    } else if (!questionOutcome(verdict).decided) {
+      return "no-tests";
+    }
+  }
+  return rewards.every((reward) => reward === rewards[0]) ? "all-equal" : "trained";
+}

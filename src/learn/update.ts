@@ -1,0 +1,52 @@
+// One step's optimizer updates: samples with an advantage become data, data become gradients. The engine computes; the
+// formulas are in datum.ts and losses.ts.
+import type { RunConfig } from "../config.ts";
+import type { Engine } from "../engine/engine.ts";
+import { RunStoppedError } from "../errors.ts";
+import { randomStream } from "../random.ts";
+import { aggregateLoss, buildDatum, scaleLoss, splitBatch, type TrainingSample, withReference } from "./datum.ts";
+import type { Judged } from "./judge.ts";
+
+/** Policy-gradient updates on everything with an advantage; returns the metrics of the updates, averaged. */
+export async function updateModel(
+  engine: Engine,
+  reference: Engine | undefined,
+  { proposals, groups }: Judged,
+  step: number,
+  config: RunConfig,
+): Promise<Record<string, number>> {
+  const solverSamples = groups.flatMap(({ answers, advantages }) =>
+    answers.map((answer, index) => ({ ...answer, advantage: advantages[index] })),
+  );
+  const informative = ({ advantage }: TrainingSample): boolean => advantage !== 0;
+  const random = randomStream(config.seed, "learn", step);
+  const solverParts = splitBatch(solverSamples.filter(informative), config.numSubsteps, random);
+  const proposerParts = splitBatch(proposals.filter(informative), config.numSubsteps, random);
+  const learningRate = config.learningRate * Math.min(1, step / Math.max(1, config.warmupSteps));
+  const { lossFn, clipLow, clipHigh, klPenaltyCoef, lossAggregation, beta1, beta2, eps, weightDecay, gradClipNorm } =
+    config;
+
+  const totals: Record<string, number> = {};
+  const parts = Math.max(solverParts.length, proposerParts.length);
+  for (let part = 0; part < parts; part++) {
+    const aggregate = (samples: readonly TrainingSample[] = []) =>
+      aggregateLoss(samples.map(buildDatum), lossAggregation);
+    let data = [
+      ...aggregate(solverParts[part]),
+      ...scaleLoss(aggregate(proposerParts[part]), config.proposerLossWeight),
+    ];
+    if (reference !== undefined) data = withReference(data, await reference.score(data.map(({ tokens }) => tokens)));
+    const forward = await engine.forwardBackward(data, lossFn, { clipLow, clipHigh, klPenaltyCoef });
+    if (!Number.isFinite(forward.metrics["loss"])) {
+      throw new RunStoppedError(
+        `The loss of step ${step} is ${forward.metrics["loss"]}.`,
+        "Resume from the last checkpoint with a lower learningRate.",
+      );
+    }
+    const update = await engine.optimStep({ learningRate, beta1, beta2, eps, weightDecay, gradClipNorm });
+    for (const [name, value] of Object.entries({ ...forward.metrics, gradNorm: update.metrics["gradNorm"] })) {
+      totals[name] = (totals[name] ?? 0) + value / parts;
+    }
+  }
+  return { ...totals, updates: parts, learningRate };
+}

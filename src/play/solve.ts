@@ -1,0 +1,144 @@
+// The solver's half of a step: samples a group of answers to every question, split over equivalent forms of it where the
+// vote is to be consistent, and maps every answer onto the original question. Who is right is decided by verify/.
+import type { Engine } from "../engine/engine.ts";
+import { seedFrom } from "../random.ts";
+import type { Topic } from "../topics/define-topic.ts";
+import type { Answer, Completion, Question, Restatement } from "../types.ts";
+import {
+  decodeCompletion,
+  encodePrompt,
+  fitsEngine,
+  type SampleRequest,
+  type SamplingSettings,
+  sampleRequests,
+} from "./prompts.ts";
+
+export interface SolveOptions extends SamplingSettings {
+  /** Answers to each question. */
+  readonly groupSize: number;
+  /** Split each group over the forms of its question. */
+  readonly consistentVote: boolean;
+  readonly seed: number;
+}
+
+/**
+ * Answers as [question][answer], each group in form order. With `consistentVote` a group is split evenly over the
+ * original (form 0, which gets the larger share) and as many restatements as leave two answers to each form. A question
+ * without restatements is put in its original form only.
+ */
+export async function solve(
+  engine: Engine,
+  topic: Topic,
+  questions: readonly Question[],
+  options: SolveOptions,
+): Promise<Answer[][]> {
+  const forms = options.consistentVote
+    ? await equivalentForms(engine, topic, questions, options)
+    : questions.map((question) => [original(question)]);
+  const requests: (SampleRequest & { readonly group: number; readonly form: number })[] = [];
+  for (const [group, ofQuestion] of forms.entries()) {
+    for (const [form, numSamples] of evenShares(options.groupSize, ofQuestion.length).entries()) {
+      const promptTokens = encodePrompt(engine.tokenizer, topic.solvePrompt(ofQuestion[form].question));
+      requests.push({ promptTokens, numSamples, group, form });
+    }
+  }
+  const { temperature, topP, topK, seed } = options;
+  const maxTokens = topic.maxTokens.solve;
+  const rows = await sampleRequests(engine, requests, { temperature, topP, topK, maxTokens, seed });
+
+  const answers: Answer[][] = questions.map(() => []);
+  for (const [row, { promptTokens, group, form }] of requests.entries()) {
+    for (const completion of rows[row]) {
+      answers[group].push(readAnswer(engine, topic, forms[group][form], form, promptTokens, completion));
+    }
+  }
+  return answers;
+}
+
+/** `total` in `parts` whole shares that differ by one at most, larger ones first. */
+function evenShares(total: number, parts: number): number[] {
+  return Array.from({ length: parts }, (_, part) => Math.floor(total / parts) + (part < total % parts ? 1 : 0));
+}
+
+function readAnswer(
+  engine: Engine,
+  topic: Topic,
+  { question, toOriginal }: Restatement,
+  form: number,
+  promptTokens: readonly number[],
+  completion: Completion,
+): Answer {
+  const text = decodeCompletion(engine.tokenizer, completion);
+  const reading = topic.readAnswer(text, question);
+  const answer = { promptTokens, ...completion, text, form };
+  return reading.ok
+    ? { ...answer, value: toOriginal(reading.value) }
+    : { ...answer, value: null, reason: reading.reason };
+}
+
+function original(question: Question): Restatement {
+  return { question, toOriginal: (answer) => answer };
+}
+
+/** The forms in which each question is put, the original first. */
+async function equivalentForms(
+  engine: Engine,
+  topic: Topic,
+  questions: readonly Question[],
+  options: SolveOptions,
+): Promise<Restatement[][]> {
+  // One answer is no vote: each form needs two.
+  const most = Math.max(1, Math.floor(options.groupSize / 2));
+  const forms = questions.map((question) =>
+    distinctForms(engine, topic, question, topic.restatements?.(question) ?? []),
+  );
+  if (topic.paraphrase !== undefined && most > 1) {
+    const unsplit = [...forms.keys()].filter((index) => forms[index].length === 1);
+    const asked = unsplit.map((index) => questions[index]);
+    const paraphrases = await paraphraseEach(engine, topic, topic.paraphrase, asked, options);
+    for (const [i, index] of unsplit.entries()) {
+      const paraphrase = paraphrases[i];
+      if (paraphrase !== null) forms[index] = distinctForms(engine, topic, questions[index], [original(paraphrase)]);
+    }
+  }
+  return forms.map((ofQuestion) => ofQuestion.slice(0, most));
+}
+
+/** The original and those restatements that are another text and fit the engine. */
+function distinctForms(
+  engine: Engine,
+  topic: Topic,
+  question: Question,
+  restatements: readonly Restatement[],
+): Restatement[] {
+  const forms = [original(question)];
+  for (const restatement of restatements) {
+    const tokens = encodePrompt(engine.tokenizer, topic.solvePrompt(restatement.question));
+    const isNew = forms.every((form) => form.question.text !== restatement.question.text);
+    if (isNew && fitsEngine(engine, tokens, topic.maxTokens.solve)) forms.push(restatement);
+  }
+  return forms;
+}
+
+/** One paraphrase by the model itself for each question; null where it is unreadable. */
+async function paraphraseEach(
+  engine: Engine,
+  topic: Topic,
+  paraphrase: NonNullable<Topic["paraphrase"]>,
+  questions: readonly Question[],
+  { temperature, topP, topK, seed }: SolveOptions,
+): Promise<(Question | null)[]> {
+  // A paraphrase is a question, so it may be as long as one.
+  const maxTokens = topic.maxTokens.propose;
+  const prompts = questions.map((question) => encodePrompt(engine.tokenizer, paraphrase.prompt(question)));
+  const fitting = [...prompts.keys()].filter((index) => fitsEngine(engine, prompts[index], maxTokens));
+  const requests = fitting.map((index) => ({ promptTokens: prompts[index], numSamples: 1 }));
+  const sampling = { temperature, topP, topK, maxTokens, seed: seedFrom(seed, "paraphrase") };
+  const rows = await sampleRequests(engine, requests, sampling);
+  const paraphrases: (Question | null)[] = questions.map(() => null);
+  for (const [row, index] of fitting.entries()) {
+    const reading = paraphrase.read(decodeCompletion(engine.tokenizer, rows[row][0]), questions[index]);
+    if (reading.ok) paraphrases[index] = reading.value;
+  }
+  return paraphrases;
+}

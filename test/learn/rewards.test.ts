@@ -1,0 +1,187 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { proposerRewards, runConfigSchema } from "../../src/config.ts";
+import {
+  groupSignal,
+  proposalReward,
+  proposerRewardFunctions,
+  questionOutcome,
+  questionReward,
+  solverRewardFunctions,
+} from "../../src/learn/rewards.ts";
+import type { TestsVerdict } from "../../src/types.ts";
+import { vote } from "../../src/verify/vote.ts";
+
+const defaults = runConfigSchema.parse({});
+const plain = { ...defaults, consistentVote: false };
+const group = (...values: (string | null)[]) => values.map((value) => ({ form: 0, value }));
+const rewardOf = (name: (typeof proposerRewards)[number], ...values: (string | null)[]) =>
+  questionReward(vote(group(...values)), { ...plain, proposerReward: name });
+
+function testsVerdict(passed: boolean[][]): TestsVerdict {
+  const passFractions = passed.map((row) => (row.length === 0 ? 0 : row.filter(Boolean).length / row.length));
+  return {
+    kind: "tests",
+    passed,
+    passFractions,
+    meanPassFraction: passFractions.reduce((sum, value) => sum + value, 0) / Math.max(1, passed.length),
+    groupSize: passed.length,
+    unreadable: 0,
+    unagreedTests: [],
+    contradictoryTests: [],
+    outputAgreement: 1,
+  };
+}
+
+describe("proposer rewards", () => {
+  it("sqlm rewards 1 < count < N and nothing else", () => {
+    expect(rewardOf("sqlm", "1", "1", "2", "3")).toBe(1);
+    expect(rewardOf("sqlm", "1", "1", "1", "1")).toBe(0);
+    // All different: the published code gave the tie to the first answer.
+    expect(rewardOf("sqlm", "1", "2", "3", "4")).toBe(0);
+    expect(rewardOf("sqlm", "1", "1", "2", "2")).toBe(0);
+    // One readable answer wins with one vote, but one vote is no agreement.
+    expect(rewardOf("sqlm", "1", null, null, null)).toBe(0);
+    // Unparseable answers do not vote as "None".
+    expect(rewardOf("sqlm", null, null, null, null)).toBe(0);
+    expect(rewardOf("sqlm", null, null, "5", "5")).toBe(1);
+  });
+
+  it("band includes both of its ends and refuses ties", () => {
+    const band = (p: number) =>
+      proposerRewardFunctions.band({ successRate: p, decided: true, consistent: true, disputed: true }, defaults);
+    expect([0.49, 0.5, 0.7, 0.9, 0.91].map(band)).toEqual([0, 1, 1, 1, 0]);
+    expect(rewardOf("band", "1", "1", "2", "2")).toBe(0);
+  });
+
+  it("variance and r-zero peak at one half and vanish at both ends", () => {
+    for (const name of ["variance", "r-zero"] as const) {
+      expect(rewardOf(name, "1", "1", null, null)).toBe(1);
+      expect(rewardOf(name, "1", "1", "1", "1")).toBe(0);
+      expect(rewardOf(name, null, null)).toBe(0);
+    }
+    expect(rewardOf("variance", "1", "1", "1", "2")).toBeCloseTo(0.75, 12);
+    expect(rewardOf("r-zero", "1", "1", "1", "2")).toBeCloseTo(0.5, 12);
+  });
+
+  it("learnability is 1 − p, but 0 without a winner", () => {
+    expect(rewardOf("learnability", "1", "1", "1", "2")).toBeCloseTo(0.25, 12);
+    expect(rewardOf("learnability", "1", "1", "1", "1")).toBe(0);
+    expect(rewardOf("learnability", "1", "2")).toBe(0);
+    expect(rewardOf("learnability", null, null)).toBe(0);
+  });
+
+  it("uses the mean pass fraction where tests judge", () => {
+    const half = testsVerdict([
+      [true, false],
+      [false, true],
+    ]);
+    for (const name of ["sqlm", "variance", "r-zero"] as const) {
+      expect(questionReward(half, { ...defaults, proposerReward: name })).toBe(1);
+    }
+    expect(questionReward(half, { ...defaults, proposerReward: "learnability" })).toBe(0.5);
+    for (const passed of [
+      [[true], [true]],
+      [[false], [false]],
+      [[], []],
+    ]) {
+      expect(questionReward(testsVerdict(passed), { ...defaults, proposerReward: "sqlm" })).toBe(0);
+    }
+    expect(questionOutcome(testsVerdict([[], []])).decided).toBe(false);
+  });
+
+  it("pays nothing for a tied or inconsistent vote where consistency is asked for", () => {
+    const inconsistent = vote([
+      ...["1", "1", "1"].map((value) => ({ form: 0, value })),
+      ...["2", "2"].map((value) => ({ form: 1, value })),
+    ]);
+    for (const proposerReward of proposerRewards) {
+      expect(questionReward(inconsistent, { ...defaults, proposerReward })).toBe(0);
+      expect(questionReward(vote(group("1", "1", "2", "2")), { ...defaults, proposerReward })).toBe(0);
+    }
+    expect(questionReward(inconsistent, { ...plain, proposerReward: "variance" })).toBeGreaterThan(0);
+  });
+
+  it("stays within 0 and 1 for every formula and every vote", () => {
+    const values = fc.array(fc.constantFrom("1", "2", "3", null), { maxLength: 8 });
+    fc.assert(
+      fc.property(
+        values,
+        fc.constantFrom(...proposerRewards),
+        fc.boolean(),
+        (drawn, proposerReward, consistentVote) => {
+          const reward = questionReward(vote(group(...drawn)), { ...defaults, proposerReward, consistentVote });
+          expect(reward).toBeGreaterThanOrEqual(0);
+          expect(reward).toBeLessThanOrEqual(1);
+        },
+      ),
+    );
+  });
+
+  it("prices proposals that are not solved by their reason", () => {
+    const config = { ...defaults, malformedReward: -0.7, duplicateReward: -0.2 };
+    expect(proposalReward({ reason: "malformed: no =" }, null, config)).toBe(-0.7);
+    expect(proposalReward({ reason: "duplicate" }, null, config)).toBe(-0.2);
+    expect(proposalReward({ reason: "surplus" }, null, config)).toBeNull();
+    expect(proposalReward({ reason: "held-out" }, null, config)).toBeNull();
+    expect(proposalReward({}, null, config)).toBeNull();
+    expect(proposalReward({}, vote(group("1", "1", "1", "2")), config)).toBe(1);
+  });
+});
+
+describe("solver rewards", () => {
+  const answers = group("1", "1", "2", null);
+
+  it("majority rewards the winner's voters", () => {
+    expect(solverRewardFunctions.majority(answers, vote(answers))).toEqual([1, 1, 0, 0]);
+  });
+
+  it("majority rewards nobody without a winner, unreadable answers least of all", () => {
+    for (const undecided of [group("1", "2", null), group(null, null)]) {
+      expect(solverRewardFunctions.majority(undecided, vote(undecided))).toEqual(undecided.map(() => 0));
+    }
+  });
+
+  it("format rewards every readable answer", () => {
+    expect(solverRewardFunctions.format(answers, vote(answers))).toEqual([1, 1, 1, 0]);
+  });
+
+  it("gives the fraction of tests passed where tests judge", () => {
+    const verdict = testsVerdict([
+      [true, false],
+      [true, true],
+    ]);
+    expect(solverRewardFunctions.majority(group("f", "g"), verdict)).toEqual([0.5, 1]);
+  });
+});
+
+describe("groupSignal", () => {
+  const signal = (values: (string | null)[], config = defaults) => {
+    const answers = group(...values);
+    const verdict = vote(answers);
+    return groupSignal(verdict, solverRewardFunctions[config.solverReward](answers, verdict), config);
+  };
+
+  it("names the reason why a group teaches nothing", () => {
+    expect(signal(["1", "1", "2"])).toBe("trained");
+    expect(signal([null, null])).toBe("no-answer");
+    expect(signal(["1", "2"])).toBe("tie");
+    expect(signal(["1", "1", "1"])).toBe("all-equal");
+    expect(signal(["1", "1", "2", "3", "4"])).toBe("low-agreement");
+    expect(signal(["1", "1", "2", "3", "4"], { ...defaults, minAgreement: 0 })).toBe("trained");
+    expect(groupSignal(testsVerdict([[], []]), [0, 0], defaults)).toBe("no-tests");
+    const inconsistent = vote([
+      { form: 0, value: "1" },
+      { form: 0, value: "1" },
+      { form: 1, value: "2" },
+    ]);
+    expect(groupSignal(inconsistent, [1, 1, 0], defaults)).toBe("inconsistent");
+    expect(groupSignal(inconsistent, [1, 1, 0], plain)).toBe("trained");
+  });
+
+  it("ignores the vote where only the format is rewarded", () => {
+    const config = { ...defaults, solverReward: "format" as const };
+    expect(signal(["1", "2", null], config)).toBe("trained");
+    expect(signal(["1", "2"], config)).toBe("all-equal");
+  });
+});

@@ -1,0 +1,81 @@
+// No reward may depend on what knows the truth. Two walls are checked: nothing on the way to a reward imports a module
+// that knows it, and a run through all stages never calls the checker of the topic that it plays.
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import { runConfigSchema } from "../../src/config.ts";
+import { createScriptedEngine } from "../../src/engine/scripted.ts";
+import { advantages } from "../../src/learn/advantages.ts";
+import { proposalReward, solverRewardFunctions } from "../../src/learn/rewards.ts";
+import { acceptedQuestions, propose } from "../../src/play/propose.ts";
+import { solve } from "../../src/play/solve.ts";
+import { randomStream } from "../../src/random.ts";
+import { arithmetic } from "../../src/topics/arithmetic.ts";
+import { defineTopic } from "../../src/topics/define-topic.ts";
+import { vote } from "../../src/verify/vote.ts";
+
+const source = resolve(import.meta.dirname, "../../src");
+
+/** Modules of this project that `path` imports at run time (type imports leave no trace in a program). */
+function importsOf(path: string): string[] {
+  const statements = readFileSync(path, "utf8").matchAll(/^(?:import|export)\s(?!type\s)[^;]*?from\s+"(\.[^"]+)";/gms);
+  return [...statements].map(([, target]) => resolve(dirname(path), target));
+}
+
+function reachable(from: readonly string[]): Set<string> {
+  const seen = new Set(from);
+  for (const path of seen) for (const target of importsOf(path)) seen.add(target);
+  return new Set([...seen].map((path) => relative(source, path)));
+}
+
+const modulesIn = (folder: string) =>
+  readdirSync(join(source, folder), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => join(source, folder, name));
+
+describe("the truth stays out of rewards", () => {
+  it("sees the truth from a topic, so that the search below can find it", () => {
+    expect(reachable([join(source, "topics/arithmetic.ts")])).toContain("topics/arithmetic-truth.ts");
+  });
+
+  it("no stage on the way to a reward imports a topic", () => {
+    const stages = ["learn", "verify", "play"].flatMap(modulesIn);
+    expect(stages.length).toBeGreaterThan(6);
+    expect([...reachable(stages)].filter((name) => name.startsWith("topics/"))).toEqual([]);
+  });
+
+  it("no stage calls the checker, and rewards are the same whatever it says", async () => {
+    const config = runConfigSchema.parse({});
+    const engine = createScriptedEngine({
+      reply: ({ prompt, random }) =>
+        prompt === "P" ? `${random.integer(1, 9)}+${random.integer(1, 9)}=` : String(random.integer(1, 2)),
+    });
+    const rewardsUnder = async (check: () => boolean) => {
+      const { topic } = defineTopic({
+        ...arithmetic.topic,
+        hidden: { check, levels: [1], frontier: 1, heldOut: () => [] },
+      });
+      const sampling = { temperature: 1, topP: 1, topK: 0, seed: 1 };
+      const none = new Set<string>();
+      const proposals = await propose(engine, topic, {
+        ...sampling,
+        count: 12,
+        accept: 8,
+        random: randomStream("wall"),
+        recent: [],
+        seenKeys: none,
+        heldOutKeys: none,
+      });
+      const accepted = acceptedQuestions(proposals);
+      const questions = accepted.map(({ question }) => question);
+      const groups = await solve(engine, topic, questions, { ...sampling, groupSize: 8, consistentVote: true });
+      const verdicts = groups.map(vote);
+      const solver = groups.map((answers, i) => solverRewardFunctions.majority(answers, verdicts[i]));
+      const proposer = accepted.map(({ proposal }, i) => proposalReward(proposals[proposal], verdicts[i], config));
+      return { solver: advantages(solver, "grpo"), proposer };
+    };
+    const honest = await rewardsUnder(() => expect.fail("a stage called the checker"));
+    expect(honest.proposer.length).toBeGreaterThan(0);
+    expect(await rewardsUnder(() => true)).toEqual(honest);
+  });
+});

@@ -4,8 +4,9 @@
 import { uniformAt } from "../../random.ts";
 import type { Completion } from "../../types.ts";
 import type { SampleOptions } from "../engine.ts";
-import { buildDecodeGraph, buildPrefillGraph, prefixNames } from "./decode-graph.ts";
+import { buildDecodeGraph } from "./decode-graph.ts";
 import { type ModelConfig, rotaryTables } from "./model-config.ts";
+import { buildPrefillGraph, prefixNames } from "./prefill-graph.ts";
 import {
   createSession,
   float32Data,

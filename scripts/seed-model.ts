@@ -29,21 +29,28 @@ const warmupSteps = 50;
 
 /** Share of the proposer's lines, the rest are the solver's. */
 const proposeShare = 0.25;
-/** How often each difficulty is drawn: most of what is easy, little beyond the frontier. */
-const difficultyShares = [0.25, 0.3, 0.3, 0.15];
+/** How often each difficulty is drawn: most of what is easy, little beyond the frontier, so that accuracy falls smoothly. */
+const difficultyShares = [0.22, 0.3, 0.27, 0.14, 0.06, 0.01].map((share, index) => [index + 1, share] as const);
+/** Harder operations are drawn more often, so that all three are half learned at the same time. */
+const operatorShares = [
+  ["+", 0.2],
+  ["-", 0.35],
+  ["*", 0.45],
+] as const;
 
-function drawDifficulty(random: Random): number {
+/** Draws an item with the probability beside it; shares sum to 1. */
+function drawShare<Item>(shares: readonly (readonly [Item, number])[], random: Random): Item {
   let rest = random.next();
-  for (const [index, share] of difficultyShares.entries()) {
+  for (const [item, share] of shares) {
     rest -= share;
-    if (rest < 0) return index + 1;
+    if (rest < 0) return item;
   }
-  return difficultyShares.length;
+  return shares[shares.length - 1][0];
 }
 
 /** One line of training text: what a role is shown, and what it should write. */
 function drawLine(random: Random): { prompt: string; reply: string } {
-  const sum = drawSum(random.pick(operators), drawDifficulty(random), random);
+  const sum = drawSum(drawShare(operatorShares, random), drawShare(difficultyShares, random), random);
   return random.next() < proposeShare
     ? { prompt: roleMarks.propose, reply: writeSum(sum) }
     : { prompt: `${roleMarks.solve}${writeSum(sum)}`, reply: writeNumber(truth(sum)) };

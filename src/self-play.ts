@@ -142,12 +142,14 @@ async function verify(
   questions: readonly Question[],
   answers: readonly (readonly Answer[])[],
 ): Promise<Verdict[]> {
+  const verifyGroup = async (question: Question, group: readonly Answer[]): Promise<Verdict> => {
+    if (topic.verification === "vote" || sandbox === undefined) return vote(group);
+    const programs = group.map(({ value }) => value);
+    return (await verifyByTests(sandbox, topic.language ?? "python", question, programs)).verdict;
+  };
   const verdicts: Verdict[] = [];
   for (const [index, question] of questions.entries()) {
-    const verdict =
-      topic.verification === "tests" && sandbox !== undefined
-        ? await verifyByTests(sandbox, topic.language ?? "python", question, answers[index])
-        : vote(answers[index]);
+    const verdict = await verifyGroup(question, answers[index]);
     verdicts.push(control?.verdict === undefined ? verdict : await control.verdict(question, answers[index], verdict));
   }
   return verdicts;

@@ -1,6 +1,6 @@
-// The two graphs of generation. `buildPrefillGraph` computes the keys and values of prompts. `buildDecodeGraph` is the whole
-// generation of many sequences in one run: nothing but tokens and logprobs leaves it, since moving caches in and out costs
-// more than computing. It is three loops, one in another:
+// The graph of generation: many sequences, from their prompts' keys and values (prefill-graph.ts) to their ends, in one run.
+// Nothing but tokens and logprobs leaves it, since moving caches in and out costs more than computing. It is three
+// loops, one in another:
 // - a step computes one position of every row and chooses the next tokens. Keys and values of earlier stretches are
 //   `frozen`: read from outside the loop, never copied. Those of the stretch are few and grow with every step.
 // - a stretch gives the rows of finished sequences to waiting ones, then makes some steps, then sets their keys and
@@ -8,9 +8,8 @@
 //   for order, so a row only has to know how many of the last places are its own.
 // - a round drops the finished rows when nothing waits and few are left, so that the batch shrinks with the work.
 
-import { type Attend, generationBlock, weightInputs } from "./generation-block.ts";
+import { type Attend, generationBlock, rotaryInputs, weightInputs } from "./generation-block.ts";
 import {
-  causalAttention,
   compress,
   cumulativeSum,
   gatherInto,
@@ -49,6 +48,7 @@ import {
   where,
 } from "./graph/operators.ts";
 import type { ModelConfig } from "./model-config.ts";
+import { prefixNames } from "./prefill-graph.ts";
 import { type Choice, tokenChoice } from "./token-choice.ts";
 
 /** The batch shrinks when no more than half of its rows are busy, unless it is this small already. */
@@ -57,37 +57,6 @@ const smallBatch = 8;
 const masked = -1e9;
 
 type Values = Readonly<Record<string, Value>>;
-
-/** Names of the keys and values of each layer's prompts, outputs of one graph and inputs of the other. */
-export function prefixNames(config: ModelConfig): string[] {
-  return Array.from({ length: config.layers }, (_, layer) => [`prefix_keys_${layer}`, `prefix_values_${layer}`]).flat();
-}
-
-/**
- * Inputs: the weights; `tokens` int64 [prompts, time] (prompts padded on the right with any token), `last_positions`
- * int32 [prompts], all time − 1; `total` int32 [1], time; `cosines` and `sines` [positions, headSize / 2].
- * Outputs: `prefix_keys_n`, `prefix_values_n` [prompts, keyValueHeads, time, headSize] of each layer, keys rotated.
- * Attention is causal, so what stands in the padding does not reach the positions before it.
- */
-export function buildPrefillGraph(config: ModelConfig): Graph {
-  const graph = Graph.create();
-  const weights = weightInputs(graph, config);
-  const tokens = graph.input("tokens", ["prompts", "time"], "int64");
-  const rotation = { ...rotaryInputs(graph, config), positions: graph.integers([0]) };
-  const lengths = {
-    lastPositions: graph.input("last_positions", ["prompts"], "int32"),
-    total: graph.input("total", [1], "int32"),
-  };
-  const attend: Attend = (query, key, value) => causalAttention(query, key, value, config, lengths);
-  let hidden = gatherInto(tokens, weights.plain("model.embed_tokens.weight"));
-  for (let layer = 0; layer < config.layers; layer++) {
-    const block = generationBlock(config, weights, layer, hidden, rotation, attend);
-    graph.output(`prefix_keys_${layer}`, block.keys);
-    graph.output(`prefix_values_${layer}`, block.values);
-    hidden = block.hidden;
-  }
-  return graph;
-}
 
 /**
  * Inputs: the weights, `cosines`, `sines`, those of `tokenChoice`, and
@@ -287,11 +256,6 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
   graph.output("tokens", rounds.carried["tokens"]);
   graph.output("logprobs", rounds.carried["logprobs"]);
   return graph;
-}
-
-function rotaryInputs(graph: Graph, config: ModelConfig): { cosines: Value; sines: Value } {
-  const shape = ["positions", config.headSize / 2];
-  return { cosines: graph.input("cosines", shape), sines: graph.input("sines", shape) };
 }
 
 const divideByTwo = (x: Value): Value =>

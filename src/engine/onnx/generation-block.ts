@@ -37,6 +37,12 @@ export interface Rotation {
   readonly positions: Value;
 }
 
+/** The tables as inputs of the graph. */
+export function rotaryInputs(graph: Graph, config: ModelConfig): { cosines: Value; sines: Value } {
+  const shape = ["positions", config.headSize / 2];
+  return { cosines: graph.input("cosines", shape), sines: graph.input("sines", shape) };
+}
+
 /** query [rows, time, heads · headSize], key and value [rows, time, keyValueHeads · headSize], rotated. */
 export type Attend = (query: Value, key: Value, value: Value) => { context: Value; keys: Value; values: Value };
 

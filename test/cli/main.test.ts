@@ -17,7 +17,10 @@ function sqlm(args: readonly string[], options: { input?: string; cwd?: string }
 describe("the process", () => {
   test("a config file here is in force, under the flags; --json is one line", () => {
     const cwd = temporaryFolder();
-    writeFileSync(join(cwd, "sqlm.config.ts"), "export default { steps: 7 as number, preset: 'paper' };");
+    // Nothing is installed in this folder: the name is that of the package that reads the file.
+    const configFile = `import { defineConfig } from "sqlm";
+      export default defineConfig({ steps: 7 as number, preset: "paper" });`;
+    writeFileSync(join(cwd, "sqlm.config.ts"), configFile);
     const { status, stdout } = sqlm(["config", "--seed", "3", "--json"], { cwd });
     expect(status).toBe(0);
     const { config, origins } = JSON.parse(stdout.trimEnd()) as {

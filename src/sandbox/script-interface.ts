@@ -6,7 +6,13 @@ import type { UnitTest } from "../types.ts";
 import { runTests, type TestResult } from "../verify/unit-tests.ts";
 import { type ProgramOutcome, programLanguages, type Sandbox } from "./sandbox.ts";
 
-const limits = z.object({ seconds: z.number().optional(), memoryMiB: z.number().optional() });
+/** A number; `parseExactJson` reads `2.0` as a tag. */
+const limit = z.union([z.number(), z.object({ $: z.literal("float"), value: z.string() }).transform(untag)]);
+const limits = z.object({ seconds: limit.optional(), memoryMiB: limit.optional() });
+
+function untag({ value }: { readonly value: string }): number {
+  return Number(value);
+}
 
 const runProgramRequest = z.object({
   language: z.enum(programLanguages),

@@ -17,7 +17,10 @@ function sqlm(args: readonly string[], options: { input?: string; cwd?: string }
 describe("the process", () => {
   test("a config file here is in force, under the flags; --json is one line", () => {
     const cwd = temporaryFolder();
-    writeFileSync(join(cwd, "sqlm.config.ts"), "export default { steps: 7 as number, preset: 'paper' };");
+    // Nothing is installed in this folder: the name is that of the package that reads the file.
+    const configFile = `import { defineConfig } from "sqlm";
+      export default defineConfig({ steps: 7 as number, preset: "paper" });`;
+    writeFileSync(join(cwd, "sqlm.config.ts"), configFile);
     const { status, stdout } = sqlm(["config", "--seed", "3", "--json"], { cwd });
     expect(status).toBe(0);
     const { config, origins } = JSON.parse(stdout.trimEnd()) as {
@@ -53,6 +56,58 @@ describe("the process", () => {
     const command = `"${process.execPath}" "${executable}" config | head -1; echo "\${PIPESTATUS[0]}"`;
     const output = execFileSync("bash", ["-c", command], { encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
     expect(output).toMatch(/^setting .*\n0\n$/);
+  });
+});
+
+describe("JSON lines for scripts", () => {
+  const lines = (stdout: string): unknown[] =>
+    stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as unknown);
+
+  test("compare-answers answers every line, in its own shape", () => {
+    const input =
+      '{"expected": "1/2", "given": "0.5", "id": 7}\n{"expected": 1}\nnot JSON\n{"expected": "2", "given": "3"}';
+    const { status, stdout, stderr } = sqlm(["compare-answers", "--json"], { input });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(lines(stdout)).toEqual([
+      { equal: true, expectedParsed: "1/2", givenParsed: "1/2" },
+      {
+        equal: false,
+        expectedParsed: null,
+        givenParsed: null,
+        error: expect.stringContaining("not a pair of answers"),
+      },
+      { equal: false, expectedParsed: null, givenParsed: null, error: expect.stringContaining("not JSON") },
+      { equal: false, expectedParsed: "2", givenParsed: "3" },
+    ]);
+  });
+
+  test("run-program and judge answer every line, in their own shapes", () => {
+    const program = "function double(x) { return 2 * x; }";
+    const call = { language: "javascript", program, calls: [{ function: "double", args: [4] }] };
+    // Scripts in Python write 5.0 for a float; limits are numbers all the same.
+    const input = `${JSON.stringify(call).slice(0, -1)}, "limits": {"seconds": 5.0}}\n{"language": "cobol"}\n{`;
+    const ran = sqlm(["run-program", "--json"], { input });
+    expect(ran.status).toBe(0);
+    expect(lines(ran.stdout)).toMatchObject([
+      { status: "ok", results: [{ value: 8 }] },
+      { status: "error", reason: expect.stringContaining("language"), results: [] },
+      { status: "error", reason: expect.stringContaining("not JSON"), results: [] },
+    ]);
+    const tests = [
+      { function: "double", args: [4], expected: 8 },
+      { function: "double", args: [4], expected: 9 },
+    ];
+    const judged = sqlm(["judge", "--json"], {
+      input: `${JSON.stringify({ language: "javascript", program, tests })}\n[]`,
+    });
+    expect(judged.status).toBe(0);
+    expect(lines(judged.stdout)).toMatchObject([
+      { passed: 1, total: 2, tests: [{ passed: true }, { passed: false, reason: expect.any(String) }] },
+      { passed: 0, total: 0, tests: [], reason: expect.stringContaining("not a JSON object") },
+    ]);
   });
 });
 

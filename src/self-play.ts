@@ -96,7 +96,7 @@ async function playStep(
   progress: Progress,
   heldOut: ReadonlySet<string>,
 ): Promise<StepRecord> {
-  const { engine, reference, config, control } = options;
+  const { engine, reference, sandbox, config, control } = options;
   const { topic, hidden } = options.topic;
   const started = performance.now();
   const step = progress.step + 1;
@@ -126,7 +126,7 @@ async function playStep(
   const changeRewards = control?.rewards && ((rewards: readonly number[]) => control.rewards!(rewards, random));
   const judged = judge({ proposals, answers, verdicts, step, changeRewards }, config);
   const training = await updateModel(engine, reference, judged, step, config);
-  const groups = await diagnose(hidden, judged.groups);
+  const groups = await diagnose(hidden, judged.groups, sandbox);
 
   for (const { key } of questions) progress.seen.add(key);
   progress.recent.push(...questions);
@@ -156,12 +156,16 @@ async function verify(
 }
 
 /** Adds what the hidden checker says, for people to read. Runs after learning: nothing here can reach a gradient. */
-async function diagnose(hidden: HiddenTruth | null, groups: readonly GroupRecord[]): Promise<GroupRecord[]> {
+async function diagnose(
+  hidden: HiddenTruth | null,
+  groups: readonly GroupRecord[],
+  sandbox: Sandbox | undefined,
+): Promise<GroupRecord[]> {
   if (hidden === null) return [...groups];
   return Promise.all(
     groups.map(async (group) => {
       const right = async (value: string | null): Promise<boolean> =>
-        value !== null && (await hidden.check(group.question, value));
+        value !== null && (await hidden.check(group.question, value, sandbox));
       const judged = await Promise.all(group.answers.map(({ value }) => right(value)));
       const winner = group.verdict.kind === "vote" ? group.verdict.winner : null;
       const labelRight = winner === null ? null : await right(winner);
@@ -177,6 +181,7 @@ async function examine(
   const { config, engine, topic } = options;
   const evaluation: Evaluation = await evaluate(engine, topic, {
     questions: config.evalQuestions,
+    sandbox: options.sandbox,
     model: progress.step === 0 ? config.model : `${options.store.run} step ${progress.step}`,
   });
   const frontier = evaluation.levels.find(({ difficulty }) => difficulty === topic.hidden?.frontier);

@@ -2,6 +2,8 @@
 // wait in line for a process of their language; a process that hung, died or grew is replaced. Leaves out: what one
 // process does (worker-process.ts, worker.ts) and what a request may look like to scripts (script-interface.ts).
 import { SqlmError, UnsupportedError } from "../errors.ts";
+import { testBubblewrap } from "./bubblewrap.ts";
+import { type Confine, unconfined } from "./confine.ts";
 import { type PlainValue, plainValueProblem } from "./plain-values.ts";
 import {
   defaultLimits,
@@ -14,7 +16,7 @@ import {
   programLanguages,
   type Sandbox,
 } from "./sandbox.ts";
-import { type Confine, WorkerProcess } from "./worker-process.ts";
+import { WorkerProcess } from "./worker-process.ts";
 import type { WorkerRequest } from "./worker-protocol.ts";
 
 /** Longest program, in UTF-8 bytes, and most bytes of arguments that one request may carry. */
@@ -28,13 +30,13 @@ const mostFailedStarts = 3;
 export interface SandboxOptions {
   /** Processes for each language; started when first needed. Default 1. */
   readonly workers?: number;
-  /** Further confinement of each process; see `bubblewrapLayer`. */
-  readonly confine?: Confine;
+  /** `auto` puts bubblewrap and seccomp around each process where a self-test shows that they work. Default `auto`. */
+  readonly outerLayer?: "auto" | "none";
 }
 
 /** Opens a sandbox. Nothing is started until the first program arrives. Dispose it to end its processes. */
 export function createSandbox(options: SandboxOptions = {}): Sandbox {
-  return new ProcessSandbox(options.workers ?? 1, options.confine ?? ((command) => command));
+  return new ProcessSandbox(options.workers ?? 1, options.outerLayer ?? "auto");
 }
 
 interface Job {
@@ -48,10 +50,12 @@ class ProcessSandbox implements Sandbox {
   readonly #lines: Readonly<Record<ProgramLanguage, Line>>;
   #closed = false;
 
-  constructor(workers: number, confine: Confine) {
+  constructor(workers: number, outerLayer: "auto" | "none") {
     if (!Number.isInteger(workers) || workers < 1) {
       throw new UnsupportedError(`A sandbox cannot have ${workers} workers.`, "Give a whole number of at least 1.");
     }
+    const confine = async (): Promise<Confine> =>
+      (outerLayer === "auto" ? (await testBubblewrap()).confine : null) ?? unconfined;
     this.#lines = {
       python: new Line("python", workers, confine),
       javascript: new Line("javascript", workers, confine),
@@ -103,7 +107,7 @@ function refusal(
 /** The processes of one language and the requests that wait for them. */
 class Line {
   readonly #language: ProgramLanguage;
-  readonly #confine: Confine;
+  readonly #confine: () => Promise<Confine>;
   readonly #workers: number;
   readonly #idle: WorkerProcess[] = [];
   readonly #all = new Set<WorkerProcess>();
@@ -111,7 +115,7 @@ class Line {
   #busy = 0;
   #failedStarts = 0;
 
-  constructor(language: ProgramLanguage, workers: number, confine: Confine) {
+  constructor(language: ProgramLanguage, workers: number, confine: () => Promise<Confine>) {
     this.#language = language;
     this.#workers = workers;
     this.#confine = confine;
@@ -167,7 +171,7 @@ class Line {
       this.#discard(worker);
     }
     for (;;) {
-      const worker = new WorkerProcess(this.#language, this.#confine);
+      const worker = new WorkerProcess(this.#language, await this.#confine());
       this.#all.add(worker);
       try {
         await worker.ready();

@@ -1,13 +1,14 @@
 // A sandbox process seen from its owner: started with an empty environment inside Node's permission model, watched, and
 // killed when it does not answer in time. Every request ends in an outcome, whatever happens to the process. Leaves out:
 // which process gets which request (process-sandbox.ts).
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, sep } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { SqlmError } from "../errors.ts";
+import { type Confine, spawnConfined } from "./confine.ts";
 import type { CallResult, ProgramLanguage, ProgramOutcome } from "./sandbox.ts";
 import type { WorkerMessage, WorkerOutcome, WorkerRequest } from "./worker-protocol.ts";
 
@@ -15,9 +16,6 @@ import type { WorkerMessage, WorkerOutcome, WorkerRequest } from "./worker-proto
 const graceSeconds = 0.5;
 /** Seconds that a process may take to start or to make itself ready between programs. */
 const bootSeconds = 60;
-
-/** Wraps a command line into another that confines it further; see bubblewrap.ts. */
-export type Confine = (command: readonly string[], readable: readonly string[]) => readonly string[];
 
 const here = dirname(fileURLToPath(import.meta.url));
 const entry = join(here, import.meta.url.endsWith(".ts") ? "worker.ts" : "worker.js");
@@ -77,8 +75,7 @@ export class WorkerProcess {
 
   constructor(language: ProgramLanguage, confine: Confine) {
     const { command, readable } = workerCommand(language);
-    const [file, ...args] = confine(command, readable);
-    this.#child = spawn(file, args, { env: {}, cwd: here, stdio: ["pipe", "pipe", "pipe"], windowsHide: true });
+    this.#child = spawnConfined(confine(command, readable), here);
     this.#ready = new Promise((resolve, reject) => {
       this.#settleReady = { resolve, reject };
     });
@@ -129,7 +126,7 @@ export class WorkerProcess {
     const child = this.#child;
     if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
     const gone = new Promise<void>((resolve) => child.once("close", () => resolve()));
-    child.ref();
+    this.setBusy(true);
     child.kill("SIGKILL");
     await gone;
   }

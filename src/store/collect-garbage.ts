@@ -4,7 +4,7 @@ import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { FileFormatError } from "../errors.ts";
-import { checkpointName, checkpointSteps, readCheckpoint } from "./checkpoint-files.ts";
+import { checkpointName, checkpointSteps, folderBytes, readCheckpoint } from "./checkpoint-files.ts";
 import { firstRow, openDatabase, transaction, translateErrors } from "./database.ts";
 import { lockRun } from "./run-lock.ts";
 import { steppedTables } from "./schema.ts";
@@ -117,12 +117,6 @@ async function newestState(parent: string, steps: readonly number[]): Promise<Lo
     }
   }
   return null;
-}
-
-function folderBytes(folder: string): number {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
 }
 
 function countSuperseded(database: DatabaseSync, runId: number): number {

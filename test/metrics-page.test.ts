@@ -1,0 +1,63 @@
+// docs/metrics.md explains every metric that a run records, and nothing that no run records.
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { describe, expect, it } from "vitest";
+import { presets, type RunConfigInput, runConfigSchema } from "../src/config.ts";
+import { createScriptedEngine } from "../src/engine/scripted.ts";
+import { selfPlay } from "../src/self-play.ts";
+import { openWorkspace } from "../src/store/workspace.ts";
+import { arithmetic } from "../src/topics/arithmetic.ts";
+
+const root = resolve(import.meta.dirname, "..");
+const page = readFileSync(join(root, "docs", "metrics.md"), "utf8");
+const documented = [...page.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
+
+/** Names of the metrics that a short run over a scripted model records. */
+async function recordedMetrics(input: RunConfigInput): Promise<Set<string>> {
+  const config = runConfigSchema.parse({ ...input, groupsPerBatch: 6, groupSize: 6, steps: 5, evalQuestions: 3 });
+  const folder = mkdtempSync(join(tmpdir(), "sqlm-metrics-"));
+  const engine = (): ReturnType<typeof createScriptedEngine> =>
+    createScriptedEngine({
+      reply: ({ prompt, random }) =>
+        prompt === "P" ? `${random.integer(1, 9)}+${random.integer(1, 9)}=` : String(random.integer(1, 3)),
+    });
+  const names = new Set<string>();
+  try {
+    await using workspace = openWorkspace(folder);
+    await using store = workspace.createRun(config);
+    const reference = config.klPenaltyCoef > 0 ? { reference: engine() } : {};
+    for await (const event of selfPlay({ topic: arithmetic, engine: engine(), store, config, ...reference })) {
+      if (event.type === "step-end") for (const name of Object.keys(event.record.metrics)) names.add(name);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return names;
+}
+
+describe("docs/metrics.md", async () => {
+  // The paper's preset has a KL penalty and a clipped loss, the default has neither.
+  const recorded = new Set<string>();
+  for (const preset of Object.values(presets)) {
+    for (const name of await recordedMetrics({ ...preset, minAgreement: 0 })) recorded.add(name);
+  }
+
+  it("explains every metric that a run records", () => {
+    expect(recorded).toContain("groups.trained");
+    expect(recorded).toContain("kl");
+    expect([...recorded].filter((name) => !documented.includes(name))).toEqual([]);
+  });
+
+  it("explains nothing that no run records", () => {
+    // The one metric that only an engine with a model of its own can measure.
+    const trainer = readFileSync(join(root, "src", "engine", "onnx", "trainer.ts"), "utf8");
+    const measured = trainer.includes("largestLogprobGap:") ? ["largestLogprobGap"] : [];
+    expect(documented.filter((name) => !recorded.has(name))).toEqual(measured);
+  });
+
+  it("explains each metric once, with what it is, its range, healthy and unhealthy", () => {
+    expect(new Set(documented).size).toBe(documented.length);
+    for (const [row] of page.matchAll(/^\| `.*$/gm)) expect(row.split("|"), row).toHaveLength(7);
+  });
+});

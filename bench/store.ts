@@ -11,6 +11,8 @@ import { exampleStep } from "../src/testing/example-step.ts";
 export interface StoreBench {
   /** Answer rows recorded a second, in steps of the main job's size (96 questions × 16 answers), a reader beside it. */
   readonly answerRowsPerSecond: number;
+  /** The same by processor time of the writing process, which other work on the machine does not change much. */
+  readonly answerRowsPerCpuSecond: number;
   /** Median time to record such a step durably, in milliseconds. */
   readonly stepMilliseconds: number;
   /** Queries that the other process finished meanwhile. */
@@ -39,12 +41,14 @@ export async function benchStore(answers = 1_000_000): Promise<StoreBench> {
     const runs: string[] = [];
     const times: number[] = [];
     let reads = 0;
+    let cpuMicroseconds = 0;
     for (const seed of [1, 2]) {
       const config = runConfigSchema.parse({ seed, steps });
       await using run = workspace.createRun(config);
       runs.push(run.run);
       const reader = seed === 1 ? startReader("read", folder, run.run) : null;
       await reader?.ready;
+      const cpu = process.cpuUsage();
       for (let step = 1; step <= steps; step++) {
         const record = { ...records[(step + seed) % records.length], step };
         const start = performance.now();
@@ -53,12 +57,15 @@ export async function benchStore(answers = 1_000_000): Promise<StoreBench> {
         // Lets messages of the reader in; not timed.
         if (step % 50 === 0) await new Promise(setImmediate);
       }
+      const { user, system } = process.cpuUsage(cpu);
+      if (seed === 1) cpuMicroseconds = user + system;
       if (reader !== null) reads = Number((await reader.stop())["reads"]);
     }
     const queries = await startReader("time", folder, ...runs).stop();
     const total = times.reduce((sum, time) => sum + time, 0);
     return {
       answerRowsPerSecond: Math.round((times.length * questionsPerStep * groupSize) / (total / 1000)),
+      answerRowsPerCpuSecond: Math.round((times.length * questionsPerStep * groupSize) / (cpuMicroseconds / 1e6)),
       stepMilliseconds: times.toSorted((a, b) => a - b)[times.length >> 1],
       readsMeanwhile: reads,
       bytesPerAnswer: statSync(join(folder, "sqlm.db")).size / (2 * steps * questionsPerStep * groupSize),

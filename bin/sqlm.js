@@ -2,14 +2,15 @@
 // The `sqlm` executable. Plain JavaScript that Node 18 can still read, so that an old Node gets a sentence instead of a
 // syntax error; a checkout brings a current Node as a development dependency, which is used then.
 import { spawn } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const built = join(root, "dist", "cli", "main.js");
-const main = existsSync(built) ? built : join(root, "src", "cli", "main.ts");
+const source = join(root, "src", "cli", "main.ts");
+const main = isCurrent() ? built : source;
 
 const [major, minor] = process.versions.node.split(".").map(Number);
 if (major > 22 || (major === 22 && minor >= 18)) await runHere();
@@ -24,6 +25,15 @@ async function runHere() {
     if (type !== "ExperimentalWarning") emitWarning.call(process, warning, ...rest);
   };
   await import(pathToFileURL(main).href);
+}
+
+/** True when there is a build and, in a checkout, no source file is newer. */
+function isCurrent() {
+  if (!existsSync(built)) return false;
+  if (!existsSync(source)) return true;
+  const builtAt = statSync(built).mtimeMs;
+  const sources = readdirSync(join(root, "src"), { recursive: true });
+  return sources.every((name) => !name.endsWith(".ts") || statSync(join(root, "src", name)).mtimeMs <= builtAt);
 }
 
 /** The Node of the package's own development dependencies, or null. */

@@ -1,109 +1,91 @@
-// Trains the seed model from random weights with the project's own engine: `npm run seed-model [-- --steps N --out FOLDER]`.
+// Trains a topic's seed model from random weights with the project's own engine:
+//
+//   npm run seed-model -- [--topic arithmetic] [--steps N] [--out FOLDER] [--snapshots]
+//
 // It stops early on purpose: a half-trained model leaves self-play something to do. What it is trained on (questions and
 // right answers drawn at random) is used for nothing else.
-import { rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { createModel, endToken } from "../src/engine/onnx/create-model.ts";
 import { openOnnxEngine } from "../src/engine/onnx/onnx-engine.ts";
+import { didYouMean } from "../src/errors.ts";
 import { evaluate } from "../src/evaluate/evaluate.ts";
-import type { Random } from "../src/random.ts";
 import { randomStream } from "../src/random.ts";
-import { arithmetic, roleMarks } from "../src/topics/arithmetic.ts";
-import { operators, writeNumber, writeSum } from "../src/topics/arithmetic-notation.ts";
-import { drawSum, truth } from "../src/topics/arithmetic-truth.ts";
+import { createSandbox } from "../src/sandbox/process-sandbox.ts";
+import { openTopic } from "../src/topics/registry.ts";
 import type { Datum } from "../src/types.ts";
+import { seedRecipes } from "./seed-recipes.ts";
 
 const { values: flags } = parseArgs({
   options: {
-    out: { type: "string", default: "models/seed" },
-    steps: { type: "string", default: "600" },
+    topic: { type: "string", default: "arithmetic" },
+    out: { type: "string" },
+    steps: { type: "string" },
     batch: { type: "string", default: "256" },
     seed: { type: "string", default: "7" },
-    "evaluate-every": { type: "string", default: "100" },
     threads: { type: "string", default: "0" },
+    "evaluate-every": { type: "string", default: "100" },
+    // Keeps the model of every evaluation in FOLDER-STEP, to choose the stopping point from.
+    snapshots: { type: "boolean", default: false },
   },
 });
-const [steps, batch, seed, evaluateEvery] = [flags.steps, flags.batch, flags.seed, flags["evaluate-every"]].map(Number);
+const recipe = seedRecipes[flags.topic];
+if (recipe === undefined) {
+  console.error(`No recipe for "${flags.topic}".${didYouMean(flags.topic, Object.keys(seedRecipes))}`);
+  process.exit(2);
+}
+const folder = flags.out ?? `models/${flags.topic}`;
+const steps = Number(flags.steps ?? recipe.steps);
+const [batch, seed, evaluateEvery] = [flags.batch, flags.seed, flags["evaluate-every"]].map(Number);
 const peakLearningRate = 2e-3;
 const warmupSteps = 50;
 
-/** Share of the proposer's lines, the rest are the solver's. */
-const proposeShare = 0.25;
-/** How often each difficulty is drawn: most of what is easy, little beyond the frontier. */
-const difficultyShares = [0.25, 0.3, 0.3, 0.15];
-
-function drawDifficulty(random: Random): number {
-  let rest = random.next();
-  for (const [index, share] of difficultyShares.entries()) {
-    rest -= share;
-    if (rest < 0) return index + 1;
-  }
-  return difficultyShares.length;
-}
-
-/** One line of training text: what a role is shown, and what it should write. */
-function drawLine(random: Random): { prompt: string; reply: string } {
-  const sum = drawSum(random.pick(operators), drawDifficulty(random), random);
-  return random.next() < proposeShare
-    ? { prompt: roleMarks.propose, reply: writeSum(sum) }
-    : { prompt: `${roleMarks.solve}${writeSum(sum)}`, reply: writeNumber(truth(sum)) };
-}
-
-rmSync(flags.out, { recursive: true, force: true });
-createModel(flags.out, {
-  architecture: "LlamaForCausalLM",
-  characters: `${roleMarks.propose}${roleMarks.solve}=${operators.join("")}0123456789`,
-  hiddenSize: 128,
-  intermediateSize: 352,
-  layers: 4,
-  heads: 4,
-  maxPositions: 64,
-  seed,
-});
-await using engine = await openOnnxEngine({ model: flags.out, threads: Number(flags.threads) });
+const topic = await openTopic(flags.topic);
+await using sandbox = topic.topic.verification === "tests" ? createSandbox() : undefined;
+rmSync(folder, { recursive: true, force: true });
+createModel(folder, { architecture: "LlamaForCausalLM", ...recipe, seed });
+await using engine = await openOnnxEngine({ model: folder, threads: Number(flags.threads) });
 console.log(`${engine.parameters} parameters, ${steps} steps of ${batch} lines, ${engine.threads} threads`);
 const started = performance.now();
 
-for (let step = 1; step <= steps; step++) {
+/** One batch of lines as training data; the loss is the mean over the tokens of the replies. */
+function drawBatch(step: number): Datum[] {
   const random = randomStream(seed, "seed-model", step);
-  const lines = Array.from({ length: batch }, () => drawLine(random));
-  const encoded = lines.map(({ prompt, reply }) => ({
+  const lines = Array.from({ length: batch }, () => recipe.drawLine(random)).map(({ prompt, reply }) => ({
     prompt: engine.tokenizer.encode(prompt),
     reply: [...engine.tokenizer.encode(reply), endToken],
   }));
-  const replyTokens = encoded.reduce((sum, { reply }) => sum + reply.length, 0);
-  const data: Datum[] = encoded.map(({ prompt, reply }) => {
+  const replyTokens = lines.reduce((sum, { reply }) => sum + reply.length, 0);
+  return lines.map(({ prompt, reply }) => {
     const tokens = [...prompt, ...reply];
     const zeros = tokens.map(() => 0);
-    return {
-      tokens,
-      weights: tokens.map((_, i) => (i >= prompt.length ? 1 / replyTokens : 0)),
-      logprobs: zeros,
-      advantages: zeros,
-    };
+    const weights = tokens.map((_, index) => (index >= prompt.length ? 1 / replyTokens : 0));
+    return { tokens, weights, logprobs: zeros, advantages: zeros };
   });
-  const { metrics } = await engine.forwardBackward(data, "cross_entropy");
+}
+
+for (let step = 1; step <= steps; step++) {
+  const { metrics } = await engine.forwardBackward(drawBatch(step), "cross_entropy");
   const learningRate = peakLearningRate * Math.min(1, step / warmupSteps) * (1 - (0.9 * step) / steps);
   await engine.optimStep({ learningRate, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, gradClipNorm: 1 });
   if (step % 20 === 0) {
     const seconds = (performance.now() - started) / 1000;
-    console.log(`step ${step}/${steps}  loss ${metrics["loss"].toFixed(4)}  ${seconds.toFixed(0)} s`);
-  }
-  if (step % evaluateEvery === 0 || step === steps) {
-    const { levels } = await evaluate(engine, arithmetic, {
-      questions: 100,
-      model: flags.out,
-      levels: [1, 2, 3, 4, 5],
-    });
+    const left = (seconds / step) * (steps - step);
     console.log(
-      levels
-        .map(
-          (l) =>
-            `${l.difficulty} digits: pass@1 ${l.passAt1.toFixed(3)} greedy ${l.greedy.toFixed(2)} maj@16 ${l.majAt16.toFixed(2)}`,
-        )
-        .join("\n"),
+      `step ${step}/${steps}  loss ${metrics["loss"].toFixed(4)}  ${seconds.toFixed(0)} s, ${left.toFixed(0)} s left`,
     );
   }
+  if (step % evaluateEvery === 0 || step === steps) {
+    const { levels } = await evaluate(engine, topic, { questions: 100, model: folder, sandbox });
+    for (const { difficulty, passAt1, greedy, majAt16 } of levels) {
+      const figures = [passAt1, greedy, majAt16].map((value) => value.toFixed(2));
+      console.log(`  difficulty ${difficulty}: pass@1 ${figures[0]}, greedy ${figures[1]}, maj@16 ${figures[2]}`);
+    }
+    if (flags.snapshots) {
+      mkdirSync(`${folder}-${step}`, { recursive: true });
+      await engine.save(`${folder}-${step}`, { optimizer: false });
+    }
+  }
 }
-await engine.save(flags.out, { optimizer: false });
-console.log(`Saved ${flags.out}.`);
+await engine.save(folder, { optimizer: false });
+console.log(`Saved ${folder}.`);

@@ -11,11 +11,16 @@ export {
 export { readConfigFile } from "./config-file.ts";
 export { type ConfigLayers, type Origin, type ResolvedConfig, resolveConfig } from "./config-layers.ts";
 export type * from "./engine/engine.ts";
+export { type OpenEngineOptions, openEngine } from "./engine/open-engine.ts";
 export * from "./errors.ts";
+export { type EvaluateOptions, evaluate } from "./evaluate/evaluate.ts";
+export { defineExperiment, type Experiment, type Variant } from "./evaluate/experiment.ts";
 export type * from "./events.ts";
 export { type Random, randomStream } from "./random.ts";
 export type * from "./sandbox/sandbox.ts";
+export { type SelfPlayOptions, selfPlay } from "./self-play.ts";
 export type * from "./store/store.ts";
+export { openWorkspace } from "./store/workspace.ts";
 export * from "./topics/define-topic.ts";
 export { builtInTopicNames, openTopic } from "./topics/registry.ts";
 export type * from "./types.ts";

@@ -96,7 +96,7 @@ async function playStep(
   progress: Progress,
   heldOut: ReadonlySet<string>,
 ): Promise<StepRecord> {
-  const { engine, reference, config, control } = options;
+  const { engine, reference, sandbox, config, control } = options;
   const { topic, hidden } = options.topic;
   const started = performance.now();
   const step = progress.step + 1;
@@ -126,7 +126,7 @@ async function playStep(
   const changeRewards = control?.rewards && ((rewards: readonly number[]) => control.rewards!(rewards, random));
   const judged = judge({ proposals, answers, verdicts, step, changeRewards }, config);
   const training = await updateModel(engine, reference, judged, step, config);
-  const groups = await diagnose(hidden, judged.groups);
+  const groups = await diagnose(hidden, judged.groups, sandbox);
 
   for (const { key } of questions) progress.seen.add(key);
   progress.recent.push(...questions);
@@ -142,24 +142,30 @@ async function verify(
   questions: readonly Question[],
   answers: readonly (readonly Answer[])[],
 ): Promise<Verdict[]> {
+  const verifyGroup = async (question: Question, group: readonly Answer[]): Promise<Verdict> => {
+    if (topic.verification === "vote" || sandbox === undefined) return vote(group);
+    const programs = group.map(({ value }) => value);
+    return (await verifyByTests(sandbox, topic.language ?? "python", question, programs)).verdict;
+  };
   const verdicts: Verdict[] = [];
   for (const [index, question] of questions.entries()) {
-    const verdict =
-      topic.verification === "tests" && sandbox !== undefined
-        ? await verifyByTests(sandbox, topic.language ?? "python", question, answers[index])
-        : vote(answers[index]);
+    const verdict = await verifyGroup(question, answers[index]);
     verdicts.push(control?.verdict === undefined ? verdict : await control.verdict(question, answers[index], verdict));
   }
   return verdicts;
 }
 
 /** Adds what the hidden checker says, for people to read. Runs after learning: nothing here can reach a gradient. */
-async function diagnose(hidden: HiddenTruth | null, groups: readonly GroupRecord[]): Promise<GroupRecord[]> {
+async function diagnose(
+  hidden: HiddenTruth | null,
+  groups: readonly GroupRecord[],
+  sandbox: Sandbox | undefined,
+): Promise<GroupRecord[]> {
   if (hidden === null) return [...groups];
   return Promise.all(
     groups.map(async (group) => {
       const right = async (value: string | null): Promise<boolean> =>
-        value !== null && (await hidden.check(group.question, value));
+        value !== null && (await hidden.check(group.question, value, sandbox));
       const judged = await Promise.all(group.answers.map(({ value }) => right(value)));
       const winner = group.verdict.kind === "vote" ? group.verdict.winner : null;
       const labelRight = winner === null ? null : await right(winner);
@@ -175,6 +181,7 @@ async function examine(
   const { config, engine, topic } = options;
   const evaluation: Evaluation = await evaluate(engine, topic, {
     questions: config.evalQuestions,
+    sandbox: options.sandbox,
     model: progress.step === 0 ? config.model : `${options.store.run} step ${progress.step}`,
   });
   const frontier = evaluation.levels.find(({ difficulty }) => difficulty === topic.hidden?.frontier);

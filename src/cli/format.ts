@@ -23,8 +23,10 @@ export function formatDuration(seconds: number): string {
 /** `512 B`, `3.4 MB`. */
 export function formatBytes(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];
-  const power = Math.min(units.length - 1, bytes < 1 ? 0 : Math.floor(Math.log10(bytes) / 3));
-  return `${formatNumber(Number((bytes / 1000 ** power).toPrecision(3)))} ${units[power]}`;
+  // Rounded first: 999,999 bytes are 1 MB, not 1000 kB.
+  const rounded = Number(bytes.toPrecision(3));
+  const power = Math.min(units.length - 1, rounded < 1 ? 0 : Math.floor(Math.log10(rounded) / 3));
+  return `${formatNumber(rounded / 1000 ** power)} ${units[power]}`;
 }
 
 /** One line, at most `width` characters; control characters, which a model may write, become spaces. */
@@ -73,12 +75,13 @@ export function sparkline(values: readonly number[], width = 60): string {
     return finite.length === 0 ? Number.NaN : finite.reduce((sum, value) => sum + value, 0) / finite.length;
   });
   const finite = averaged.filter(Number.isFinite);
-  const low = Math.min(...finite);
-  const range = Math.max(...finite) - low;
+  // Halved, so that the range of the largest numbers is a number too.
+  const low = Math.min(...finite) / 2;
+  const range = Math.max(...finite) / 2 - low;
   return averaged
     .map((value) => {
       if (!Number.isFinite(value)) return " ";
-      return blocks[range === 0 ? 3 : Math.min(7, Math.floor(((value - low) / range) * 8))];
+      return blocks[range === 0 ? 3 : Math.min(7, Math.floor(((value / 2 - low) / range) * 8))];
     })
     .join("");
 }

@@ -8,6 +8,10 @@ export interface JsonLinesOptions {
   readonly concurrency?: number;
   /** Longest line that is read, in bytes; what is longer is skipped to its end and refused. */
   readonly maxBytes?: number;
+  /** Reads the text of a line; throws SyntaxError for what is not JSON. `JSON.parse` where not given. */
+  readonly parse?: (text: string) => unknown;
+  /** The answer to a line that cannot be read or answered. */
+  readonly refuse?: (reason: string) => object;
 }
 
 type Line = { readonly bytes: Uint8Array } | { readonly tooLong: true };
@@ -17,13 +21,14 @@ export async function answerLines(
   input: AsyncIterable<Uint8Array>,
   write: (line: string) => void | Promise<void>,
   answer: AnswerRequest,
-  { concurrency = 1, maxBytes = 32 * 2 ** 20 }: JsonLinesOptions = {},
+  options: JsonLinesOptions = {},
 ): Promise<void> {
+  const { concurrency = 1, maxBytes = 32 * 2 ** 20 } = options;
   const inWork: Promise<void>[] = [];
   let written: Promise<void> = Promise.resolve();
   for await (const line of splitLines(input, maxBytes)) {
     while (inWork.length >= concurrency) await inWork.shift();
-    const result = answerLine(line, maxBytes, answer);
+    const result = answerLine(line, answer, { ...options, maxBytes });
     written = written.then(async () => write(JSON.stringify(await result)));
     // Waiting for the writing too keeps memory flat where the reader of our output is slow.
     inWork.push(written);
@@ -33,23 +38,27 @@ export async function answerLines(
   await written;
 }
 
-async function answerLine(line: Line, maxBytes: number, answer: AnswerRequest): Promise<object> {
-  if ("tooLong" in line) return { error: `the line is longer than ${maxBytes} bytes` };
+async function answerLine(
+  line: Line,
+  answer: AnswerRequest,
+  { maxBytes, parse = JSON.parse, refuse = (error) => ({ error }) }: JsonLinesOptions,
+): Promise<object> {
+  if ("tooLong" in line) return refuse(`the line is longer than ${maxBytes} bytes`);
   let text: string;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(line.bytes);
   } catch {
-    return { error: "the line is not valid UTF-8" };
+    return refuse("the line is not valid UTF-8");
   }
   try {
-    const request: unknown = JSON.parse(text);
+    const request = parse(text);
     if (typeof request !== "object" || request === null || Array.isArray(request)) {
-      return { error: "the line is not a JSON object" };
+      return refuse("the line is not a JSON object");
     }
     return await answer(request as Readonly<Record<string, unknown>>);
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
-    return { error: error instanceof SyntaxError ? `the line is not JSON: ${message}` : message };
+    return refuse(error instanceof SyntaxError ? `the line is not JSON: ${message}` : message);
   }
 }
 

@@ -2,6 +2,7 @@
 import { describeError, exitCodes } from "./command.ts";
 import { projectParts } from "./parts.ts";
 import { buildProgram } from "./program.ts";
+import { resolveOwnPackage } from "./resolve-self.ts";
 
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   // Whoever read our output has gone (`sqlm list | head -1`): nothing is wrong.
@@ -9,6 +10,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 
+resolveOwnPackage();
 try {
   const program = buildProgram(projectParts);
   if (process.argv.length <= 2) program.outputHelp();

@@ -1,6 +1,8 @@
 // The seam between the command line and everything that it drives. Commands know these names only; heavy modules load
 // when a command first needs them, so `sqlm --help` stays quick, and tests put scripted parts in their place.
+import { availableParallelism } from "node:os";
 import type { Engine } from "../engine/engine.ts";
+import type { OpenEngineOptions } from "../engine/open-engine.ts";
 import type { EvaluateOptions } from "../evaluate/evaluate.ts";
 import type { RunEvent } from "../events.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
@@ -23,12 +25,14 @@ export interface DoctorCheck {
 export interface ProgramScripts extends AsyncDisposable {
   readonly runProgram: AnswerRequest;
   readonly judge: AnswerRequest;
+  /** Reads a request without losing what JavaScript numbers lose. */
+  readonly parse: (text: string) => unknown;
   /** Requests that the sandbox works on at once. */
   readonly concurrency: number;
 }
 
 export interface Parts {
-  openEngine(options: { readonly model: string; readonly threads: number }): Promise<Engine>;
+  openEngine(options: OpenEngineOptions): Promise<Engine>;
   openWorkspace(folder: string): Promise<Workspace>;
   openSandbox(): Promise<Sandbox>;
   /** Throws UnsupportedError where engine, topic and config do not fit together. */
@@ -42,19 +46,37 @@ export interface Parts {
   checkRuntime(): Promise<string>;
 }
 
+/** One process a core, but one core stays free for the engine, and more than four gain little. */
+const sandboxWorkers = Math.max(1, Math.min(4, availableParallelism() - 1));
+
 /** The project's own parts. */
 export const projectParts: Parts = {
-  openEngine: async (options) => (await import("../engine/onnx/onnx-engine.ts")).openOnnxEngine(options),
+  openEngine: async (options) => (await import("../engine/open-engine.ts")).openEngine(options),
   openWorkspace: async (folder) => (await import("../store/workspace.ts")).openWorkspace(folder),
-  openSandbox: async () => (await part("sandbox/index")).openSandbox(),
+  openSandbox: async () => (await import("../sandbox/process-sandbox.ts")).createSandbox({ workers: sandboxWorkers }),
   checkFit: async (options) => (await import("../self-play.ts")).checkFit(options),
   selfPlay: async (options) => (await import("../self-play.ts")).selfPlay(options),
   evaluate: async (...options) => (await import("../evaluate/evaluate.ts")).evaluate(...options),
   compareAnswers: async () => {
-    const { compareAnswers } = await part("verify/compare-answers");
-    return ({ expected, given }) => compareAnswers(expected, given);
+    const { compareAnswers } = await import("../verify/compare-answers.ts");
+    // Other keys are the script's own business.
+    return ({ expected, given }) => compareAnswers({ expected, given });
   },
-  openProgramScripts: async () => (await part("sandbox/script-interface")).openProgramScripts(),
+  openProgramScripts: async () => {
+    const [{ createSandbox }, { runProgram, judge }, { parseExactJson }] = await Promise.all([
+      import("../sandbox/process-sandbox.ts"),
+      import("../sandbox/script-interface.ts"),
+      import("../sandbox/plain-values.ts"),
+    ]);
+    const sandbox = createSandbox({ workers: sandboxWorkers });
+    return {
+      runProgram: (request) => runProgram(request, sandbox),
+      judge: (request) => judge(request, sandbox),
+      parse: parseExactJson,
+      concurrency: sandboxWorkers,
+      [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose](),
+    };
+  },
   sandboxChecks: async () => (await part("sandbox/doctor")).runDoctorChecks(),
   checkRuntime: async () => (await import("../engine/onnx/check-runtime.ts")).checkRuntime(),
 };

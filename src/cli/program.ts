@@ -9,6 +9,9 @@ import { configCommand } from "./commands/config.ts";
 import { diffCommand } from "./commands/diff.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { evaluateCommand } from "./commands/evaluate.ts";
+import { experimentCommand } from "./commands/experiment.ts";
+import { exportCommand } from "./commands/export.ts";
+import { gcCommand } from "./commands/gc.ts";
 import { compareAnswersCommand, judgeCommand, runProgramCommand } from "./commands/json-lines-commands.ts";
 import { listCommand } from "./commands/list.ts";
 import { questionsCommand } from "./commands/questions.ts";
@@ -50,8 +53,8 @@ export function buildProgram(parts: Parts): Command {
       "\nStart here:\n  sqlm run                 a small model learns arithmetic, in minutes\n  sqlm COMMAND --help      options and examples of a command",
     );
   const groups: Readonly<Record<string, readonly Command[]>> = {
-    "Self-play:": [runCommand(parts), resumeCommand(parts)],
-    "Recorded runs:": [listCommand(), showCommand(), questionsCommand(), diffCommand()],
+    "Self-play:": [runCommand(parts), resumeCommand(parts), experimentCommand(parts)],
+    "Recorded runs:": [listCommand(), showCommand(), questionsCommand(), diffCommand(), exportCommand(), gcCommand()],
     "Models:": [evaluateCommand(parts), askCommand(parts)],
     "This installation:": [
       topicsCommand(),

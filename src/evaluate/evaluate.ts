@@ -4,6 +4,7 @@ import type { Engine } from "../engine/engine.ts";
 import { UnsupportedError } from "../errors.ts";
 import { encodePrompt } from "../play/prompts.ts";
 import { randomStream, seedFrom } from "../random.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { DefinedTopic, HiddenTruth, Topic } from "../topics/define-topic.ts";
 import type { Evaluation, LevelResult, Question } from "../types.ts";
 import { vote } from "../verify/vote.ts";
@@ -22,6 +23,8 @@ export interface EvaluateOptions {
   readonly model: string;
   /** Levels to evaluate; all of the topic's by default. */
   readonly levels?: readonly number[];
+  /** Needed where the hidden checker runs programs. */
+  readonly sandbox?: Sandbox | undefined;
   /** Seed of the sampled answers. */
   readonly seed?: number;
   /** Called after each level. */
@@ -46,7 +49,7 @@ export function heldOutQuestions(
 export async function evaluate(
   engine: Engine,
   { topic, hidden }: DefinedTopic,
-  { questions, model, levels: wanted, seed = 0, onLevel }: EvaluateOptions,
+  { questions, model, levels: wanted, sandbox, seed = 0, onLevel }: EvaluateOptions,
 ): Promise<Evaluation> {
   if (hidden === null) {
     throw new UnsupportedError(
@@ -58,7 +61,7 @@ export async function evaluate(
   const chosen = wanted ?? hidden.levels;
   const levels: LevelResult[] = [];
   for (const level of chosen) {
-    levels.push(await evaluateLevel(engine, topic, hidden, level, sets.get(level) ?? [], seed));
+    levels.push(await evaluateLevel(engine, topic, hidden, level, sets.get(level) ?? [], sandbox, seed));
     onLevel?.(levels.length, chosen.length);
   }
   return { model, topic: topic.name, levels };
@@ -70,6 +73,7 @@ async function evaluateLevel(
   hidden: HiddenTruth,
   difficulty: number,
   questions: readonly Question[],
+  sandbox: Sandbox | undefined,
   seed: number,
 ): Promise<LevelResult> {
   const sampled = await answerValues(
@@ -82,7 +86,7 @@ async function evaluateLevel(
   );
   const greedy = await answerValues(engine, topic, questions, 1, 0, 0);
   const right = async (question: Question, value: string | null): Promise<boolean> =>
-    value !== null && (await hidden.check(question, value));
+    value !== null && (await hidden.check(question, value, sandbox));
 
   const shares: number[] = [];
   let majorityRight = 0;

@@ -20,7 +20,7 @@ const manifestSchema = z.object({
 });
 export type Manifest = z.output<typeof manifestSchema>;
 
-// Keys that later versions of the loop add are kept as they are.
+// Keys that the loop adds are kept as they are.
 const stateSchema = z.looseObject({
   step: z.number().int(),
   seenKeys: z.array(z.string()),

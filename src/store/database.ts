@@ -132,7 +132,7 @@ export function translateErrors<Result>(path: string, work: () => Result): Resul
 }
 
 // Primary result codes, https://www.sqlite.org/rescode.html
-const busy = 5;
+export const busy = 5;
 const locked = 6;
 const readOnly = 8;
 const inputOutput = 10;
@@ -142,7 +142,7 @@ const cannotOpen = 14;
 const notADatabase = 26;
 
 /** SQLite's primary result code; null for what is not an error of SQLite. */
-function primaryCode(error: unknown): number | null {
+export function primaryCode(error: unknown): number | null {
   // The low byte is the primary code; the rest says where it happened.
   return error instanceof Error && "errcode" in error ? Number(error.errcode) & 0xff : null;
 }

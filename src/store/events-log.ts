@@ -44,6 +44,6 @@ export function rewriteEventsLog(path: string, database: DatabaseSync, runId: nu
   renameSync(aside, path);
 }
 
-export function appendEventLine(path: string, line: string): void {
-  appendFileSync(path, `${line}\n`);
+export function appendEventLines(path: string, lines: readonly string[]): void {
+  appendFileSync(path, lines.map((line) => `${line}\n`).join(""));
 }

@@ -6,15 +6,18 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { UsageError } from "../errors.ts";
+import { busy, databaseError, primaryCode, translateErrors } from "./database.ts";
 
 /** Takes the lock of the run in `folder`, for as long as the result is not disposed. Throws UsageError when it is held. */
 export function lockRun(run: string, folder: string): Disposable {
   // The wait covers a process that is only looking whether the run is going (isRunLocked).
-  const database = new DatabaseSync(join(folder, "lock"), { timeout: 500 });
+  const path = join(folder, "lock");
+  const database = translateErrors(path, () => new DatabaseSync(path, { timeout: 500 }));
   try {
     database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
   } catch (cause) {
     database.close();
+    if (primaryCode(cause) !== busy) throw databaseError(path, cause);
     throw new UsageError(
       `Run ${run} is open in another process.`,
       "Wait until that process ends, or stop it (Ctrl-C ends a run with a checkpoint); then try again.",
@@ -32,8 +35,8 @@ export function isRunLocked(folder: string): boolean {
   try {
     database.prepare("SELECT count(*) FROM sqlite_schema").get();
     return false;
-  } catch {
-    return true;
+  } catch (error) {
+    return primaryCode(error) === busy;
   } finally {
     database.close();
   }

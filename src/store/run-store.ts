@@ -1,11 +1,10 @@
 // The record of one run in SQLite, open for appending. One event is one transaction. Checkpoint folders are written by
 // checkpoint-files.ts, rows of a step by record-step.ts; this is where they become one record.
 import { mkdirSync } from "node:fs";
-import { statfs } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { RunConfig } from "../config.ts";
-import { FileFormatError, RunStoppedError, SqlmError, UsageError } from "../errors.ts";
+import { UsageError } from "../errors.ts";
 import type { RunEvent } from "../events.ts";
 import type { LevelResult } from "../types.ts";
 import {
@@ -13,37 +12,20 @@ import {
   checkpointSteps,
   folderBytes,
   type Manifest,
-  readCheckpoint,
   removeCheckpoint,
   removeLeftovers,
   writeCheckpoint,
 } from "./checkpoint-files.ts";
-import { allRows, firstRow, openDatabase, transaction, translateErrors } from "./database.ts";
-import { appendEventLine, eventLine, rewriteEventsLog, stepOf } from "./events-log.ts";
+import { firstRow, openDatabase, transaction, translateErrors } from "./database.ts";
+import { appendEventLines, eventLine, rewriteEventsLog, stepOf } from "./events-log.ts";
+import { findCheckpoint } from "./find-checkpoint.ts";
+import { diskError, requireSpace, type StoreHost } from "./host.ts";
 import { readEvaluations } from "./read-rows.ts";
 import { type EventWriter, prepareEventWriter } from "./record-event.ts";
 import { readSteps } from "./record-step.ts";
 import { lockRun } from "./run-lock.ts";
 import { steppedTables } from "./schema.ts";
 import type { LoopState, RecordedStep, RunStore, SavedCheckpoint } from "./store.ts";
-
-/** Room that must be left on the disk beside a checkpoint, for the database and everything else: 64 MiB. */
-const spareBytes = 64 * 2 ** 20;
-
-export interface StoreClock {
-  /** Wall-clock time in milliseconds. */
-  readonly now: () => number;
-  /** Bytes that may still be written on the disk of this folder. */
-  readonly freeBytes: (folder: string) => Promise<number>;
-}
-
-export const systemClock: StoreClock = {
-  now: Date.now,
-  freeBytes: async (folder) => {
-    const { bavail, bsize } = await statfs(folder);
-    return bavail * bsize;
-  },
-};
 
 interface RunRow {
   readonly id: number;
@@ -58,7 +40,7 @@ export class SqliteRunStore implements RunStore {
   readonly #checkpoints: string;
   readonly #log: string;
   readonly #databasePath: string;
-  readonly #system: StoreClock;
+  readonly #host: StoreHost;
   readonly #lock: Disposable;
   readonly #database: DatabaseSync;
   readonly #config: RunConfig;
@@ -72,9 +54,9 @@ export class SqliteRunStore implements RunStore {
   #open = true;
 
   /** Takes the run's lock. Throws UsageError when another process has it. */
-  constructor(workspace: string, run: string, system: StoreClock) {
+  constructor(workspace: string, run: string, host: StoreHost) {
     this.run = run;
-    this.#system = system;
+    this.#host = host;
     const folder = join(workspace, "runs", run);
     this.#checkpoints = join(folder, "checkpoints");
     this.#log = join(folder, "events.jsonl");
@@ -109,7 +91,7 @@ export class SqliteRunStore implements RunStore {
            WHERE run_id = ? AND step = ? AND type = 'evaluation-end' AND superseded = 0`,
       );
       removeLeftovers(this.#checkpoints);
-      this.#translate(() => rewriteEventsLog(this.#log, this.#database, this.#runId));
+      this.#rewriteLog();
     } catch (error) {
       this.#close();
       throw error;
@@ -128,45 +110,28 @@ export class SqliteRunStore implements RunStore {
   }
 
   async saveCheckpoint(state: LoopState, write: (folder: string) => Promise<void>): Promise<SavedCheckpoint> {
-    await this.#requireSpace();
+    await requireSpace(this.#host, this.run, this.#checkpoints, this.#expectedBytes());
     let saved: { readonly folder: string; readonly manifest: Manifest };
     try {
       saved = await writeCheckpoint(this.#checkpoints, this.run, state, write);
     } catch (error) {
-      if (!isDiskFull(error)) throw error;
-      throw new RunStoppedError(
-        `The disk filled up while the checkpoint of step ${state.step} was written; the checkpoints before it are whole.`,
-        `Free some space, then go on with \`sqlm resume ${this.run}\`.`,
-        { cause: error },
-      );
+      throw diskError(this.run, `the checkpoint of step ${state.step} was written`, error);
     }
     this.#recordCheckpoint(saved.manifest);
-    this.#keepNewestAnd(state.best?.step ?? null);
+    this.#keepNewest(state);
     return { step: state.step, folder: saved.folder, state };
   }
 
   async latestCheckpoint(): Promise<SavedCheckpoint | null> {
-    const problems: string[] = [];
-    let found: SavedCheckpoint | null = null;
-    for (const step of checkpointSteps(this.#checkpoints)) {
-      const folder = join(this.#checkpoints, checkpointName(step));
-      try {
-        const { manifest, state } = await readCheckpoint(folder);
-        if (manifest.step !== step || state.step !== step) {
-          throw new FileFormatError(folder, `holds step ${state.step}.`, "It was renamed; it is not used.");
-        }
-        this.#requireSameRun(folder, manifest);
-        this.#recordCheckpoint(manifest);
-        found = { step, folder, state };
-        break;
-      } catch (error) {
-        if (!(error instanceof FileFormatError) || error instanceof ForeignCheckpointError) throw error;
-        problems.push(`Checkpoint ${checkpointName(step)} is broken and was skipped: ${error.message}`);
-      }
+    const { found, problems } = await findCheckpoint(this.#checkpoints, this.run, this.#modelShape);
+    if (found !== null) {
+      // The process that wrote it may have been killed before it had done these.
+      this.#recordCheckpoint(found.manifest);
+      this.#keepNewest(found.checkpoint.state);
     }
-    const step = found?.step ?? 0;
+    const step = found?.checkpoint.step ?? 0;
     for (const message of problems) this.append({ type: "anomaly", step, kind: "broken-checkpoint", message });
-    return found;
+    return found?.checkpoint ?? null;
   }
 
   rewindTo(step: number): void {
@@ -184,7 +149,7 @@ export class SqliteRunStore implements RunStore {
         .run(step, this.#runId);
     });
     this.#lastStep = Math.min(this.#lastStep, step);
-    this.#translate(() => rewriteEventsLog(this.#log, this.#database, this.#runId));
+    this.#rewriteLog();
   }
 
   *steps(): Generator<RecordedStep> {
@@ -222,7 +187,7 @@ export class SqliteRunStore implements RunStore {
 
   /** Records events in one transaction, then adds their lines to the log. */
   #write(events: readonly RunEvent[], alsoWrite?: (recorded: number) => void): void {
-    const now = this.#system.now();
+    const now = this.#host.now();
     const all = [...events];
     if (now < this.#recorded - 1000) {
       const seconds = Math.round((this.#recorded - now) / 1000);
@@ -246,16 +211,20 @@ export class SqliteRunStore implements RunStore {
     });
     this.#recorded = now;
     for (const event of events) if (event.type === "step-end") this.#lastStep = event.record.step;
+    // Should the disk be full here, the event is recorded all the same; opening the run writes the file anew.
+    if (replaced) this.#rewriteLog();
+    else this.#guardDisk(() => appendEventLines(this.#log, lines));
+  }
+
+  #rewriteLog(): void {
+    this.#guardDisk(() => this.#translate(() => rewriteEventsLog(this.#log, this.#database, this.#runId)));
+  }
+
+  #guardDisk(work: () => void): void {
     try {
-      if (replaced) rewriteEventsLog(this.#log, this.#database, this.#runId);
-      else for (const line of lines) appendEventLine(this.#log, line);
-    } catch (cause) {
-      // The event is recorded; the mirror is written anew when the run is opened again.
-      throw new RunStoppedError(
-        `${this.#log}: cannot be written; everything up to this event is in the database.`,
-        `Free some space, then go on with \`sqlm resume ${this.run}\`.`,
-        { cause },
-      );
+      work();
+    } catch (error) {
+      throw diskError(this.run, "events.jsonl was written", error);
     }
   }
 
@@ -288,15 +257,19 @@ export class SqliteRunStore implements RunStore {
         )
         .run(this.#runId, step, folder, bytes, now);
     };
-    if (this.#hasCheckpointEvent(step)) this.#transaction(() => rows(this.#system.now()));
+    if (this.#hasCheckpointEvent(step)) this.#transaction(() => rows(this.#host.now()));
     else this.#write([{ type: "checkpoint-saved", step, folder }], rows);
   }
 
-  #keepNewestAnd(bestStep: number | null): void {
+  /** Removes checkpoints that are neither among the newest, up to this one, nor the best. Newer ones are broken. */
+  #keepNewest({ step: newest, best }: LoopState): void {
     const steps = checkpointSteps(this.#checkpoints);
-    const removed = steps.slice(this.#config.keepCheckpoints).filter((step) => step !== bestStep);
+    const removed = steps
+      .filter((step) => step <= newest)
+      .slice(this.#config.keepCheckpoints)
+      .filter((step) => step !== best?.step);
     for (const step of removed) removeCheckpoint(this.#checkpoints, step);
-    // Rows follow the disk, so that a process killed between the two is made good by the next checkpoint.
+    // Rows follow the disk, so that a process killed between the two is made good.
     const kept = JSON.stringify(steps.filter((step) => !removed.includes(step)));
     this.#transaction(() => {
       this.#database
@@ -308,50 +281,13 @@ export class SqliteRunStore implements RunStore {
     });
   }
 
-  async #requireSpace(): Promise<void> {
+  /** Bytes that the next checkpoint will take. */
+  #expectedBytes(): number {
     const rows = this.#database.prepare(
       "SELECT bytes FROM checkpoints WHERE run_id = ? AND superseded = 0 ORDER BY step DESC LIMIT 1",
     );
-    const last = this.#translate(() => allRows<{ bytes: number }>(rows, this.#runId))[0]?.bytes;
+    const last = this.#translate(() => firstRow<{ bytes: number }>(rows, this.#runId))?.bytes;
     // Before the first checkpoint: weights and two moments of AdamW.
-    const expected = last ?? 3 * folderBytes(this.#config.model);
-    const needed = expected + spareBytes;
-    const free = await this.#system.freeBytes(this.#checkpoints);
-    if (free >= needed) return;
-    throw new RunStoppedError(
-      `The disk has ${mebibytes(free)} left, and the next checkpoint of run ${this.run} needs ${mebibytes(needed)}.`,
-      `Free some space, then go on with \`sqlm resume ${this.run}\`.`,
-    );
+    return last ?? 3 * folderBytes(this.#config.model);
   }
-
-  #requireSameRun(folder: string, manifest: Manifest): void {
-    if (manifest.run !== this.run) {
-      throw new ForeignCheckpointError(
-        folder,
-        `is a checkpoint of run ${manifest.run}, not of ${this.run}.`,
-        "Move the folder away; it was not written by this run.",
-      );
-    }
-    if (this.#modelShape !== null && manifest.modelShape !== this.#modelShape) {
-      throw new ForeignCheckpointError(
-        folder,
-        `is a checkpoint of another model (${manifest.modelShape ?? "no config.json"}; this run's is ${this.#modelShape}).`,
-        "Move the folder away; it was not written by this run.",
-      );
-    }
-  }
-}
-
-/** A whole checkpoint in the wrong place: not skipped like a broken one, since someone put it there. */
-class ForeignCheckpointError extends FileFormatError {}
-
-function mebibytes(bytes: number): string {
-  return `${Math.max(0, Math.floor(bytes / 2 ** 20))} MiB`;
-}
-
-/** True when a full disk or quota is the cause, however deep. */
-function isDiskFull(error: unknown): boolean {
-  if (!(error instanceof Error) || error instanceof SqlmError) return false;
-  const { code } = error as NodeJS.ErrnoException;
-  return code === "ENOSPC" || code === "EDQUOT" || code === "EFBIG" || isDiskFull(error.cause);
 }

@@ -5,15 +5,16 @@ import type { DatabaseSync } from "node:sqlite";
 import type { RunConfig } from "../config.ts";
 import { nearestName, UsageError } from "../errors.ts";
 import { allRows, openDatabase, transaction, translateErrors } from "./database.ts";
+import { type StoreHost, thisHost } from "./host.ts";
 import { isRunLocked } from "./run-lock.ts";
-import { SqliteRunStore, type StoreClock, systemClock } from "./run-store.ts";
+import { SqliteRunStore } from "./run-store.ts";
 import type { RunInfo, RunStore, Workspace } from "./store.ts";
 
 /**
  * Opens a workspace folder, making it where there is none. Throws UsageError where it cannot be written, FileFormatError
- * for a damaged database or one from a newer version. `system` stands in for the clock and the disk in tests.
+ * for a damaged database or one from a newer version. `host` stands in for the clock and the disk in tests.
  */
-export function openWorkspace(folder: string, system: StoreClock = systemClock): Workspace {
+export function openWorkspace(folder: string, host: StoreHost = thisHost): Workspace {
   const path = resolve(folder);
   try {
     mkdirSync(join(path, "runs"), { recursive: true });
@@ -24,19 +25,19 @@ export function openWorkspace(folder: string, system: StoreClock = systemClock):
       { cause },
     );
   }
-  return new SqliteWorkspace(path, system);
+  return new SqliteWorkspace(path, host);
 }
 
 class SqliteWorkspace implements Workspace {
   readonly folder: string;
   readonly #path: string;
-  readonly #system: StoreClock;
+  readonly #host: StoreHost;
   readonly #database: DatabaseSync;
   #open = true;
 
-  constructor(folder: string, system: StoreClock) {
+  constructor(folder: string, host: StoreHost) {
     this.folder = folder;
-    this.#system = system;
+    this.#host = host;
     this.#path = join(folder, "sqlm.db");
     this.#database = openDatabase(this.#path);
   }
@@ -50,7 +51,7 @@ class SqliteWorkspace implements Workspace {
   }
 
   createRun(config: RunConfig): RunStore {
-    const now = this.#system.now();
+    const now = this.#host.now();
     const name = this.#claimFolder(config, now);
     translateErrors(this.#path, () =>
       transaction(this.#database, () =>
@@ -59,11 +60,11 @@ class SqliteWorkspace implements Workspace {
           .run(name, JSON.stringify(config), new Date(now).toISOString(), now),
       ),
     );
-    return new SqliteRunStore(this.folder, name, this.#system);
+    return new SqliteRunStore(this.folder, name, this.#host);
   }
 
   openRun(run: string): RunStore {
-    return new SqliteRunStore(this.folder, this.info(run).run, this.#system);
+    return new SqliteRunStore(this.folder, this.info(run).run, this.#host);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,7 +1,7 @@
 // What every implementation of Workspace and RunStore must do. Each case is a name and a function that throws when the
 // claim does not hold, so that any test runner can run them on a fresh, empty folder.
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { runConfigSchema } from "../config.ts";
 import { UsageError } from "../errors.ts";
@@ -231,6 +231,22 @@ export const storeContract: readonly StoreContractCase[] = [
       appendSteps(run, 2, 2);
       await run.saveCheckpoint(stateAt(2), writeWeights(2));
       assert.equal((await run.latestCheckpoint())?.step, 2);
+    },
+  },
+  {
+    name: "finishes the clean-up that a killed process had begun",
+    async run(open, folder) {
+      await using workspace = open(folder);
+      await using run = workspace.createRun(config);
+      appendSteps(run, 1, 3);
+      const { folder: first } = await run.saveCheckpoint(stateAt(1), writeWeights(1));
+      const copy = join(folder, "copy");
+      cpSync(first, copy, { recursive: true });
+      for (const step of [2, 3]) await run.saveCheckpoint(stateAt(step), writeWeights(step));
+      assert.equal(existsSync(first), false);
+      cpSync(copy, first, { recursive: true });
+      assert.equal((await run.latestCheckpoint())?.step, 3);
+      assert.equal(existsSync(first), false);
     },
   },
   {

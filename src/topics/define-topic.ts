@@ -3,6 +3,7 @@
 // receive a Topic only, so a checker cannot reach a reward.
 import { didYouMean, UsageError } from "../errors.ts";
 import type { Random } from "../random.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Prompt, Question, Reading, Restatement } from "../types.ts";
 
 export interface ProposeRequest {
@@ -39,8 +40,11 @@ export interface Topic {
 
 /** What knows the truth. Feeds diagnostics and evaluation only. */
 export interface HiddenTruth {
-  /** True when the canonical answer is right. */
-  check(question: Question, answer: string): boolean | Promise<boolean>;
+  /**
+   * True when the canonical answer is right. Where answers are programs, `sandbox` runs them; a checker that needs it and
+   * is called without it throws UnsupportedError.
+   */
+  check(question: Question, answer: string, sandbox?: Sandbox): boolean | Promise<boolean>;
   /** Difficulties that evaluation reports, ascending. */
   readonly levels: readonly number[];
   /** The difficulty at which the shipped seed model is half right. */

@@ -1,5 +1,5 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { Parts } from "../../src/cli/parts.ts";
 import type { RunSummary } from "../../src/events.ts";
@@ -116,8 +116,8 @@ describe("run", () => {
     [["run", "--topic", "a", "b"], "Two topics were given: b and a."],
     [["run", "--stpes", "3"], "unknown option '--stpes'. Did you mean --steps?"],
     [["rum"], "unknown command 'rum'. Did you mean run?"],
-    [["run", "--steps"], "option '--steps <count>' argument missing."],
-    [["run", "--steps", "many"], '--steps must be a whole number, not "many".'],
+    [["run", "--workspace", "w", "--steps"], "option '--steps <count>' argument missing."],
+    [["run", "--steps", "many"], '--steps must be a number, not "many".'],
     [["run", "--loss-fn", "pppo"], 'Did you mean "ppo"?'],
     [["run", "arithmetic", "algebra"], "too many arguments"],
     [["run", "--model", "nowhere"], 'There is no model "nowhere".'],
@@ -128,8 +128,8 @@ describe("run", () => {
     [["questions", "r", "--agreement", "x"], "--agreement is not a range"],
     [["questions", "r", "--verdict", "tied"], 'Unknown verdict "tied".'],
   ])("%j is refused with exit code 2 and one sentence", async (args, sentence) => {
-    const needsWorkspace = ["run", "resume", "questions"].includes(args[0]);
-    const { code, stdout, stderr } = await (needsWorkspace ? play(args) : runCli(args, scriptedParts()));
+    const asIs = args[0] === "help" || args.includes("--workspace");
+    const { code, stdout, stderr } = await (asIs ? runCli(args, scriptedParts()) : play(args));
     expect(stderr).toContain(sentence);
     expect(stderr).not.toContain("    at ");
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
@@ -164,6 +164,110 @@ describe("recorded runs", () => {
     const diff = await play(["diff", first, second]);
     expect(diff.stdout).toMatch(/^seed +1 +2$/m);
     expect(diff.stdout).toContain("Every step that both have is the same.");
+  });
+});
+
+describe("export and gc", () => {
+  test("data leaves as JSON lines, Parquet and TensorBoard events", async () => {
+    const name = summaryOf(await run(["--json"])).run;
+    const to = join(temporaryFolder(), "out");
+    expect((await play(["export", "jsonl", name, "--to", to, "--tables", "questions,steps"])).code).toBe(0);
+    const lines = readFileSync(join(to, "questions.jsonl"), "utf8").trimEnd().split("\n");
+    expect(lines).toHaveLength(9);
+    expect(JSON.parse(lines[0])).toMatchObject({ step: 1, question: "1+1=" });
+    expect((await play(["export", "parquet", name, "--to", to, "--tables", "answers"])).code).toBe(0);
+    expect(readFileSync(join(to, "answers.parquet")).subarray(0, 4).toString()).toBe("PAR1");
+    expect((await play(["export", "tensorboard", name, "--to", to])).code).toBe(0);
+    const wrong = await play(["export", "jsonl", name, "--to", to, "--tables", "answer"]);
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('Did you mean "answers"?') });
+  });
+
+  test("a model leaves without what only the loop needs, and never over another", async () => {
+    const name = summaryOf(await run(["--json"])).run;
+    const to = join(temporaryFolder(), "model");
+    const exported = summaryOf<{ files: string[] }>(await play(["export", "model", name, "--to", to, "--json"]));
+    expect(exported.files).toEqual([join(to, "config.json")]);
+    expect(await play(["export", "model", name, "--to", to])).toMatchObject({ code: 2 });
+    expect(await play(["export", "model", name, "--to", `${to}2`, "--step", "1"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("It keeps those of steps 3."),
+    });
+  });
+
+  test("gc removes superseded rows and what was half-written, after saying so, and nothing of the run itself", async () => {
+    // Checkpoint at 2 (interrupt), then step 3 fails after being recorded once: the next resume supersedes nothing,
+    // so step 3 is recorded by a run that dies before its checkpoint.
+    const interrupt = scriptedParts({ beforeStep: (step) => step === 2 && process.emit("SIGINT") });
+    const name = summaryOf(await run(["--steps", "4", "--json"], interrupt)).run;
+    await play(["resume", name], scriptedParts({ failAt: 4 }));
+    const { code } = await play(["resume", name]);
+    expect(code).toBe(0);
+    mkdirSync(join(workspace, "runs", name, "checkpoints", ".writing-step-000009"));
+    const before = (await play(["show", name, "--json"])).stdout;
+
+    interface Report {
+      runs: { run: string; rows: number; folders: string[] }[];
+    }
+    const dry = summaryOf<Report>(await play(["gc", "--dry-run", "--json"]));
+    expect(dry.runs[0].rows).toBeGreaterThan(8);
+    expect(dry.runs[0].folders.map((folder) => basename(folder))).toEqual([".writing-step-000009"]);
+    const done = summaryOf<Report>(await play(["gc", name, "--json"]));
+    expect(done.runs).toEqual(dry.runs);
+    const again = summaryOf<Report>(await play(["gc", "--json"]));
+    expect(again.runs[0]).toMatchObject({ rows: 0, folders: [] });
+    const after = (await play(["show", name, "--json"])).stdout;
+    expect(JSON.parse(after)).toEqual({ ...JSON.parse(before), supersededSteps: 0 });
+  });
+
+  test("gc --keep 1 keeps the newest checkpoint", async () => {
+    const interrupt = scriptedParts({ beforeStep: (step) => step === 2 && process.emit("SIGINT") });
+    const name = summaryOf(await run(["--json"], interrupt)).run;
+    await play(["resume", name]);
+    const { runs } = summaryOf<{ runs: { folders: string[] }[] }>(await play(["gc", "--keep", "1", "--json"]));
+    expect(runs[0].folders.map((folder) => basename(folder))).toEqual(["step-000002"]);
+    const { checkpoints } = summaryOf<{ checkpoints: { step: number }[] }>(await play(["show", name, "--json"]));
+    expect(checkpoints.map(({ step }) => step)).toEqual([3]);
+    expect(existsSync(join(workspace, "runs", name, "checkpoints", "step-000003"))).toBe(true);
+  });
+});
+
+describe("experiments", () => {
+  const write = (variants: object[]): string => {
+    const file = join(temporaryFolder(), "experiment.mjs");
+    const experiment = { name: "two", config: { model, steps: 2 }, variants };
+    writeFileSync(file, `export const experiment = ${JSON.stringify(experiment)};`);
+    return file;
+  };
+
+  test("every variant with every seed, in one object", async () => {
+    const file = write([{ name: "plain" }, { name: "shuffled", control: "shuffled-vote", config: { groupSize: 4 } }]);
+    const result = await play(["experiment", file, "--seeds", "1,5", "--parallel", "2", "--json"]);
+    expect(result.code).toBe(0);
+    interface Variant {
+      name: string;
+      seeds: { seed: number; before: object; after: object }[];
+      errorRemoved: { mean: number; sd: number };
+    }
+    const { variants } = summaryOf<{ variants: Variant[] }>(result);
+    expect(variants.map(({ name, seeds }) => [name, seeds.map(({ seed }) => seed)])).toEqual([
+      ["plain", [1, 5]],
+      ["shuffled", [1, 5]],
+    ]);
+    expect(variants[0].errorRemoved).toEqual({ mean: expect.closeTo(1 / 3), sd: expect.closeTo(0) });
+    const { runs } = summaryOf<{ runs: { status: string }[] }>(await play(["list", "--json"]));
+    expect(runs.map(({ status }) => status)).toEqual(Array(4).fill("finished"));
+  });
+
+  test("a mistake in the last variant is found before the first run", async () => {
+    const result = await play(["experiment", write([{ name: "a" }, { name: "b", config: { stepz: 3 } }])]);
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining('variant b: unknown setting "stepz"') });
+    expect(existsSync(workspace)).toBe(false);
+  });
+
+  test("an interrupt ends it with exit code 3", async () => {
+    const script = scriptedParts({ beforeStep: () => process.emit("SIGINT") });
+    const result = await play(["experiment", write([{ name: "a" }]), "--json"], script);
+    expect(result).toMatchObject({ code: 3, stdout: "" });
   });
 });
 

@@ -1,5 +1,5 @@
 // Parts for tests of the command line: a real store, and a loop and an engine that do as they are told.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, vi } from "vitest";
@@ -167,7 +167,10 @@ export function scriptedParts({ failAt, beforeStep }: Script = {}): Partial<Part
         }
         if (step === config.steps) yield record({ type: "evaluation-end", step, evaluation: evaluation(1, 0.9, 0.4) });
         const state = { step, seenKeys: [], recent: [], best: null };
-        const { folder } = await store.saveCheckpoint(state, async () => {});
+        const { folder } = await store.saveCheckpoint(state, async (into) => {
+          writeFileSync(join(into, "config.json"), "{}");
+          writeFileSync(join(into, "optimizer.safetensors"), "moments");
+        });
         yield record({ type: "checkpoint-saved", step, folder });
         yield record({ type: "run-end", step, reason: step === config.steps ? "finished" : "interrupted" });
       })(),

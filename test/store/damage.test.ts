@@ -20,8 +20,8 @@ import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
 import { FileFormatError, RunStoppedError, UsageError } from "../../src/errors.ts";
 import { openDatabase } from "../../src/store/database.ts";
+import { thisHost } from "../../src/store/host.ts";
 import { listRuns, openReader, runOverview } from "../../src/store/queries.ts";
-import { systemClock } from "../../src/store/run-store.ts";
 import { migrations } from "../../src/store/schema.ts";
 import { openWorkspace } from "../../src/store/workspace.ts";
 import { appendSteps, errorOf, exampleConfig, inFolder, stateAt, writeWeights } from "./helpers.ts";
@@ -168,7 +168,7 @@ describe("the disk", () => {
   test("too little room is noticed before a checkpoint begins", async () => {
     await inFolder(async (folder) => {
       let free = 2 ** 40;
-      await using workspace = openWorkspace(folder, { ...systemClock, freeBytes: async () => free });
+      await using workspace = openWorkspace(folder, { ...thisHost, freeBytes: async () => free });
       await using run = workspace.createRun(exampleConfig());
       appendSteps(run, 1, 2);
       await run.saveCheckpoint(stateAt(1), writeWeights(1));
@@ -334,7 +334,7 @@ describe("checkpoints", () => {
 test("a clock that goes back is an anomaly; order and numbering do not depend on it", async () => {
   await inFolder(async (folder) => {
     let now = Date.UTC(2026, 10, 22, 13, 4, 55);
-    await using workspace = openWorkspace(folder, { ...systemClock, now: () => now });
+    await using workspace = openWorkspace(folder, { ...thisHost, now: () => now });
     await using run = workspace.createRun(exampleConfig());
     expect(run.run).toBe("arithmetic-20261122-130455-s3");
     appendSteps(run, 1, 1);

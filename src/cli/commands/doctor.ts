@@ -36,7 +36,7 @@ export function doctorCommand(parts: Parts): Command {
           () => checkDatabase(folder),
           "Check that the workspace folder is yours to write, or choose another with --workspace.",
         ),
-      () => parts.sandboxChecks(),
+      () => sandboxChecks(parts),
     ];
     const progress = startProgress(terminal, "checking", checks.length);
     const results: DoctorCheck[] = [];
@@ -64,6 +64,16 @@ async function guarded(name: string, check: () => string | Promise<string>, advi
     return { name, ok: true, detail: await check() };
   } catch (error) {
     return { name, ok: false, detail: error instanceof Error ? error.message : String(error), advice };
+  }
+}
+
+/** The sandbox's own checks; one that failed to run is a check that failed. */
+async function sandboxChecks(parts: Parts): Promise<readonly DoctorCheck[]> {
+  try {
+    return await parts.sandboxChecks();
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : String(error);
+    return [{ name: "sandbox", ok: false, detail, advice: "Do not run topics with programs on this machine." }];
   }
 }
 

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import type { Command } from "commander";
 import { makeCommand } from "../command.ts";
 import { type AnswerRequest, answerLines, type JsonLinesOptions } from "../json-lines.ts";
-import type { Parts } from "../parts.ts";
+import type { Parts, ProgramScripts } from "../parts.ts";
 
 const note = "\nOne request a line on standard input, one answer a line on standard output, in order.";
 
@@ -13,7 +13,11 @@ export function compareAnswersCommand(parts: Parts): Command {
     `echo '{"expected": "1/2", "given": "0.5"}' | sqlm compare-answers --json`,
   ])
     .addHelpText("after", note)
-    .action(async () => answerStandardInput(await parts.compareAnswers()));
+    .action(async () =>
+      answerStandardInput(await parts.compareAnswers(), {
+        refuse: (error) => ({ equal: false, expectedParsed: null, givenParsed: null, error }),
+      }),
+    );
 }
 
 export function runProgramCommand(parts: Parts): Command {
@@ -23,7 +27,10 @@ export function runProgramCommand(parts: Parts): Command {
     .addHelpText("after", note)
     .action(async () => {
       await using scripts = await parts.openProgramScripts();
-      await answerStandardInput(scripts.runProgram, scripts);
+      await answerStandardInput(scripts.runProgram, {
+        ...readsPrograms(scripts),
+        refuse: (reason) => ({ status: "error", reason, results: [], output: "", milliseconds: 0 }),
+      });
     });
 }
 
@@ -34,8 +41,15 @@ export function judgeCommand(parts: Parts): Command {
     .addHelpText("after", note)
     .action(async () => {
       await using scripts = await parts.openProgramScripts();
-      await answerStandardInput(scripts.judge, scripts);
+      await answerStandardInput(scripts.judge, {
+        ...readsPrograms(scripts),
+        refuse: (reason) => ({ passed: 0, total: 0, tests: [], reason }),
+      });
     });
+}
+
+function readsPrograms({ parse, concurrency }: ProgramScripts): JsonLinesOptions {
+  return { parse, concurrency };
 }
 
 async function answerStandardInput(answer: AnswerRequest, options?: JsonLinesOptions): Promise<void> {

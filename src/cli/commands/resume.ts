@@ -17,7 +17,7 @@ export function resumeCommand(parts: Parts): Command {
         terminal: terminalOf(options),
         parts,
         workspace: options.workspace,
-        resume: run,
+        run: { resume: run },
       });
     });
 }

@@ -36,6 +36,11 @@ function make(name: string, description: string, parts: Parts): Command {
     // Both are found before anything is opened, so a mistyped name costs no time and leaves no empty run behind.
     await openTopic(config.topic);
     findModel(config.model);
-    process.exitCode = await runSession({ terminal: terminalOf(options), parts, workspace: options.workspace, config });
+    process.exitCode = await runSession({
+      terminal: terminalOf(options),
+      parts,
+      workspace: options.workspace,
+      run: { config },
+    });
   });
 }

@@ -1,272 +1,302 @@
-// The two graphs of generation. `buildPrefillGraph` computes the keys and values of prompts. `buildDecodeGraph` is a whole
-// stretch of generation in one graph: a Loop that computes one position for every row, chooses the next tokens with given
-// random numbers and goes on until few rows are left. Both read the live weights in Hugging Face layout.
-// Scheduling (which sequence sits in which row, and when) is in sampler.ts.
+// The graph of generation: many sequences, from their prompts' keys and values (prefill-graph.ts) to their ends, in one run.
+// Nothing but tokens and logprobs leaves it, since moving caches in and out costs more than computing. It is three
+// loops, one in another:
+// - a step computes one position of every row and chooses the next tokens. Keys and values of earlier stretches are
+//   `frozen`: read from outside the loop, never copied. Those of the stretch are few and grow with every step.
+// - a stretch gives the rows of finished sequences to waiting ones, then makes some steps, then sets their keys and
+//   values behind the others. All rows write at the same place, wherever their sequences stand: attention does not ask
+//   for order, so a row only has to know how many of the last places are its own.
+// - a round drops the finished rows when nothing waits and few are left, so that the batch shrinks with the work.
+
+import { type Attend, generationBlock, rotaryInputs, weightInputs } from "./generation-block.ts";
 import {
-  argMax,
-  cachedAttention,
   compress,
   cumulativeSum,
   gatherInto,
-  lastColumn,
   loop,
-  mergeHeads,
-  padTo,
-  splitHeads,
-  topK,
+  matMulTransposed,
+  range,
+  reshapeLike,
+  scatterInto,
+  sizeOf,
+  slice,
+  splitLast,
   vectorMaximum,
 } from "./graph/decode-operators.ts";
-import { type Dimension, Graph, type Value } from "./graph/graph.ts";
+import { Graph, type Value } from "./graph/graph.ts";
 import {
   add,
+  and,
   cast,
   concatenate,
-  divide,
+  equal,
   greater,
   less,
   logSoftmax,
   matMul,
   maximum,
+  minimum,
   multiply,
+  or,
   pickFromRows,
   reduceSum,
   reshape,
   rmsNorm,
-  sigmoid,
   softmax,
   subtract,
-  transpose,
   unsqueeze,
   where,
 } from "./graph/operators.ts";
-import { type ModelConfig, parameterSpecs } from "./model-config.ts";
+import type { ModelConfig } from "./model-config.ts";
+import { prefixNames } from "./prefill-graph.ts";
+import { type Choice, tokenChoice } from "./token-choice.ts";
 
-/** How the next token is chosen: the most likely one, from the whole distribution, or from its top-k / top-p part. */
-export type Choice = "greedy" | "full" | "truncated";
+/** The batch shrinks when no more than half of its rows are busy, unless it is this small already. */
+const smallBatch = 8;
+/** Added to the attention scores of places that are not a row's own; its exponential is 0. */
+const masked = -1e9;
 
-/** Names of the keys and values of a layer, for inputs and outputs alike. */
-export const cacheNames = (prefix: string, layer: number): { keys: string; values: string } => ({
-  keys: `${prefix}_keys_${layer}`,
-  values: `${prefix}_values_${layer}`,
-});
-
-/**
- * Inputs: the weights; `tokens` int64 [prompts · time] (prompts padded on the right with any token), `last_positions`
- * int32 [prompts], all time − 1; `total` int32 [1], time; `cosines` and `sines`.
- * Outputs: `prefix_keys_n`, `prefix_values_n` [prompts, keyValueHeads, time, headSize], keys rotated, of each layer.
- * Attention is causal, so what stands in the padding does not reach the positions before it.
- */
-export function buildPrefillGraph(config: ModelConfig): Graph {
-  const graph = Graph.create();
-  const weights = weightInputs(graph, config);
-  const tokens = graph.input("tokens", ["prompts", "time"], "int64");
-  const rotary = rotaryInputs(graph, config);
-  const position = {
-    lastPositions: graph.input("last_positions", ["prompts"], "int32"),
-    total: graph.input("total", [1], "int32"),
-    presentSize: "time",
-  };
-  let hidden = gatherInto(tokens, weights.plain("model.embed_tokens.weight"));
-  for (let layer = 0; layer < config.layers; layer++) {
-    const block = transformerBlock(config, weights, layer, hidden, (query, key, value) =>
-      cachedAttention(query, key, value, { ...config, ...rotary, ...position, past: null }),
-    );
-    const names = cacheNames("prefix", layer);
-    graph.output(names.keys, block.keys);
-    graph.output(names.values, block.values);
-    hidden = block.hidden;
-  }
-  return graph;
-}
+type Values = Readonly<Record<string, Value>>;
 
 /**
- * Inputs, for `rows` sequences: the weights; `cosines`, `sines`;
- * - `sources` int64 [rows]: where the cached positions of each row come from, counting first through the rows of
- *   `kept_keys_n` / `kept_values_n` [kept, keyValueHeads, keptTime, headSize], then through those of `prefix_…`;
- * - `cache_size` int64 [1]: the cached positions to begin with, at least the greatest of `lengths`, of keptTime and of
- *   prefixTime;
- * - `last_tokens` int64 [rows], each row's token that is not in its cache yet; `lengths` int32 [rows], its cached positions;
- * - `remaining` int32 [rows], tokens that it may still generate, ≥ 1; `max_trips` int64 [];
- * - `leave_at` int32 []: the loop ends when no more rows than this are unfinished;
- * - `unstopped` int32 [vocabulary]: 0 for tokens that end a sequence, else 1;
- * - `uniforms` float32 [max_trips, rows], in [0, 1 − 2⁻²³]; `temperature` float32 []; `top_p` float32 []; `top_k` int64 [1]
- *   (not for "greedy"; the last two only for "truncated").
- * Outputs: `tokens` int64 and `logprobs` float32 [trips, rows]; what a row gives after its end has no meaning. For the
- * unfinished rows in order, `kept_keys_n_next`, `kept_values_n_next`.
+ * Inputs: the weights, `cosines`, `sines`, those of `tokenChoice`, and
+ * - for each sequence, in the order in which they begin: `queue_tokens`, the prompt's last token; `queue_lengths`, the number
+ *   of tokens before it; `queue_prefixes`, the row of the prompt in `prefix_keys_n` and `prefix_values_n` [prompts,
+ *   keyValueHeads, prefixTime, headSize], prefixTime ≥ 1 (all int64 [sequences]);
+ * - `places` int64 [rows] with 0, 1, …: as many rows as shall be computed together, no more than there are sequences;
+ * - `max_tokens` int64 [1], tokens of a sequence; `unstopped` int64 [vocabulary], 0 for tokens that end one, else 1;
+ * - `stretch` int64 []: steps between two refills of rows.
+ * `uniforms` has one number for each sequence and position, [sequences · max_tokens + 1].
+ * Outputs: `tokens` int64 and `logprobs` float32 [sequences · max_tokens + 1]; what comes after the end of a sequence, and
+ * the last element, have no meaning.
  */
 export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
   const graph = Graph.create();
   const weights = weightInputs(graph, config);
   const rotary = rotaryInputs(graph, config);
-  const sources = graph.input("sources", ["rows"], "int64");
-  const cacheSize = graph.input("cache_size", [1], "int64");
-  const unstopped = graph.input("unstopped", [config.vocabSize], "int32");
-  const leaveAt = graph.input("leave_at", [], "int32");
-  const choose = tokenChoice(graph, choice);
-  const start: Record<string, Value> = {
-    token: graph.input("last_tokens", ["rows"], "int64"),
-    length: graph.input("lengths", ["rows"], "int32"),
-    remaining: graph.input("remaining", ["rows"], "int32"),
-    size: cast(cacheSize, "int32"),
+  const vector = (name: string, size: string | number): Value => graph.input(name, [size], "int64");
+  const queue = {
+    tokens: vector("queue_tokens", "sequences"),
+    lengths: vector("queue_lengths", "sequences"),
+    prefixes: vector("queue_prefixes", "sequences"),
   };
-  const shapes: Record<string, Dimension[]> = {};
-  for (let layer = 0; layer < config.layers; layer++) {
-    for (const kind of ["keys", "values"] as const) {
-      const name = cacheNames("", layer)[kind];
-      const from = (origin: string): Value => {
-        const shape = [origin, config.keyValueHeads, `${origin}_time`, config.headSize];
-        return padTo(graph.input(cacheNames(origin, layer)[kind], shape), 2, cacheSize, "start_time");
-      };
-      start[name] = gatherInto(sources, concatenate([from("kept"), from("prefix")], 0));
-      shapes[name] = ["rows", config.keyValueHeads, "past_time", config.headSize];
-    }
-  }
-  const { carried, scanned } = loop(
+  const firstRows = vector("places", "first_rows");
+  const maxTokens = vector("max_tokens", 1);
+  const unstopped = vector("unstopped", config.vocabSize);
+  const stretch = graph.input("stretch", [], "int64");
+  const choose = tokenChoice(graph, choice);
+  const cacheShape = (rows: string, time: string) => [rows, config.keyValueHeads, time, config.headSize];
+  const prefixes = prefixNames(config).map((name) => graph.input(name, cacheShape("prompts", "prefix_time")));
+  const cacheKeys = prefixes.map((_, i) => `cache_${i}`);
+  const named = (make: (index: number) => Value): Values =>
+    Object.fromEntries(cacheKeys.map((key, i) => [key, make(i)]));
+  const shapes = (rows: string, time: string) =>
+    Object.fromEntries(cacheKeys.map((key) => [key, cacheShape(rows, time)]));
+
+  const sequenceCount = sizeOf(queue.tokens, 0);
+  const rest = multiply(sequenceCount, maxTokens);
+  const size = add(rest, graph.integers([1]));
+  const filled = (value: Value): Value =>
+    graph.emit("Expand", [value, size], [{ shape: ["places"], type: value.type }])[0];
+  const zeros = multiply(firstRows, graph.scalar(0, "int64"));
+
+  /** One step of all rows, against frozen keys and values. */
+  const takeSteps = (
+    outer: Graph,
+    rows: Values,
+    start: Values,
+    frozen: readonly Value[],
+    bias: Value,
+    frozenSize: Value,
+  ) =>
+    loop(
+      outer,
+      {
+        maxTrips: stretch,
+        carried: start,
+        carriedShapes: shapes("rows", "recent"),
+        trips: "steps",
+      },
+      (body, _, { token, generated, left, ...recent }) => {
+        const one = body.integers([1]);
+        const nothing = body.integers([0]);
+        const positions = unsqueeze(add(generated, rows["length"]), 1);
+        const nextRecent: Record<string, Value> = {};
+        let hidden = unsqueeze(gatherInto(token, weights.plain("model.embed_tokens.weight")), 1);
+        for (let layer = 0; layer < config.layers; layer++) {
+          const attend = attention(config, {
+            frozen: { keys: frozen[2 * layer], values: frozen[2 * layer + 1] },
+            recent: { keys: recent[cacheKeys[2 * layer]], values: recent[cacheKeys[2 * layer + 1]] },
+            bias,
+            frozenSize,
+          });
+          const block = generationBlock(config, weights, layer, hidden, { ...rotary, positions }, attend);
+          nextRecent[cacheKeys[2 * layer]] = block.keys;
+          nextRecent[cacheKeys[2 * layer + 1]] = block.values;
+          hidden = block.hidden;
+        }
+        const last = reshape(hidden, ["rows", config.hiddenSize]);
+        const normed = rmsNorm(last, weights.plain("model.norm.weight"), config.normEps);
+        const head = config.tiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight";
+        const logits = matMul(normed, weights.transposed(head));
+        const busy = greater(left, nothing);
+        const place = where(busy, add(generated, rows["firstPlace"]), rest);
+        const next = choose(logits, place);
+        const nextLeft = multiply(maximum(subtract(left, one), nothing), gatherInto(next, unstopped));
+        const nextBusy = cast(greater(nextLeft, nothing), "int64");
+        return {
+          again: reshape(greater(reduceSum(nextBusy, [0], true), nothing), []),
+          carried: {
+            token: next,
+            // A finished row stays at its last position, which the model and the tables still know.
+            generated: add(generated, nextBusy),
+            left: nextLeft,
+            ...nextRecent,
+          },
+          scanned: { places: place, tokens: next, logprobs: pickFromRows(logSoftmax(logits), next) },
+        };
+      },
+    );
+
+  /** Refills, steps, stores, until nothing waits and few rows (by `few`, int64 [1]) are busy. */
+  const makeStretches = (outer: Graph, start: Values, few: Value) =>
+    loop(
+      outer,
+      { maxTrips: null, carried: start, carriedShapes: shapes("rows", "history"), trips: "stretches" },
+      (body, _, state) => {
+        const nothing = body.integers([0]);
+        const one = body.integers([1]);
+        const free = equal(state["left"], nothing);
+        const candidate = subtract(add(cumulativeSum(cast(free, "int64")), state["head"]), one);
+        const begins = and(free, less(candidate, sequenceCount));
+        const beginner = minimum(candidate, body.emit("Sub", [sequenceCount, one], [{ shape: [1], type: "int64" }])[0]);
+        const sequence = where(begins, beginner, state["sequence"]);
+        const generated = where(begins, nothing, state["generated"]);
+        const left = where(begins, maxTokens, state["left"]);
+        const token = where(begins, gatherInto(sequence, queue.tokens), state["token"]);
+        const head = add(state["head"], reduceSum(cast(begins, "int64"), [0], true));
+        const length = gatherInto(sequence, queue.lengths);
+
+        const busyGenerated = where(greater(left, nothing), generated, nothing);
+        const reach = vectorMaximum(busyGenerated);
+        const historySize = sizeOf(state[cacheKeys[0]], 2);
+        const from = subtract(historySize, reach);
+        const window = cacheKeys.map((key) => slice(state[key], 2, from, historySize, "window"));
+        const prefixRow = gatherInto(sequence, queue.prefixes);
+        const frozen = window.map((x, i) => concatenate([gatherInto(prefixRow, prefixes[i]), x], 2));
+        const frozenSize = sizeOf(frozen[0], 2);
+        const bias = ownPlaces(body, prefixes[0], reach, length, generated);
+
+        const firstPlace = multiply(sequence, maxTokens);
+        const empty = named((i) => slice(window[i], 2, nothing, nothing, "none"));
+        const steps = takeSteps(
+          body,
+          { length, firstPlace },
+          { token, generated, left, ...empty },
+          frozen,
+          bias,
+          frozenSize,
+        );
+        const flat = (x: Value): Value => reshape(x, ["steps·rows"]);
+        const places = flat(steps.scanned["places"]);
+        const waiting = less(head, sequenceCount);
+        const busy = reduceSum(cast(greater(steps.carried["left"], nothing), "int64"), [0], true);
+        return {
+          again: reshape(or(waiting, greater(busy, few)), []),
+          carried: {
+            sequence,
+            head,
+            token: steps.carried["token"],
+            generated: steps.carried["generated"],
+            left: steps.carried["left"],
+            tokens: scatterInto(state["tokens"], places, flat(steps.scanned["tokens"])),
+            logprobs: scatterInto(state["logprobs"], places, flat(steps.scanned["logprobs"])),
+            ...named((i) => concatenate([window[i], steps.carried[cacheKeys[i]]], 2)),
+          },
+          scanned: {},
+        };
+      },
+    );
+
+  const noHistory = named((i) =>
+    slice(gatherInto(zeros, prefixes[i]), 2, graph.integers([0]), graph.integers([0]), "no_history"),
+  );
+  const rounds = loop(
     graph,
     {
-      maxTrips: graph.input("max_trips", [], "int64"),
-      carried: start,
-      carriedShapes: shapes,
-      trips: "trips",
+      maxTrips: null,
+      carried: {
+        sequence: firstRows,
+        token: gatherInto(firstRows, queue.tokens),
+        generated: zeros,
+        left: add(zeros, maxTokens),
+        head: sizeOf(firstRows, 0),
+        tokens: filled(graph.integers([0])),
+        logprobs: filled(graph.constant([0], [1])),
+        ...noHistory,
+      },
+      carriedShapes: {
+        ...shapes("round_rows", "round_history"),
+        ...Object.fromEntries(["sequence", "token", "generated", "left"].map((name) => [name, ["round_rows"]])),
+      },
+      trips: "rounds",
     },
-    (body, trip, { token, length, remaining, size, ...cache }) => {
-      const one = body.scalar(1, "int32");
-      const total = maximum(size, add(vectorMaximum(length), one));
-      let hidden = unsqueeze(gatherInto(token, weights.plain("model.embed_tokens.weight")), 1);
-      const nextCache: Record<string, Value> = {};
-      for (let layer = 0; layer < config.layers; layer++) {
-        const names = cacheNames("", layer);
-        const past = { keys: cache[names.keys], values: cache[names.values] };
-        const block = transformerBlock(config, weights, layer, hidden, (query, key, value) =>
-          cachedAttention(query, key, value, {
-            ...config,
-            ...rotary,
-            lastPositions: length,
-            total,
-            past,
-            presentSize: "present_time",
-          }),
-        );
-        nextCache[names.keys] = block.keys;
-        nextCache[names.values] = block.values;
-        hidden = block.hidden;
-      }
-      const rows = reshape(hidden, ["rows", config.hiddenSize]);
-      const normed = rmsNorm(rows, weights.plain("model.norm.weight"), config.normEps);
-      const head = config.tiedEmbeddings ? "model.embed_tokens.weight" : "lm_head.weight";
-      const logits = matMul(normed, weights.transposed(head));
-      const next = choose(logits, trip);
-      const left = multiply(maximum(subtract(remaining, one), body.scalar(0, "int32")), gatherInto(next, unstopped));
-      const unfinished = cast(greater(left, body.scalar(0, "int32")), "int32");
-      return {
-        again: greater(reduceSum(unfinished, [0], false), leaveAt),
-        carried: {
-          token: next,
-          // A finished row writes its last position again and again, so that the cache need not grow for it.
-          length: add(length, unfinished),
-          remaining: left,
-          size: total,
-          ...nextCache,
-        },
-        scanned: { tokens: next, logprobs: pickFromRows(logSoftmax(logits), next) },
-      };
+    (body, _, state) => {
+      const busy = greater(state["left"], body.integers([0]));
+      const perRow = ["sequence", "token", "generated", "left", ...cacheKeys];
+      const kept = Object.fromEntries(perRow.map((name) => [name, compress(state[name], busy, "rows")]));
+      const rows = sizeOf(kept["sequence"], 0);
+      const half = divideByTwo(rows);
+      const few = where(greater(rows, body.integers([smallBatch])), half, body.integers([0]));
+      const result = makeStretches(body, { ...state, ...kept }, few).carried;
+      const left = reduceSum(cast(greater(result["left"], body.integers([0])), "int64"), [0], true);
+      return { again: reshape(greater(left, body.integers([0])), []), carried: result, scanned: {} };
     },
   );
-  graph.output("tokens", scanned["tokens"]);
-  graph.output("logprobs", scanned["logprobs"]);
-  const unfinished = greater(carried["remaining"], graph.scalar(0, "int32"));
-  for (let layer = 0; layer < config.layers; layer++) {
-    for (const kind of ["keys", "values"] as const) {
-      const name = cacheNames("", layer)[kind];
-      graph.output(`${cacheNames("kept", layer)[kind]}_next`, compress(carried[name], unfinished, "kept_next"));
-    }
-  }
+  graph.output("tokens", rounds.carried["tokens"]);
+  graph.output("logprobs", rounds.carried["logprobs"]);
   return graph;
 }
 
-/** Weights by name; with `transposed`, a matrix as [in, out], turned once for each run of the graph. */
-interface Weights {
-  plain(name: string): Value;
-  transposed(name: string): Value;
+const divideByTwo = (x: Value): Value =>
+  x.graph.emit("Div", [x, x.graph.integers([2])], [{ shape: x.shape, type: x.type }])[0];
+
+/** Score bias [rows, 1, 1, frozen]: 0 at a row's own prompt and at the last `generated` of `reach` places, else masked. */
+function ownPlaces(body: Graph, prefix: Value, reach: Value, length: Value, generated: Value): Value {
+  const scalar = (x: Value): Value => reshape(x, []);
+  const prefixSize = body.emit("Shape", [prefix], [{ shape: [1], type: "int64" }], {
+    attributes: { start: 2, end: 3 },
+  });
+  const inPrompt = less(unsqueeze(range(scalar(prefixSize[0]), "prefix_time"), 0), unsqueeze(length, 1));
+  const age = subtract(reach, range(scalar(reach), "window"));
+  const sinceBegin = less(unsqueeze(subtract(age, body.integers([1])), 0), unsqueeze(generated, 1));
+  const own = concatenate([inPrompt, sinceBegin], 1);
+  const bias = where(own, body.scalar(0), body.scalar(masked));
+  return reshapeLike(bias, [0, 1, 1, -1], ["rows", 1, 1, "prefix_time+window"]);
 }
 
-function weightInputs(graph: Graph, config: ModelConfig): Weights {
-  const inputs = new Map(parameterSpecs(config).map(({ name, shape }) => [name, graph.input(name, shape)]));
-  const turned = new Map<string, Value>();
-  const plain = (name: string): Value => {
-    const input = inputs.get(name);
-    if (input === undefined) throw new Error(`The model has no weight named ${name}.`);
-    return input;
-  };
-  return {
-    plain,
-    transposed: (name) => {
-      const known = turned.get(name) ?? transpose(plain(name), [1, 0]);
-      turned.set(name, known);
-      return known;
-    },
-  };
+interface Memory {
+  readonly frozen: { readonly keys: Value; readonly values: Value };
+  readonly recent: { readonly keys: Value; readonly values: Value };
+  readonly bias: Value;
+  readonly frozenSize: Value;
 }
 
-function rotaryInputs(graph: Graph, config: ModelConfig): { cosines: Value; sines: Value } {
-  const shape = ["positions", config.headSize / 2];
-  return { cosines: graph.input("cosines", shape), sines: graph.input("sines", shape) };
-}
-
-/** One layer on hidden [batch, time, hiddenSize], with the attention between its projections given. */
-function transformerBlock(
-  config: ModelConfig,
-  weights: Weights,
-  layer: number,
-  hidden: Value,
-  attend: (query: Value, key: Value, value: Value) => { context: Value; keys: Value; values: Value },
-): { hidden: Value; keys: Value; values: Value } {
-  const prefix = `model.layers.${layer}`;
-  const linear = (x: Value, name: string, bias: boolean): Value => {
-    const y = matMul(x, weights.transposed(`${prefix}.${name}.weight`));
-    return bias ? add(y, weights.plain(`${prefix}.${name}.bias`)) : y;
-  };
-  const norm = (x: Value, name: string): Value => rmsNorm(x, weights.plain(`${prefix}.${name}.weight`), config.normEps);
-  const normed = norm(hidden, "input_layernorm");
-  const projection = (name: "q" | "k" | "v", heads: number): Value => {
-    const y = linear(normed, `self_attn.${name}_proj`, config.queryKeyValueBias);
-    if (!config.queryKeyNorm || name === "v") return y;
-    return mergeHeads(norm(splitHeads(y, heads, config.headSize), `self_attn.${name}_norm`));
-  };
-  const { context, keys, values } = attend(
-    projection("q", config.heads),
-    projection("k", config.keyValueHeads),
-    projection("v", config.keyValueHeads),
-  );
-  const middle = add(hidden, linear(context, "self_attn.o_proj", config.outputBias));
-  const inner = norm(middle, "post_attention_layernorm");
-  const gate = linear(inner, "mlp.gate_proj", config.feedForwardBias);
-  const up = linear(inner, "mlp.up_proj", config.feedForwardBias);
-  const activated = multiply(multiply(gate, sigmoid(gate)), up);
-  return { hidden: add(middle, linear(activated, "mlp.down_proj", config.feedForwardBias)), keys, values };
-}
-
-type Chooser = (logits: Value, trip: Value) => Value;
-
-/** Adds the inputs that a choice needs and gives the function from logits [rows, vocabulary] to tokens int64 [rows]. */
-function tokenChoice(graph: Graph, choice: Choice): Chooser {
-  if (choice === "greedy") return (logits) => argMax(logits);
-  const temperature = graph.input("temperature", [], "float32");
-  const uniforms = graph.input("uniforms", ["max_trips", "rows"]);
-  const probabilities = (logits: Value): Value => softmax(divide(logits, temperature));
-  // The first element at which the running sum passes a uniform part of the whole.
-  const draw = (running: Value, trip: Value): Value => {
-    const uniform = unsqueeze(gatherInto(trip, uniforms), 1);
-    return argMax(cast(greater(running, multiply(uniform, lastColumn(running))), "int32"));
-  };
-  if (choice === "full") return (logits, trip) => draw(cumulativeSum(probabilities(logits)), trip);
-  const topP = graph.input("top_p", []);
-  const count = graph.input("top_k", [1], "int64");
-  return (logits, trip) => {
-    const best = topK(probabilities(logits), count, "top");
-    const running = cumulativeSum(best.values);
-    const before = subtract(running, best.values);
-    const kept = where(less(before, multiply(lastColumn(running), topP)), best.values, logits.graph.scalar(0));
-    return pickFromRows(best.columns, draw(cumulativeSum(kept), trip));
+/** Attention of one new position of every row; gives the recent keys and values with the new ones behind. */
+function attention(config: ModelConfig, { frozen, recent, bias, frozenSize }: Memory): Attend {
+  const { heads, keyValueHeads, headSize } = config;
+  const perKey = heads / keyValueHeads;
+  const scale = headSize ** -0.5;
+  const split = (x: Value, inner: number): Value =>
+    reshapeLike(x, [0, keyValueHeads, inner, headSize], ["rows", keyValueHeads, inner, headSize]);
+  return (query, key, value) => {
+    const grouped = split(query, perKey);
+    const keys = concatenate([recent.keys, split(key, 1)], 2);
+    const values = concatenate([recent.values, split(value, 1)], 2);
+    const old = add(matMulTransposed(grouped, frozen.keys, scale), bias);
+    const scores = concatenate([old, matMulTransposed(grouped, keys, scale)], 3);
+    const [ofOld, ofNew] = splitLast(softmax(scores), frozenSize, [frozen.values.shape[2], values.shape[2]]);
+    const context = add(matMul(ofOld, frozen.values), matMul(ofNew, values));
+    return { context: reshapeLike(context, [0, 1, heads * headSize], ["rows", 1, heads * headSize]), keys, values };
   };
 }

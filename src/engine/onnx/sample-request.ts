@@ -37,3 +37,12 @@ export function checkSampleRequest(
       );
   }
 }
+
+/** Throws UnsupportedError for a model that training could compute but sampling cannot. */
+export function checkModelShape({ headSize }: ModelConfig): void {
+  if (headSize % 8 !== 0)
+    throw new UnsupportedError(
+      `A head size of ${headSize} is not supported.`,
+      "Use a model whose head size is a multiple of 8.",
+    );
+}

@@ -1,13 +1,12 @@
-// Generation for many sequences at once: which sequence sits in which row of the decode graph, and when a row is given to
-// another. The graph runs until enough rows are free, finished sequences leave, waiting ones take their place on top of
-// their prompt's shared keys and values, and the graph runs again; at the end the batch shrinks with the work.
-// It leaves out the arithmetic (decode-graph.ts), prompts (prefix-cache.ts) and threads (the worker calls it).
+// Generation for many sequences: prompts are grouped by length, each group's keys and values are computed at once (every
+// prompt once, however many sequences continue it), and one run of the decode graph generates all that follow.
+// It leaves out the arithmetic and the scheduling of rows (decode-graph.ts) and threads (the worker calls it).
 import { uniformAt } from "../../random.ts";
 import type { Completion } from "../../types.ts";
 import type { SampleOptions } from "../engine.ts";
-import { buildDecodeGraph, type Choice, cacheNames } from "./decode-graph.ts";
+import { buildDecodeGraph } from "./decode-graph.ts";
 import { type ModelConfig, rotaryTables } from "./model-config.ts";
-import { createPrefillSession, PrefixCache } from "./prefix-cache.ts";
+import { buildPrefillGraph, prefixNames } from "./prefill-graph.ts";
 import {
   createSession,
   float32Data,
@@ -18,7 +17,8 @@ import {
   type Tensor,
   type Tensors,
 } from "./runtime.ts";
-import { checkSampleRequest } from "./sample-request.ts";
+import { checkModelShape, checkSampleRequest } from "./sample-request.ts";
+import type { Choice } from "./token-choice.ts";
 
 /** Samples with the weights as they are at the time of the call. Calls may not overlap. */
 export interface Sampler {
@@ -33,21 +33,21 @@ export interface SamplerOptions {
   readonly maxBatch?: number;
 }
 
-/** While sequences wait, rows are refilled when no more than this fraction is still busy. */
-const refillFraction = 0.75;
-/** When none wait, the batch shrinks when no more than this fraction is still busy, … */
-const shrinkFraction = 0.5;
-/** … unless it is this small already. */
-const smallBatch = 8;
-/** The greatest number that the graph's float32 arithmetic keeps below the whole when it takes that part of it. */
+/** Steps between two refills: with fewer no row is idle for long, with more less is copied. 5 and 8 were alike, 16 slower. */
+const stretch = 6;
+/** Prompts of one group take at most this many bytes of keys and values, … */
+const groupBytes = 2 ** 26;
+/** … and their sequences at most this many tokens. */
+const groupTokens = 2 ** 22;
+/** Prompts up to this length share a group with any shorter ones. */
+const shortPrompt = 16;
+/** The greatest number whose product with a float32 is always less than it. */
 const greatestUniform = 1 - 2 ** -23;
 
-/** A sequence on its way. What it draws depends on (seed, number, position) alone. */
+/** A sequence to be generated. What it draws depends on (seed, number, position) alone. */
 interface Sequence {
   readonly number: number;
   readonly prompt: readonly number[];
-  readonly tokens: number[];
-  readonly logprobs: number[];
 }
 
 /** `weights`: live float32 tensors by Hugging Face name, in Hugging Face layout, read at every call. */
@@ -56,79 +56,127 @@ export function createSampler(
   weights: ReadonlyMap<string, Tensor>,
   { threads, maxBatch = 128 }: SamplerOptions,
 ): Sampler {
+  checkModelShape(config);
   const sessions = new Map<string, Promise<Session>>();
-  const cached = (name: string, create: () => Promise<Session>): Promise<Session> => {
-    const session = sessions.get(name) ?? create();
-    sessions.set(name, session);
-    return session;
+  const session = (kind: Choice | "prefill"): Promise<Session> => {
+    const graph = () => (kind === "prefill" ? buildPrefillGraph(config) : buildDecodeGraph(config, kind));
+    const known = sessions.get(kind) ?? createSession(graph(), { threads });
+    sessions.set(kind, known);
+    return known;
   };
-  const decodeSession = (choice: Choice): Promise<Session> =>
-    cached(choice, () => createSession(buildDecodeGraph(config, choice), { threads }));
-  const prefillSession = (): Promise<Session> => cached("prefill", () => createPrefillSession(config, threads));
   const rotaryFeeds = rotaryFeedsFor(config);
 
   return {
     sample: async (prompts, options) => {
       checkSampleRequest(config, prompts, options);
-      const sequences = prompts.flatMap((prompt, i) =>
-        Array.from({ length: options.numSamples }, (_, sample) => newSequence(i * options.numSamples + sample, prompt)),
-      );
-      const longest = Math.max(0, ...prompts.map(({ length }) => length)) + options.maxTokens;
+      const { numSamples, maxTokens } = options;
+      const longest = Math.max(0, ...prompts.map(({ length }) => length)) + maxTokens;
       const shared = { ...Object.fromEntries(weights), ...rotaryFeeds(longest) };
       const choice = choiceFor(config, options);
-      // Long prompts first: the cache is as wide as its longest row.
-      const waiting = sequences.toSorted((a, b) => b.prompt.length - a.prompt.length);
-      const prefixes = new PrefixCache(
-        config,
-        prefillSession,
-        shared,
-        waiting.map(({ prompt }) => prompt),
-      );
-      const stop = new Set(options.stop);
       const settings = choiceFeeds(config, options, choice);
-      let rows: Sequence[] = [];
-      let kept = emptyCache(config);
-      while (rows.length + waiting.length > 0) {
-        const admitted = waiting.splice(0, maxBatch - rows.length);
-        const prefix = await prefixes.gather(admitted.map(({ prompt }) => prompt));
-        prefixes.keepOnly(waiting.map(({ prompt }) => prompt));
-        const sources = [...rows.keys(), ...prefix.rows.map((row) => rows.length + row)];
-        rows = [...rows, ...admitted];
-        const session = await decodeSession(choice);
-        const output = await session.run({
+      const completions: Completion[][] = prompts.map(() => []);
+      for (const group of groupPrompts(config, prompts, options)) {
+        const sequences = group.flatMap((index) =>
+          Array.from({ length: numSamples }, (_, i) => ({ number: index * numSamples + i, prompt: prompts[index] })),
+        );
+        const { rows, inputs } = uniquePrefixes(sequences);
+        const prefixes =
+          inputs === null ? noPrefix(config) : await (await session("prefill")).run({ ...shared, ...inputs });
+        const output = await (await session(choice)).run({
           ...shared,
           ...settings,
-          ...kept,
-          ...prefix.feeds,
-          ...rowFeeds(rows, sources, options),
-          leave_at: int32Tensor([], [leaveAt(rows.length, waiting.length)]),
-          ...(choice === "greedy" ? {} : { uniforms: uniformsFor(rows, options) }),
+          ...prefixes,
+          ...queueFeeds(sequences, rows, Math.min(maxBatch, sequences.length)),
+          ...(choice === "greedy" ? {} : { uniforms: uniformsFor(sequences, options) }),
         });
-        appendTokens(rows, output, options.maxTokens, stop);
-        rows = rows.filter((sequence) => !isFinished(sequence, options.maxTokens, stop));
-        kept = renameKept(config, output);
+        for (const [i, { number }] of sequences.entries()) {
+          completions[Math.floor(number / numSamples)].push(readCompletion(output, i, options));
+        }
       }
-      return prompts.map((_, i) =>
-        sequences.slice(i * options.numSamples, (i + 1) * options.numSamples).map(({ tokens, logprobs }) => ({
-          tokens,
-          logprobs,
-          stopReason: stop.has(tokens.at(-1)!) ? "stop" : "length",
-        })),
-      );
+      return completions;
     },
     dispose: async () => {
-      for (const session of sessions.values()) await (await session).dispose();
+      for (const open of sessions.values()) await (await open).dispose();
       sessions.clear();
     },
   };
 }
 
-function newSequence(number: number, prompt: readonly number[]): Sequence {
-  return { number, prompt, tokens: [], logprobs: [] };
+/**
+ * Indices of prompts, longest first, in groups that fit the limits and in which the longest, unless it is short, is at most
+ * twice as long as the shortest, since a group's keys and values are as wide as its longest prompt.
+ */
+function groupPrompts(
+  { layers, keyValueHeads, headSize }: ModelConfig,
+  prompts: readonly (readonly number[])[],
+  { numSamples, maxTokens }: SampleOptions,
+): number[][] {
+  const bytesPerToken = layers * 2 * keyValueHeads * headSize * 4;
+  const groups: number[][] = [];
+  const longestFirst = [...prompts.keys()].sort((a, b) => prompts[b].length - prompts[a].length || a - b);
+  for (const index of longestFirst) {
+    const group = groups.at(-1);
+    const longest = group === undefined ? 0 : prompts[group[0]].length;
+    const count = (group?.length ?? 0) + 1;
+    const fits =
+      (longest <= shortPrompt || prompts[index].length * 2 >= longest) &&
+      count * longest * bytesPerToken <= groupBytes &&
+      count * numSamples * maxTokens <= groupTokens;
+    if (group !== undefined && fits) group.push(index);
+    else groups.push([index]);
+  }
+  return groups;
 }
 
-function isFinished({ tokens }: Sequence, maxTokens: number, stop: ReadonlySet<number>): boolean {
-  return tokens.length > 0 && (tokens.length >= maxTokens || stop.has(tokens[tokens.length - 1]));
+/** Inputs of the prefill graph for prompts without their last tokens, each once, and the row of each sequence in it. */
+function uniquePrefixes(sequences: readonly Sequence[]): { rows: number[]; inputs: Tensors | null } {
+  const prefixes = new Map<string, { readonly row: number; readonly tokens: readonly number[] }>();
+  const rows = sequences.map(({ prompt }) => {
+    const tokens = prompt.slice(0, -1);
+    const key = tokens.join();
+    const known = prefixes.get(key) ?? { row: prefixes.size, tokens };
+    prefixes.set(key, known);
+    return known.row;
+  });
+  const time = Math.max(...sequences.map(({ prompt }) => prompt.length - 1));
+  if (time === 0) return { rows, inputs: null };
+  const count = prefixes.size;
+  const table = new BigInt64Array(count * time);
+  for (const { row, tokens } of prefixes.values()) {
+    for (const [i, token] of tokens.entries()) table[row * time + i] = BigInt(token);
+  }
+  const inputs = {
+    tokens: int64Tensor([count, time], table),
+    last_positions: int32Tensor([count], new Int32Array(count).fill(time - 1)),
+    total: int32Tensor([1], [time]),
+  };
+  return { rows, inputs };
+}
+
+/** Stands for the keys and values of prompts of a single token: one place that belongs to none. */
+function noPrefix(config: ModelConfig): Tensors {
+  const empty = float32Tensor([1, config.keyValueHeads, 1, config.headSize]);
+  return Object.fromEntries(prefixNames(config).map((name) => [name, empty]));
+}
+
+function queueFeeds(sequences: readonly Sequence[], prefixRows: readonly number[], rows: number): Tensors {
+  const count = [sequences.length];
+  return {
+    queue_tokens: int64Tensor(
+      count,
+      sequences.map(({ prompt }) => prompt[prompt.length - 1]),
+    ),
+    queue_lengths: int64Tensor(
+      count,
+      sequences.map(({ prompt }) => prompt.length - 1),
+    ),
+    queue_prefixes: int64Tensor(count, prefixRows),
+    places: int64Tensor(
+      [rows],
+      Array.from({ length: rows }, (_, row) => row),
+    ),
+    stretch: int64Tensor([], [stretch]),
+  };
 }
 
 function choiceFor(config: ModelConfig, { temperature, topK = 0, topP = 1 }: SampleOptions): Choice {
@@ -138,9 +186,12 @@ function choiceFor(config: ModelConfig, { temperature, topK = 0, topP = 1 }: Sam
 
 /** Inputs that stay the same for a whole call. */
 function choiceFeeds(config: ModelConfig, options: SampleOptions, choice: Choice): Tensors {
-  const unstopped = new Int32Array(config.vocabSize).fill(1);
-  for (const token of options.stop) unstopped[token] = 0;
-  const feeds = { unstopped: int32Tensor([config.vocabSize], unstopped) };
+  const unstopped = new BigInt64Array(config.vocabSize).fill(1n);
+  for (const token of options.stop) unstopped[token] = 0n;
+  const feeds = {
+    unstopped: int64Tensor([config.vocabSize], unstopped),
+    max_tokens: int64Tensor([1], [options.maxTokens]),
+  };
   if (choice === "greedy") return feeds;
   const temperature = float32Tensor([], Float32Array.of(options.temperature));
   if (choice === "full") return { ...feeds, temperature };
@@ -149,65 +200,27 @@ function choiceFeeds(config: ModelConfig, options: SampleOptions, choice: Choice
   return { ...feeds, temperature, top_p: float32Tensor([], Float32Array.of(topP)), top_k: int64Tensor([1], [count]) };
 }
 
-function rowFeeds(rows: readonly Sequence[], sources: readonly number[], { maxTokens }: SampleOptions): Tensors {
-  const lengths = rows.map(({ prompt, tokens }) => prompt.length + tokens.length - 1);
-  const remaining = rows.map(({ tokens }) => maxTokens - tokens.length);
-  const count = [rows.length];
-  return {
-    sources: int64Tensor(count, sources),
-    cache_size: int64Tensor([1], [Math.max(1, ...lengths)]),
-    last_tokens: int64Tensor(
-      count,
-      rows.map(({ prompt, tokens }) => tokens.at(-1) ?? prompt[prompt.length - 1]),
-    ),
-    lengths: int32Tensor(count, lengths),
-    remaining: int32Tensor(count, remaining),
-    max_trips: int64Tensor([], [Math.max(...remaining)]),
-  };
-}
-
-/** One number in [0, 1) for each trip and row; zeros where the row is at its limit. */
-function uniformsFor(rows: readonly Sequence[], { seed, maxTokens }: SampleOptions): Tensor {
-  const trips = Math.max(...rows.map(({ tokens }) => maxTokens - tokens.length));
-  const data = new Float32Array(trips * rows.length);
-  for (const [row, { number, tokens }] of rows.entries()) {
-    for (let position = tokens.length; position < maxTokens; position++) {
-      const uniform = uniformAt(seed, number, position);
-      data[(position - tokens.length) * rows.length + row] = Math.min(uniform, greatestUniform);
+/** One number in [0, 1) for each sequence and position, and one more for rows that have finished. */
+function uniformsFor(sequences: readonly Sequence[], { seed, maxTokens }: SampleOptions): Tensor {
+  const data = new Float32Array(sequences.length * maxTokens + 1);
+  for (const [i, { number }] of sequences.entries()) {
+    for (let position = 0; position < maxTokens; position++) {
+      data[i * maxTokens + position] = Math.min(uniformAt(seed, number, position), greatestUniform);
     }
   }
-  return float32Tensor([trips, rows.length], data);
+  return float32Tensor([data.length], data);
 }
 
-function leaveAt(rows: number, waiting: number): number {
-  if (waiting > 0) return Math.floor(rows * refillFraction);
-  return rows > smallBatch ? Math.floor(rows * shrinkFraction) : 0;
-}
-
-/** Moves what the graph gave, [trip][row], to the sequences, up to the end of each. */
-function appendTokens(rows: readonly Sequence[], output: Tensors, maxTokens: number, stop: ReadonlySet<number>): void {
-  const tokens = output["tokens"].data as BigInt64Array;
-  const logprobs = float32Data(output["logprobs"]);
-  for (let i = 0; i < tokens.length; i++) {
-    const sequence = rows[i % rows.length];
-    if (isFinished(sequence, maxTokens, stop)) continue;
-    sequence.tokens.push(Number(tokens[i]));
-    sequence.logprobs.push(logprobs[i]);
-  }
-}
-
-function emptyCache(config: ModelConfig): Tensors {
-  const empty = float32Tensor([0, config.keyValueHeads, 1, config.headSize]);
-  return Object.fromEntries(cacheInputs(config).map((name) => [name, empty]));
-}
-
-/** The unfinished rows' cache, as an input of the next run. */
-function renameKept(config: ModelConfig, output: Tensors): Tensors {
-  return Object.fromEntries(cacheInputs(config).map((name) => [name, output[`${name}_next`]]));
-}
-
-function cacheInputs(config: ModelConfig): string[] {
-  return Array.from({ length: config.layers }, (_, layer) => Object.values(cacheNames("kept", layer))).flat();
+function readCompletion(output: Tensors, index: number, { maxTokens, stop }: SampleOptions): Completion {
+  const start = index * maxTokens;
+  const all = (output["tokens"].data as BigInt64Array).subarray(start, start + maxTokens);
+  const stopAt = all.findIndex((token) => stop.includes(Number(token)));
+  const length = stopAt === -1 ? maxTokens : stopAt + 1;
+  return {
+    tokens: Array.from(all.subarray(0, length), Number),
+    logprobs: [...float32Data(output["logprobs"]).subarray(start, start + length)],
+    stopReason: stopAt === -1 ? "length" : "stop",
+  };
 }
 
 /** Rotary tables for at least a number of positions; kept, since one call is much like another. */

@@ -23,7 +23,7 @@ const llama: ModelConfig = {
   queryKeyNorm: false,
 };
 
-/** Head sizes are multiples of 16, as the engine's attention asks; query width and hidden size differ. */
+/** Head sizes are multiples of 8, as the engine's attention asks; query width and hidden size differ. */
 export const modelVariants = {
   llama,
   "llama with biases": { ...llama, queryKeyValueBias: true, outputBias: true, feedForwardBias: true },
@@ -43,6 +43,7 @@ export const modelVariants = {
     ...llama,
     family: "qwen2",
     keyValueHeads: 2,
+    headSize: 8,
     queryKeyValueBias: true,
     tiedEmbeddings: true,
     ropeTheta: 1_000_000,

@@ -154,6 +154,24 @@ describe("sampling", () => {
     await expect(refusal).rejects.toThrow(problem);
   });
 
+  test("prompts of very different lengths, sharing prefixes or not, keep their places", async () => {
+    const long = Array.from({ length: 20 }, (_, i) => (i * 5) % 13);
+    const mixed = [[7], long, [1, 2], long.slice(0, 12), [1, 3], long, long.slice(0, 9)];
+    const completions = await sampler.sample(mixed, { ...options, numSamples: 4 });
+    for (const [i, group] of completions.entries()) {
+      expect(group).toHaveLength(4);
+      for (const { tokens, logprobs } of group) {
+        const expected = referenceLogprobs(config, model.arrays, [...mixed[i], ...tokens]).slice(mixed[i].length);
+        for (const [j, logprob] of logprobs.entries()) expect(Math.abs(logprob - expected[j])).toBeLessThan(1e-4);
+      }
+    }
+  });
+
+  test("refuses a head size that its attention cannot compute", () => {
+    const odd = { ...config, headSize: 12 };
+    expect(() => createSampler(odd, randomModel(odd, 1).tensors, { threads: 1 })).toThrow(UnsupportedError);
+  });
+
   test("a prompt may fill the model's positions up to the last", async () => {
     const longest = Array.from({ length: 20 }, (_, i) => i % 13);
     const [[{ tokens, logprobs }]] = await sampler.sample([longest], { ...greedy, maxTokens: 12 });

@@ -1,7 +1,7 @@
 // The operators that generation needs beside those of operators.ts: cached attention, a loop, sorting, cumulative sums.
 // None of them can be differentiated. Where a table of an outer graph is read inside a loop's body, the node must go into
 // the body, so these functions record into the graph of their indices rather than of the table.
-import { type Dimension, type ElementType, type Graph, microsoftDomain, type Shape, type Value } from "./graph.ts";
+import { type Dimension, type Graph, microsoftDomain, type Shape, type Value } from "./graph.ts";
 
 /** Slices of `table` along its first axis by int64 indices [n], recorded in the graph of the indices. */
 export function gatherInto(indices: Value, table: Value): Value {
@@ -15,52 +15,41 @@ export function compress(x: Value, keep: Value, name: string): Value {
   return x.graph.emit("Compress", [x, keep], [{ shape, type: x.type }], { attributes: { axis: 0 } })[0];
 }
 
-export interface CachedAttention {
-  readonly heads: number;
-  readonly keyValueHeads: number;
-  readonly headSize: number;
-  /** Last key position of each row, int32 [batch]: the number of cached positions + the number of new ones − 1. */
-  readonly lastPositions: Value;
-  /** The longest row, cached and new together, int32 [1]. */
-  readonly total: Value;
-  /** [positions, headSize / 2] */
-  readonly cosines: Value;
-  readonly sines: Value;
-  /** Keys and values so far, [batch, keyValueHeads, cached, headSize]. */
-  readonly past: { readonly keys: Value; readonly values: Value } | null;
-  /** The name (or number) of the cached size after the new positions. */
-  readonly presentSize: Dimension;
-}
-
 /**
- * Causal attention with rotary embedding over a cache (GroupQueryAttention of com.microsoft). query is [batch, time, heads ·
- * headSize], key and value [batch, time, keyValueHeads · headSize]; or query holds all three side by side and the others
- * are null. Gives the context [batch, time, heads · headSize] and the cache with the new positions written to it.
+ * Causal attention of whole sequences (GroupQueryAttention of com.microsoft): query [batch, time, heads · headSize], key and
+ * value [batch, time, keyValueHeads · headSize], already rotated. `lastPositions` int32 [batch] is time − 1 everywhere
+ * and `total` int32 [1] is time. Gives the context [batch, time, heads · headSize], and keys and values as
+ * [batch, keyValueHeads, time, headSize].
  */
-export function cachedAttention(
+export function causalAttention(
   query: Value,
-  key: Value | null,
-  value: Value | null,
-  { heads, keyValueHeads, headSize, lastPositions, total, cosines, sines, past, presentSize }: CachedAttention,
+  key: Value,
+  value: Value,
+  { heads, keyValueHeads, headSize }: { heads: number; keyValueHeads: number; headSize: number },
+  { lastPositions, total }: { lastPositions: Value; total: Value },
 ): { context: Value; keys: Value; values: Value } {
   const [batch, time] = query.shape;
-  const cache = { shape: [batch, keyValueHeads, presentSize, headSize] };
+  const cache = { shape: [batch, keyValueHeads, time, headSize] };
   const [context, keys, values] = query.graph.emit(
     "GroupQueryAttention",
-    [query, key, value, past?.keys ?? null, past?.values ?? null, lastPositions, total, cosines, sines],
+    [query, key, value, null, null, lastPositions, total],
     [{ shape: [batch, time, heads * headSize] }, cache, cache],
-    {
-      attributes: { num_heads: heads, kv_num_heads: keyValueHeads, do_rotary: 1, rotary_interleaved: 0 },
-      domain: microsoftDomain,
-    },
+    { attributes: { num_heads: heads, kv_num_heads: keyValueHeads }, domain: microsoftDomain },
   );
   return { context, keys, values };
 }
 
-/** Sum of the elements up to each one along the last axis of a matrix; without itself when `exclusive`. */
-export function cumulativeSum(x: Value, { exclusive = false } = {}): Value {
-  const axis = x.graph.scalar(1, "int64");
-  return x.graph.emit("CumSum", [x, axis], [{ shape: x.shape }], { attributes: { exclusive: exclusive ? 1 : 0 } })[0];
+/** scale · a·bᵀ over the last two axes, recorded in the graph of a. */
+export function matMulTransposed(a: Value, b: Value, scale: number): Value {
+  const shape = [...a.shape.slice(0, -1), b.shape.at(-2)!];
+  const attributes = { transA: 0, transB: 1, alpha: { float: scale } };
+  return a.graph.emit("FusedMatMul", [a, b], [{ shape }], { attributes, domain: microsoftDomain })[0];
+}
+
+/** Sum of the elements up to each one, along the last axis. */
+export function cumulativeSum(x: Value): Value {
+  const axis = x.graph.scalar(x.shape.length - 1, "int64");
+  return x.graph.emit("CumSum", [x, axis], [{ shape: x.shape, type: x.type }])[0];
 }
 
 /** Column of the greatest element of each row of a matrix, the first among equals: int64 [rows]. */
@@ -91,27 +80,51 @@ export function lastColumn(x: Value): Value {
   return graph.emit("Slice", inputs, [{ shape: [x.shape[0], 1] }])[0];
 }
 
-/** x [rows, …] with zeros behind along `axis`, up to `size` (int64 [1]). */
-export function padTo(x: Value, axis: number, size: Value, name: string): Value {
+/** Size of x along one axis when the graph runs: int64 [1]. */
+export function sizeOf(x: Value, axis: number): Value {
+  return x.graph.emit("Shape", [x], [{ shape: [1], type: "int64" }], { attributes: { start: axis, end: axis + 1 } })[0];
+}
+
+/** Part of x from `start` to before `end` (int64 [1]) along one axis, whose size takes a name (or number). */
+export function slice(x: Value, axis: number, start: Value, end: Value, size: Dimension): Value {
+  const { graph } = start;
+  const shape = x.shape.map((dimension, i) => (i === axis ? size : dimension));
+  return graph.emit("Slice", [x, start, end, graph.integers([axis])], [{ shape, type: x.type }])[0];
+}
+
+/** Cuts x along its last axis into a first part of size `first` (int64 [1]) and the rest. */
+export function splitLast(x: Value, first: Value, names: readonly [Dimension, Dimension]): [Value, Value] {
   const { graph } = x;
-  const vector = [{ shape: [1], type: "int64" as ElementType }];
-  const [present] = graph.emit("Shape", [x], vector, { attributes: { start: axis, end: axis + 1 } });
-  const [missing] = graph.emit("Sub", [size, present], vector);
-  const [amounts] = graph.emit("Concat", [graph.integers([0]), missing], [{ shape: [2], type: "int64" }], {
-    attributes: { axis: 0 },
-  });
-  const shape = x.shape.map((dimension, i) => (i === axis ? name : dimension));
-  return graph.emit("Pad", [x, amounts, null, graph.integers([axis])], [{ shape }])[0];
+  const axis = x.shape.length - 1;
+  const total = sizeOf(x, axis);
+  const [rest] = graph.emit("Sub", [total, first], [{ shape: [1], type: "int64" }]);
+  const [sizes] = graph.emit("Concat", [first, rest], [{ shape: [2], type: "int64" }], { attributes: { axis: 0 } });
+  const parts = names.map((name) => ({ shape: [...x.shape.slice(0, -1), name], type: x.type }));
+  const [head, tail] = graph.emit("Split", [x, sizes], parts, { attributes: { axis } });
+  return [head, tail];
+}
+
+/** 0, 1, … up to before `count` (int64 []): int64 [name]. */
+export function range(count: Value, name: string): Value {
+  const { graph } = count;
+  const inputs = [graph.scalar(0, "int64"), count, graph.scalar(1, "int64")];
+  return graph.emit("Range", inputs, [{ shape: [name], type: "int64" }])[0];
+}
+
+/** The vector x with `updates` [n] written at int64 `indices` [n]. */
+export function scatterInto(x: Value, indices: Value, updates: Value): Value {
+  const outputs = [{ shape: x.shape, type: x.type }];
+  return x.graph.emit("ScatterElements", [x, indices, updates], outputs, { attributes: { axis: 0 } })[0];
 }
 
 export interface LoopDescription {
-  /** int64 scalar */
-  readonly maxTrips: Value;
+  /** int64 scalar; null for no limit. */
+  readonly maxTrips: Value | null;
   /** First value of each carried tensor, by the name that the body's function sees it under. */
   readonly carried: Readonly<Record<string, Value>>;
   /** Shapes inside the body where they differ from trip to trip (a cache that grows). */
   readonly carriedShapes?: Readonly<Record<string, Shape>>;
-  /** Name of the number of trips made. */
+  /** Name of the number of trips made; unlike that of any other loop of the graph. */
   readonly trips: string;
 }
 
@@ -123,25 +136,26 @@ export interface LoopStep {
   readonly scanned: Readonly<Record<string, Value>>;
 }
 
-/** Repeats a body. At least one trip is made if maxTrips > 0. Gives the last carried tensors and the scanned ones. */
+/** Repeats a body until it says not again; the first trip is always made. Gives the last carried tensors and the scanned ones. */
 export function loop(
   graph: Graph,
   { maxTrips, carried, carriedShapes = {}, trips }: LoopDescription,
   step: (body: Graph, trip: Value, carried: Readonly<Record<string, Value>>) => LoopStep,
 ): { carried: Record<string, Value>; scanned: Record<string, Value> } {
   const body = graph.createBody();
+  const prefix = `${trips}_`;
   const names = Object.keys(carried);
   const shapeOf = (name: string): Shape => carriedShapes[name] ?? carried[name].shape;
-  const trip = body.input("loop_trip", [], "int64");
-  body.input("loop_again", [], "bool");
+  const trip = body.input(`${prefix}trip`, [], "int64");
+  body.input(`${prefix}again`, [], "bool");
   const inside = Object.fromEntries(
-    names.map((name) => [name, body.input(`loop_${name}`, shapeOf(name), carried[name].type)]),
+    names.map((name) => [name, body.input(`${prefix}${name}`, shapeOf(name), carried[name].type)]),
   );
   const result = step(body, trip, inside);
-  body.output("loop_again_next", result.again);
-  for (const name of names) body.output(`loop_${name}_next`, result.carried[name]);
+  body.output(`${prefix}again_next`, result.again);
+  for (const name of names) body.output(`${prefix}${name}_next`, result.carried[name]);
   const scannedNames = Object.keys(result.scanned);
-  for (const name of scannedNames) body.output(`loop_${name}_scan`, result.scanned[name]);
+  for (const name of scannedNames) body.output(`${prefix}${name}_scan`, result.scanned[name]);
   const outputs = graph.emit(
     "Loop",
     [maxTrips, null, ...names.map((name) => carried[name])],
@@ -160,15 +174,7 @@ export function loop(
   };
 }
 
-/** x [batch, time, heads · width] as [batch, time, heads, width]. */
-export function splitHeads(x: Value, heads: number, width: number): Value {
-  const shape = [x.shape[0], x.shape[1], heads, width];
-  return x.graph.emit("Reshape", [x, x.graph.integers([0, 0, heads, width])], [{ shape }])[0];
-}
-
-/** x [batch, time, heads, width] as [batch, time, heads · width]. */
-export function mergeHeads(x: Value): Value {
-  const [batch, time, heads, width] = x.shape;
-  const merged = Number(heads) * Number(width);
-  return x.graph.emit("Reshape", [x, x.graph.integers([0, 0, merged])], [{ shape: [batch, time, merged] }])[0];
+/** x with sizes 0 in `pattern` taken from x's own axes, and its result's shape. */
+export function reshapeLike(x: Value, pattern: readonly number[], shape: Shape): Value {
+  return x.graph.emit("Reshape", [x, x.graph.integers(pattern)], [{ shape, type: x.type }])[0];
 }

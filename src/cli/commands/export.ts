@@ -1,0 +1,121 @@
+// `sqlm export`: takes a run's model or its data out of the workspace.
+import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { cp } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { Argument, type Command, Option } from "commander";
+import { didYouMean, UsageError } from "../../errors.ts";
+import { type ExportTable, exportJsonl, exportParquet, exportTables } from "../../store/export.ts";
+import { openReader, type Reader, runOverview } from "../../store/queries.ts";
+import { exportTensorboard } from "../../store/tensorboard.ts";
+import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
+import { formatTable } from "../format.ts";
+import { startProgress } from "../progress.ts";
+
+type Format = "model" | "jsonl" | "parquet" | "tensorboard";
+
+interface ExportOptions {
+  readonly json?: boolean;
+  readonly workspace: string;
+  readonly to: string;
+  readonly tables?: string;
+  readonly step?: string;
+  readonly text?: boolean;
+}
+
+/** Files of a checkpoint folder that are the loop's own; a model for others does without. */
+const loopFiles: ReadonlySet<string> = new Set(["state.json", "manifest.json", "optimizer.safetensors"]);
+
+export function exportCommand(): Command {
+  const command = makeCommand("export", "Take a run's model or data out.", [
+    "sqlm export model RUN --to ./my-model                        a Hugging Face folder",
+    "sqlm export parquet RUN --to ./data --tables questions,answers --text",
+    "sqlm export tensorboard RUN --to ./logs",
+  ]);
+  return withWorkspace(command)
+    .addArgument(new Argument("<what>", "What to write.").choices(["model", "jsonl", "parquet", "tensorboard"]))
+    .argument("<run>", "Name of the run.")
+    .addOption(
+      new Option("--to <folder>", "Folder to write into; it is made where there is none.").makeOptionMandatory(),
+    )
+    .option("--tables <names>", `Tables, separated by commas (default: all): ${exportTables.join(", ")}.`)
+    .option("--step <count>", "Checkpoint of the model (default: the newest).")
+    .option("--text", "Add the texts of prompts and completions to tables with tokens.")
+    .action(async (what: Format, run: string, options: ExportOptions) => {
+      const terminal = terminalOf(options);
+      using reader = openReader(options.workspace);
+      const to = resolve(options.to);
+      if (what === "model") {
+        const step = options.step === undefined ? undefined : readCount("--step", options.step);
+        await exportModel(reader, run, to, step);
+        terminal.say(`The model of ${run} is in ${to}`);
+        terminal.result({ run, to, files: readdirSync(to).map((name) => join(to, name)) });
+        return;
+      }
+      const tables = readTables(options.tables);
+      runOverview(reader, run);
+      mkdirSync(to, { recursive: true });
+      if (what === "tensorboard") {
+        const path = exportTensorboard(reader, run, to);
+        terminal.say(`Metrics of ${run} are in ${path}`);
+        terminal.result({ run, to, files: [path] });
+        return;
+      }
+      const decode = options.text === true ? { decode: await decoderOf(reader, run) } : {};
+      const progress = startProgress(terminal, "exporting, table", tables.length);
+      const written = tables.map((table, index) => {
+        progress.update(index);
+        const path = join(to, `${table}.${what}`);
+        const write = what === "jsonl" ? exportJsonl : exportParquet;
+        return { table, path, rows: write(reader, table, path, { run, ...decode }) };
+      });
+      progress.end();
+      terminal.say(
+        formatTable(
+          ["table", "rows", "file"],
+          written.map(({ table, rows, path }) => [table, String(rows), path]),
+        ),
+      );
+      terminal.result({ run, to, tables: written });
+    });
+}
+
+function readTables(names: string | undefined): readonly ExportTable[] {
+  if (names === undefined) return exportTables;
+  return names.split(",").map((given) => {
+    const table = exportTables.find((name) => name === given.trim());
+    if (table === undefined) {
+      throw new UsageError(
+        `There is no table "${given}".${didYouMean(given, exportTables)}`,
+        `Tables are: ${exportTables.join(", ")}.`,
+      );
+    }
+    return table;
+  });
+}
+
+/** The folder of a run's checkpoint: of `step`, or the newest. Throws UsageError when there is none. */
+function checkpointOf(reader: Reader, run: string, step?: number): string {
+  const { checkpoints } = runOverview(reader, run);
+  const found = step === undefined ? checkpoints.at(-1) : checkpoints.find((checkpoint) => checkpoint.step === step);
+  if (found !== undefined) return found.folder;
+  const steps = checkpoints.map((checkpoint) => checkpoint.step).join(", ");
+  throw new UsageError(
+    step === undefined ? `Run ${run} has no checkpoint.` : `Run ${run} keeps no checkpoint of step ${step}.`,
+    steps === "" ? `Go on with it first: sqlm resume ${run}.` : `It keeps those of steps ${steps}.`,
+  );
+}
+
+/** Copies a checkpoint without the loop's own files. Throws UsageError when `to` already holds a model. */
+async function exportModel(reader: Reader, run: string, to: string, step?: number): Promise<void> {
+  const from = checkpointOf(reader, run, step);
+  if (existsSync(join(to, "config.json"))) {
+    throw new UsageError(`${to} already holds a model.`, "Give another folder with --to, or remove that one first.");
+  }
+  await cp(from, to, { recursive: true, filter: (path) => !loopFiles.has(path.slice(from.length + 1)) });
+}
+
+async function decoderOf(reader: Reader, run: string): Promise<(tokens: readonly number[]) => string> {
+  const { openTokenizer } = await import("../../engine/tokenizer.ts");
+  const tokenizer = openTokenizer(checkpointOf(reader, run));
+  return (tokens) => tokenizer.decode(tokens);
+}

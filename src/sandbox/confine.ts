@@ -1,0 +1,29 @@
+// How a command line is confined further before it is started, and how it is started: with an empty environment and
+// nothing but pipes. Leaves out: which confinement there is (bubblewrap.ts).
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Writable } from "node:stream";
+
+export interface ConfinedCommand {
+  readonly command: readonly string[];
+  /** Bytes that the command reads from its descriptor 3. */
+  readonly descriptor3?: Uint8Array;
+}
+
+/** Wraps a command that needs to read `readable` (and the program it runs) into one that can do little else. */
+export type Confine = (command: readonly string[], readable: readonly string[]) => ConfinedCommand;
+
+/** No further confinement. */
+export const unconfined: Confine = (command) => ({ command });
+
+/** Starts a command in `folder` with an empty environment; descriptors 0, 1 and 2 are pipes. */
+export function spawnConfined({ command, descriptor3 }: ConfinedCommand, folder: string): ChildProcess {
+  const [file, ...args] = command;
+  const stdio = ["pipe", "pipe", "pipe", ...(descriptor3 === undefined ? [] : ["pipe"])] as "pipe"[];
+  const child = spawn(file, args, { env: {}, cwd: folder, stdio, windowsHide: true });
+  if (descriptor3 !== undefined) {
+    const pipe = child.stdio[3] as Writable;
+    pipe.on("error", () => {});
+    pipe.end(descriptor3);
+  }
+  return child;
+}

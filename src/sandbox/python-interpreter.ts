@@ -1,0 +1,291 @@
+// One Python interpreter (Pyodide) behind the import firewall, driven through CPython's C functions so that nothing a
+// program overrides stands between it and its result. Memory is saved after boot and put back before every program:
+// each meets the same fresh interpreter, with the same hash seed, random numbers, clock and addresses. Leaves out: the
+// process around it (worker.ts) and who may hang or die (worker-process.ts).
+import { ImportFirewall, Killed, pyodideVersion } from "./import-firewall.ts";
+import { marshalArguments, NotPlain, unmarshalValue } from "./marshal.ts";
+import type { PlainValue } from "./plain-values.ts";
+import type { ProgramStatus } from "./sandbox.ts";
+import {
+  type Interpreter,
+  type Listener,
+  largestValueBytes,
+  type WorkerOutcome,
+  type WorkerRequest,
+} from "./worker-protocol.ts";
+
+/** The part of Pyodide's Emscripten module that is used. All pointers are byte addresses in its memory. */
+interface PythonModule {
+  readonly HEAPU8: Uint8Array;
+  readonly HEAPU32: Uint32Array;
+  readonly FS: { streams: unknown[]; unlink(path: string): void };
+  readonly _PyExc_SystemExit: number;
+  readonly _PyExc_MemoryError: number;
+  stackSave(): number;
+  stackRestore(pointer: number): void;
+  _malloc(size: number): number;
+  _emscripten_get_sbrk_ptr(): number;
+  _Py_CompileStringExFlags(source: number, filename: number, start: number, flags: number, optimize: number): number;
+  _PyImport_AddModule(name: number): number;
+  _PyModule_GetDict(module: number): number;
+  _PyEval_EvalCode(code: number, globals: number, locals: number): number;
+  _PyDict_GetItemString(dictionary: number, key: number): number;
+  _PyMarshal_ReadObjectFromString(data: number, size: number): number;
+  _PyMarshal_WriteObjectToString(value: number, version: number): number;
+  _PyObject_Call(callable: number, args: number, keywords: number): number;
+  _PyObject_Str(value: number): number;
+  _PyBytes_AsString(bytes: number): number;
+  _PyBytes_Size(bytes: number): number;
+  _PyUnicode_AsUTF8(text: number): number;
+  _PyErr_GetRaisedException(): number;
+  _PyErr_GivenExceptionMatches(error: number, type: number): number;
+}
+
+interface Pyodide {
+  readonly version: string;
+  readonly _module: PythonModule;
+  runPython(source: string): unknown;
+  setInterruptBuffer(buffer: Uint8Array): void;
+}
+
+const fileInput = 257; // Py_file_input
+const typeOffset = 4; // offsetof(PyObject, ob_type) on wasm32
+const typeNameOffset = 12; // offsetof(PyTypeObject, tp_name) on wasm32
+const marshalVersion = 2;
+const mebibyte = 1024 * 1024;
+/** Memory beyond which putting it back costs more than a new process. */
+const wornBytes = 128 * mebibyte;
+/** Where a program lives; not `__main__`, so that a program's own self-tests do not run. */
+const moduleName = "program";
+
+// Imported once, before memory is saved, so that programs find them loaded. `sleep` would spin on a clock that does not
+// follow the world's; programs that wait lose nothing by not waiting.
+const bootSource = `
+import math, itertools, functools, collections, re, heapq, bisect, random, string, json, typing, decimal, fractions
+import operator, copy, datetime, statistics, sys, ast, dataclasses, enum, time, abc, io, contextlib
+def sleep(seconds, /):
+    """Returns at once: programs have no time of their own."""
+    if seconds < 0:
+        raise ValueError("sleep length must be non-negative")
+time.sleep = sleep
+del sleep
+random.seed(0)
+sys.dont_write_bytecode = True
+`;
+
+export class PythonInterpreter implements Interpreter {
+  readonly #firewall: ImportFirewall;
+  readonly #module: PythonModule;
+  readonly #saved: Uint8Array;
+  readonly #savedStack: number;
+  readonly #savedBreak: number;
+  readonly #names: { readonly file: number; readonly module: number };
+  #dirty = false;
+
+  /** Boots Pyodide from the module at `url`. Replaces functions of WebAssembly in this process for good. */
+  static async boot(url: string): Promise<PythonInterpreter> {
+    const firewall = new ImportFirewall();
+    firewall.install();
+    const { loadPyodide } = (await import(url)) as { loadPyodide(options: object): Promise<Pyodide> };
+    const pyodide = await loadPyodide({
+      env: { HOME: "/home/pyodide", PYTHONHASHSEED: "0", PYTHONUNBUFFERED: "1", PYTHONDONTWRITEBYTECODE: "1" },
+      jsglobals: Object.create(null),
+      stdin: () => null,
+      stdout: () => {},
+      stderr: () => {},
+    });
+    if (pyodide.version !== pyodideVersion) {
+      throw new Error(`the import firewall is for Pyodide ${pyodideVersion}, not ${pyodide.version}`);
+    }
+    return new PythonInterpreter(firewall, pyodide);
+  }
+
+  private constructor(firewall: ImportFirewall, pyodide: Pyodide) {
+    this.#firewall = firewall;
+    this.#module = pyodide._module;
+    pyodide.runPython(bootSource);
+    pyodide.setInterruptBuffer(new Uint8Array(1));
+    // Devices answer from the host (terminal, random numbers); programs have no use for them.
+    for (const device of ["stdin", "stdout", "stderr", "tty", "tty1", "random", "urandom"]) {
+      try {
+        this.#module.FS.unlink(`/dev/${device}`);
+      } catch {
+        // Not every version has every device.
+      }
+    }
+    this.#names = { file: this.#string("<program>"), module: this.#string(moduleName) };
+    // A first program, so that what the interpreter sets up lazily is part of what is saved.
+    const warmUp = this.#string("def f(x):\n    return [x, str(x), {'a': 1.5}]\n");
+    const globals = this.#module._PyModule_GetDict(this.#module._PyImport_AddModule(this.#string("warm_up")));
+    const code = this.#module._Py_CompileStringExFlags(warmUp, this.#names.file, fileInput, 0, -1);
+    if (code === 0 || this.#module._PyEval_EvalCode(code, globals, globals) === 0)
+      throw new Error("Python did not start");
+    this.#savedStack = this.#module.stackSave();
+    this.#savedBreak = this.#break();
+    this.#saved = this.#module.HEAPU8.slice();
+  }
+
+  get worn(): boolean {
+    return this.#module.HEAPU8.length > wornBytes;
+  }
+
+  /** Puts the saved interpreter back, if a program ran since. */
+  reset(): void {
+    if (!this.#dirty) return;
+    const { HEAPU8, FS } = this.#module;
+    HEAPU8.set(this.#saved);
+    HEAPU8.fill(0, this.#saved.length);
+    this.#module.stackRestore(this.#savedStack);
+    for (let i = 3; i < FS.streams.length; i++) FS.streams[i] = null;
+    this.#dirty = false;
+  }
+
+  run(request: WorkerRequest, listener: Listener): WorkerOutcome {
+    this.reset();
+    const firewall = this.#firewall;
+    firewall.reset();
+    this.#dirty = true;
+    const limitBytes = this.#savedBreak + request.limits.memoryMiB * mebibyte;
+    firewall.heapLimitBytes = Math.max(limitBytes, this.#saved.length);
+    firewall.deadline = performance.now() + request.limits.seconds * 1000;
+    firewall.locked = true;
+    let status: ProgramStatus = "ok";
+    let reason: string | undefined;
+    const note = (ending: Ending): string => {
+      if (status === "ok" && ending.kind !== "error") [status, reason] = [ending.kind, ending.detail];
+      return ending.kind === "error" ? ending.detail : `${ending.kind}: ${ending.detail}`;
+    };
+    try {
+      const globals = this.#load(request.program);
+      listener.loaded();
+      for (const [index, call] of request.calls.entries()) {
+        if (firewall.killed !== null) break;
+        try {
+          listener.call(index, { value: this.#call(globals, call.function, call.args) });
+        } catch (error) {
+          listener.call(index, { error: note(this.#ending(error)) });
+        }
+        // Memory that was there from an earlier program is not refused by the gate, so it is counted here too.
+        if (status === "ok" && this.#break() > limitBytes) {
+          note({ kind: "memory", detail: "the memory limit was reached" });
+          break;
+        }
+        if (status !== "ok" && status !== "exit") break;
+      }
+    } catch (error) {
+      const ending = this.#ending(error);
+      [status, reason] = [ending.kind, ending.detail];
+    } finally {
+      firewall.locked = false;
+    }
+    const output = firewall.output();
+    return { status, output, ...(reason === undefined ? {} : { reason }) };
+  }
+
+  /** Compiles and runs the program's top level; returns its module dictionary. */
+  #load(program: string): number {
+    const module = this.#module;
+    if (program.includes("\0")) throw new NotPlain("SyntaxError: source code cannot contain null bytes");
+    const code = module._Py_CompileStringExFlags(this.#string(program), this.#names.file, fileInput, 0, -1);
+    if (code === 0) throw this.#raised();
+    const globals = module._PyModule_GetDict(module._PyImport_AddModule(this.#names.module));
+    if (module._PyEval_EvalCode(code, globals, globals) === 0) throw this.#raised();
+    return globals;
+  }
+
+  #call(globals: number, name: string, args: readonly PlainValue[]): PlainValue {
+    const module = this.#module;
+    const callable = module._PyDict_GetItemString(globals, this.#string(name));
+    if (callable === 0) throw new NotPlain(`NameError: the program has no function ${JSON.stringify(name)}`);
+    const bytes = marshalArguments(args);
+    const tuple = module._PyMarshal_ReadObjectFromString(this.#copyIn(bytes), bytes.length);
+    if (tuple === 0) throw this.#raised();
+    const value = module._PyObject_Call(callable, tuple, 0);
+    if (value === 0) throw this.#raised();
+    const marshalled = module._PyMarshal_WriteObjectToString(value, marshalVersion);
+    if (marshalled === 0) {
+      const raised = this.#raised();
+      if (raised.kind !== "error") throw raised;
+      throw new NotPlain(
+        `the program returned ${this.#typeName(value)}, or a value that holds something like it, which is not plain data`,
+      );
+    }
+    const size = module._PyBytes_Size(marshalled);
+    if (size > largestValueBytes) throw new NotPlain(`the value is larger than ${largestValueBytes} bytes`);
+    const start = module._PyBytes_AsString(marshalled);
+    return unmarshalValue(module.HEAPU8.slice(start, start + size));
+  }
+
+  /** The raised exception as data. Runs the exception's `__str__`, under the same limits as the program. */
+  #raised(): Raised {
+    const module = this.#module;
+    const error = module._PyErr_GetRaisedException();
+    if (error === 0) return new Raised("error", "the interpreter failed without saying why");
+    const type = this.#typeName(error);
+    const is = (exception: number): boolean =>
+      module._PyErr_GivenExceptionMatches(error, module.HEAPU32[exception >>> 2]) !== 0;
+    if (is(module._PyExc_MemoryError)) return new Raised("memory", "the program ran out of memory");
+    const text = module._PyObject_Str(error);
+    const characters = text === 0 ? 0 : module._PyUnicode_AsUTF8(text);
+    const message = characters === 0 ? "" : this.#readString(characters);
+    const detail = message === "" ? type : `${type}: ${message}`;
+    return is(module._PyExc_SystemExit) ? new Raised("exit", detail) : new Raised("error", detail);
+  }
+
+  /** What any thrown value means for the program. */
+  #ending(error: unknown): Ending {
+    // A killed program stays killed, whatever it made of the exception that killed it.
+    const killed = this.#firewall.killed;
+    if (killed !== null) return { kind: killed.kind, detail: killed.message };
+    if (error instanceof Raised) return { kind: error.kind, detail: error.message };
+    if (error instanceof NotPlain) return { kind: "error", detail: error.message };
+    if (error instanceof Killed) return { kind: error.kind, detail: error.message };
+    const text = error instanceof Error ? error.message : String(error);
+    return { kind: "crash", detail: `the interpreter broke: ${text.slice(0, 200)}` };
+  }
+
+  #typeName(object: number): string {
+    const { HEAPU32 } = this.#module;
+    return this.#readString(HEAPU32[(HEAPU32[(object + typeOffset) >>> 2] + typeNameOffset) >>> 2]);
+  }
+
+  #break(): number {
+    return this.#module.HEAPU32[this.#module._emscripten_get_sbrk_ptr() >>> 2];
+  }
+
+  /** Copies bytes into the interpreter; never freed, since memory is put back as a whole. */
+  #copyIn(bytes: Uint8Array): number {
+    const address = this.#module._malloc(bytes.length + 1);
+    if (address === 0) throw new Raised("memory", "the memory limit was reached");
+    this.#module.HEAPU8.set(bytes, address);
+    this.#module.HEAPU8[address + bytes.length] = 0;
+    return address;
+  }
+
+  #string(text: string): number {
+    return this.#copyIn(Buffer.from(text, "utf8"));
+  }
+
+  #readString(address: number): string {
+    const { HEAPU8 } = this.#module;
+    const limit = Math.min(address + 500, HEAPU8.length);
+    let end = address;
+    while (end < limit && HEAPU8[end] !== 0) end++;
+    return Buffer.from(HEAPU8.subarray(address, end)).toString("utf8");
+  }
+}
+
+interface Ending {
+  readonly kind: Exclude<ProgramStatus, "ok">;
+  readonly detail: string;
+}
+
+/** A Python exception that reached the top. */
+class Raised extends Error {
+  readonly kind: Ending["kind"];
+
+  constructor(kind: Ending["kind"], detail: string) {
+    super(detail);
+    this.kind = kind;
+  }
+}

@@ -1,0 +1,23 @@
+// Shared by the modules that know a topic's truth: drawing held-out questions, and lines of seed-model text.
+import type { Question } from "../types.ts";
+
+/** One line of training text for the seed model: what a role is shown, and what it should write. */
+export interface SeedLine {
+  readonly prompt: string;
+  readonly reply: string;
+}
+
+/** `count` questions with different keys; fewer when many draws in a row bring nothing new. */
+export function drawDistinct(count: number, draw: () => Question): Question[] {
+  const questions = new Map<string, Question>();
+  for (let repeats = 0; questions.size < count && repeats < 2000; ) {
+    const question = draw();
+    if (questions.has(question.key)) {
+      repeats++;
+      continue;
+    }
+    repeats = 0;
+    questions.set(question.key, question);
+  }
+  return [...questions.values()];
+}

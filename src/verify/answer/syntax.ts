@@ -1,0 +1,333 @@
+// From an answer's text (plain, LaTeX or a mixture) to tokens. Layout commands, units of typography and look-alike
+// characters disappear here; what the tokens mean is decided in parse.ts. All patterns are linear in the input.
+import { type Rational, rational, rationalFromDecimal } from "./rational.ts";
+
+export type Token =
+  | { readonly type: "number"; readonly value: Rational; readonly decimals: number; readonly space: boolean }
+  | {
+      readonly type: "symbol" | "word" | "function" | "command" | "punctuation" | "relation" | "environment";
+      readonly text: string;
+      readonly space: boolean;
+    };
+
+/** How commas between digits are read. `list` separates always, `thousands` groups digits, `decimal` is a decimal point. */
+export type CommaMode = "list" | "thousands" | "decimal";
+
+export const maxTokens = 4000;
+
+const characters: Readonly<Record<string, string>> = {
+  "−": "-",
+  "–": "-",
+  "—": "-",
+  "×": "*",
+  "·": "*",
+  "⋅": "*",
+  "∙": "*",
+  "÷": "/",
+  "⁄": "/",
+  "≤": "\\le ",
+  "⩽": "\\le ",
+  "≥": "\\ge ",
+  "⩾": "\\ge ",
+  "≠": "\\ne ",
+  "≈": "\\approx ",
+  "≡": "\\equiv ",
+  π: "\\pi ",
+  "∞": "\\infty ",
+  "∪": "\\cup ",
+  "∩": "\\cap ",
+  "∈": "\\in ",
+  "∅": "\\emptyset ",
+  "√": "\\sqrt ",
+  "±": "\\pm ",
+  "∓": "\\mp ",
+  "∖": "\\setminus ",
+  "²": "^2",
+  "³": "^3",
+  "°": "^\\circ ",
+  "½": "(1/2)",
+  "¼": "(1/4)",
+  "¾": "(3/4)",
+  "％": "%",
+  "，": ",",
+  "（": "(",
+  "）": ")",
+  "∨": " or ",
+  "\u00a0": " ",
+  "\u2009": " ",
+  "\u202f": " ",
+  "…": "\\dots ",
+  ℝ: "\\R ",
+  "“": "",
+  "”": "",
+  "£": "",
+  "€": "",
+  "¥": "",
+};
+const characterPattern = new RegExp(`[${Object.keys(characters).join("")}]`, "g");
+
+const relations: Readonly<Record<string, string>> = {
+  le: "<=",
+  leq: "<=",
+  leqslant: "<=",
+  lt: "<",
+  ge: ">=",
+  geq: ">=",
+  geqslant: ">=",
+  gt: ">",
+  ne: "!=",
+  neq: "!=",
+  approx: "~",
+  simeq: "~",
+  sim: "~",
+  in: "in",
+  equiv: "=",
+  to: "->",
+  rightarrow: "->",
+  mapsto: "->",
+  implies: "->",
+  Rightarrow: "->",
+  Leftrightarrow: "->",
+  iff: "->",
+};
+
+const operators: Readonly<Record<string, string>> = {
+  cdot: "*",
+  times: "*",
+  ast: "*",
+  div: "/",
+  pm: "±",
+  mp: "∓",
+  cup: "∪",
+  cap: "∩",
+  setminus: "∖",
+  backslash: "∖",
+  mid: "mid",
+  vert: "|",
+  lvert: "|",
+  rvert: "|",
+  lbrace: "\\{",
+  rbrace: "\\}",
+  lbrack: "[",
+  rbrack: "]",
+  colon: ":",
+  lor: "or",
+  vee: "or",
+  land: "and",
+  wedge: "and",
+};
+
+/** Functions that are evaluated; the rest of what looks like `f(x)` stays an unknown function. */
+const functionNames = new Set(
+  "sin cos tan cot sec csc arcsin arccos arctan asin acos atan sinh cosh tanh log ln lg exp sqrt max min gcd lcm abs floor ceil".split(
+    " ",
+  ),
+);
+
+/** Short runs of letters that are words or units and not a product of unknowns. */
+const shortWords = new Set(
+  "is of an at if no as by it we so be he my us cm mm km kg mg ml ft in oz lb hr the are for not but per yes can has was day men how all one two six ten lbs hrs min sec pct deg mph kmh sq cubic years its let get any a.m p.m am pm".split(
+    " ",
+  ),
+);
+
+/** Makes text uniform before tokens: repaired escapes, one spelling of each character, no layout commands. */
+export function normaliseText(text: string): string {
+  let result = repairEscapes(text).replace(characterPattern, (character) => characters[character] ?? "");
+  result = result
+    .replace(/\\(?:left|right)\s*\./g, "")
+    .replace(
+      /\\(?:left|right|middle|[bB]ig+[lrm]?|displaystyle|textstyle|limits|nolimits|hline|phantom)(?![a-zA-Z])/g,
+      "",
+    )
+    .replace(/,\s*\\!\s*(?=\d{3})/g, "{,}")
+    .replace(/\\!|\u200b|\ufeff/g, "")
+    .replace(/(\d)\s*\\,\s*(?=\d{3}(?!\d))/g, "$1{,}")
+    .replace(/\\q?quad/g, " ")
+    .replace(/\\[,;: ]|\\(?:hspace|vspace)\{[^{}]*\}|~/g, " ")
+    .replace(/\\[$]|\$/g, " ")
+    .replace(/(\d)\{,\}(?=\d{3})/g, "$1")
+    .replace(/\*\*/g, "^")
+    .replace(/\{([^{}]*)\\over(?![a-z])([^{}]*)\}/g, "\\frac{$1}{$2}")
+    .replace(/(\d\.\d{0,6}?)(\d{1,3})\2{1,20}(?:\.{3}|\\[lc]?dots)/g, "$1\\overline{$2}")
+    .replace(/(\d*\.\d*)\\dot\{?(\d)\}?/g, "$1\\overline{$2}")
+    .replace(/\\[lc]dots|\.{3}/g, "\\dots ")
+    .replace(/(\d)(?:st|nd|rd|th)(?![a-z])|(\d\s*)[ap]\.m\.?/g, "$1$2 units ")
+    .replace(/\\mathbb\s*\{?\s*([A-Z])\s*\}?/g, "\\$1 ")
+    .replace(/\\(?:degree|deg)(?![a-zA-Z])/g, "^\\circ ");
+  // A short unit after a number would look like unknowns: 5\text{ m/s}.
+  result = result.replace(
+    /([\d})]\s*)\\(?:text|mbox|textrm|mathrm|rm)\s*\{\s*(?!(?:or|and|to|if|for|[ei])\s*\})[a-zA-Zµ]{1,3}(?:\s*\/\s*[a-zA-Z]{1,3})?(?:\^?\{?-?\d\}?)?\s*\}/g,
+    "$1 units ",
+  );
+  const wrappers =
+    /\\(?:text|mbox|textbf|textit|textrm|textsf|texttt|mathrm|mathbf|mathit|mathsf|mathcal|boldsymbol|operatorname|emph|bf|rm|boxed|fbox)\s*\{([^{}]*)\}/g;
+  // Wrappers nest (\text{\textbf{…}}): peel from inside, a bounded number of times.
+  for (let depth = 0; depth < 4; depth++) {
+    const peeled = result.replace(wrappers, " $1 ");
+    if (peeled === result) break;
+    result = peeled;
+  }
+  return result;
+}
+
+/** Undoes what JSON and string literals do to LaTeX: `\f` in `\frac` become a form feed, doubled backslashes. */
+function repairEscapes(text: string): string {
+  const result = text
+    .replace(/\\?\f(?=[a-z])/g, "\\f")
+    .replace(/\\?[\b](?=[a-z])/g, "\\b")
+    .replace(/\\?\t(?=(?:ext|imes|an|heta|frac|o)(?![a-z]))/g, "\\t")
+    .replace(/\\?\r(?=(?:ight|ho|m)(?![a-z]))/g, "\\r");
+  if (/\\\\begin/.test(result)) return result.replaceAll("\\\\", "\\");
+  return result.includes("\\begin") ? result : result.replace(/\\\\(?=[a-zA-Z{}])/g, "\\");
+}
+
+/** Tokens of normalised text, or why there are none. */
+export function tokenise(
+  text: string,
+  commas: CommaMode,
+): { readonly tokens: readonly Token[] } | { readonly reason: string } {
+  const tokens: Token[] = [];
+  let at = 0;
+  let space = false;
+  let brackets = 0;
+  const push = (type: Exclude<Token["type"], "number">, value: string): void => {
+    tokens.push({ type, text: value, space });
+    space = false;
+  };
+  while (at < text.length) {
+    if (tokens.length > maxTokens) return { reason: "too-long" };
+    const character = text[at];
+    if (/\s/.test(character)) {
+      space = true;
+      at++;
+    } else if (/[\d.]/.test(character)) {
+      const read = readNumber(text, at, brackets > 0 && commas !== "decimal" ? "list" : commas);
+      if (read === null) {
+        // A full stop that is no number: the end of a sentence is dropped, anything else is punctuation.
+        if (at < text.trimEnd().length - 1) push("punctuation", character);
+        at++;
+        continue;
+      }
+      tokens.push({ type: "number", value: read.value, decimals: read.decimals, space });
+      space = false;
+      at = read.end;
+    } else if (character === "\\") {
+      at = readCommand(text, at, push);
+    } else if (/[a-zA-Z\u0370-\u03ff]/.test(character)) {
+      at = readLetters(text, at, tokens, space, push);
+    } else {
+      const two = text.slice(at, at + 2);
+      if (two === "<=" || two === ">=" || two === "!=" || two === "=<" || two === "->" || two === "==") {
+        push("relation", two === "=<" ? "<=" : two === "==" ? "=" : two);
+        at += 2;
+        continue;
+      }
+      if (character === "(" || character === "[") brackets++;
+      if (character === ")" || character === "]") brackets--;
+      if (character === "=" || character === "<" || character === ">") push("relation", character);
+      else if (character !== '"' && character !== "`" && character !== "?") push("punctuation", character);
+      at++;
+    }
+  }
+  return { tokens };
+}
+
+/** A number literal at `start`: digits grouped as the mode says, a fraction part, an exponent, a repeating part. */
+function readNumber(
+  text: string,
+  start: number,
+  commas: CommaMode,
+): { readonly value: Rational; readonly decimals: number; readonly end: number } | null {
+  const sticky = (pattern: RegExp): RegExpExecArray | null => {
+    pattern.lastIndex = start;
+    return pattern.exec(text);
+  };
+  const grouped =
+    commas === "thousands"
+      ? (sticky(/\d{1,3}(?:,\d{3})+(?:\.\d+)?(?![\d])(?!,\d)/y) ?? sticky(/\d{1,3}(?: \d{3})+(?![\d])/y))
+      : commas === "decimal"
+        ? sticky(/\d+,\d+(?![\d,])/y)
+        : sticky(/\d{1,3}(?: \d{3})+(?![\d])/y);
+  const plain = grouped ?? sticky(/\d*\.?\d+(?:\.(?=\\overline))?/y);
+  if (plain === null) return null;
+  const end = start + plain[0].length;
+  const digits = commas === "decimal" && grouped !== null ? plain[0].replace(",", ".") : plain[0].replace(/[, ]/g, "");
+  let value = rationalFromDecimal(digits);
+  if (value === null) return null;
+  const decimals = digits.endsWith(".") ? 0 : digits.includes(".") ? digits.length - digits.indexOf(".") - 1 : 0;
+  const repeating = /^\\overline\s*\{(\d{1,30})\}/.exec(text.slice(end, end + 60));
+  if (repeating !== null && plain[0].includes(".")) {
+    const scale = 10n ** BigInt(decimals);
+    const period = 10n ** BigInt(repeating[1].length) - 1n;
+    const whole = BigInt(digits.replace(".", "")) * period + BigInt(repeating[1]);
+    value = rational(whole, scale * period) ?? value;
+    return { value, decimals: 0, end: end + repeating[0].length };
+  }
+  const exponent = /^[eE]([+-]?\d{1,3})(?![\w.])/.exec(text.slice(end, end + 6));
+  if (exponent !== null) {
+    const scale = 10n ** BigInt(Math.abs(Number(exponent[1])));
+    const shifted = exponent[1].startsWith("-")
+      ? rational(value.numerator, value.denominator * scale)
+      : rational(value.numerator * scale, value.denominator);
+    if (shifted !== null) return { value: shifted, decimals: 0, end: end + exponent[0].length };
+  }
+  return { value, decimals, end };
+}
+
+type Push = (type: Exclude<Token["type"], "number">, value: string) => void;
+
+/** A backslash command at `start`; returns where the text goes on. */
+function readCommand(text: string, start: number, push: Push): number {
+  const name = /[a-zA-Z]+/y;
+  name.lastIndex = start + 1;
+  const match = name.exec(text);
+  if (match === null) {
+    const symbol = text.slice(start, start + 2);
+    if (symbol === "\\{" || symbol === "\\}" || symbol === "\\\\") push("punctuation", symbol);
+    else if (symbol === "\\%") push("punctuation", "%");
+    else if (symbol === "\\|") push("punctuation", "|");
+    return start + 2;
+  }
+  const command = match[0];
+  const end = start + 1 + command.length;
+  if (command === "begin" || command === "end") {
+    const environment = /\s*\{\s*([a-zA-Z]+)\*?\s*\}(?:\s*\{[clr| ]*\})?/y;
+    environment.lastIndex = end;
+    const found = environment.exec(text);
+    if (found === null) return end;
+    push("environment", `${command} ${found[1]}`);
+    return end + found[0].length;
+  }
+  if (Object.hasOwn(relations, command)) push("relation", relations[command]);
+  else if (Object.hasOwn(operators, command)) push("punctuation", operators[command]);
+  else if (functionNames.has(command) && command !== "sqrt") push("function", command);
+  else push("command", /^[dtc]frac$/.test(command) ? "frac" : command);
+  return end;
+}
+
+/** A run of letters at `start`: a function name, a connector, a word, or a product of one-letter unknowns. */
+function readLetters(text: string, start: number, tokens: readonly Token[], space: boolean, push: Push): number {
+  const letters = /[a-zA-Z\u0370-\u03ff]+(?:'[a-z]+)?/y;
+  letters.lastIndex = start;
+  const run = letters.exec(text)?.[0] ?? text[start];
+  const end = start + run.length;
+  const previous = tokens.at(-1);
+  const lower = run.toLowerCase();
+  if (run.length === 1) push("symbol", run);
+  else if (lower === "and" || lower === "or") push("punctuation", lower);
+  else if (run === "sqrt" || run === "pi" || run === "frac") push("command", run);
+  else if (functionNames.has(run)) push("function", run);
+  else if (run === "inf" || lower === "infinity") push("command", "infty");
+  else if (lower === "percent" || run === "pct") push("punctuation", "%");
+  else if (lower === "degrees" || lower === "degree") push("word", run);
+  else if (shortWords.has(lower) || run.length > 3 || (space && previous?.type === "number" && run.length === 3)) {
+    push("word", run);
+  } else if (/^[A-Z]+$/.test(run)) {
+    // AB is the segment from A to B, not a product.
+    push("symbol", run);
+  } else if (/^[a-zA-Z]+$/.test(run)) {
+    for (const letter of run) push("symbol", letter);
+  } else push("word", run);
+  return end;
+}

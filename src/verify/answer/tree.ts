@@ -1,0 +1,87 @@
+// Questions about trees and small rewrites of them: units and words, names on the left of "=", both signs of ±.
+import { unknowns } from "./evaluate.ts";
+import type { Node } from "./node.ts";
+
+const isWord = (node: Node): boolean =>
+  (node.kind === "symbol" && node.word) ||
+  (node.kind === "operation" &&
+    (node.operator === "^" || node.operator === "*" || node.operator === "/") &&
+    isWord(node.operands[0]));
+
+/** True where a word stands in the tree: then it is no mathematics. */
+export const hasWord = (node: Node): boolean =>
+  node.kind === "symbol" ? node.word : node.kind === "number" ? false : node.operands.some(hasWord);
+
+/** `15 cm^2`, `3 hours`, `60 km / h`: the number is the answer. */
+export function stripUnits(node: Node): Node {
+  let current = node;
+  while (current.kind === "operation" && (current.operator === "*" || current.operator === "/")) {
+    const [left, right] = current.operands;
+    if (isWord(left) || !(isWord(right) || (current.operator === "/" && hasWord(left)))) break;
+    current = left;
+  }
+  if (current.kind === "operation" && current.operator === "neg") {
+    const inner = stripUnits(current.operands[0]);
+    return inner === current.operands[0] ? current : { ...current, operands: [inner] };
+  }
+  if (current.kind === "operation" && current.operator === "+" && hasWord(current)) {
+    const last = current.operands[current.operands.length - 1];
+    return { ...current, operands: [...current.operands.slice(0, -1), stripUnits(last)] };
+  }
+  return current;
+}
+
+/** Both variants of an expression with ±; ∓ takes the other sign. Null without ±. */
+export function expandSigns(node: Node): readonly Node[] | null {
+  let found = false;
+  const choose = (part: Node, positive: boolean): Node => {
+    if (part.kind === "number" || part.kind === "symbol") return part;
+    const operands = part.operands.map((operand) => choose(operand, positive));
+    if (part.kind === "operation" && (part.operator === "±" || part.operator === "∓")) {
+      found = true;
+      return (part.operator === "±") === positive ? operands[0] : { kind: "operation", operator: "neg", operands };
+    }
+    return { ...part, operands } as Node;
+  };
+  const variants = [choose(node, true), choose(node, false)];
+  return found ? variants : null;
+}
+
+export function rename(node: Node, from: string, to: string): Node {
+  if (node.kind === "symbol") return node.name === from ? { ...node, name: to } : node;
+  if (node.kind === "number") return node;
+  return { ...node, operands: node.operands.map((operand) => rename(operand, from, to)) } as Node;
+}
+
+/** What stands left of `=` when the right side is its value: x, AB, f(x), (p, q), A : B, words. Null for expressions. */
+export function nameOf(node: Node): string | null {
+  switch (node.kind) {
+    case "symbol":
+      return node.name;
+    case "call":
+      return /^[a-zA-Z]([_'].*)?$/.test(node.name) &&
+        node.operands.every((part) => unknowns(part).length > 0 || part.kind === "number")
+        ? `${node.name}()`
+        : null;
+    case "list":
+      return node.operands.every((part) => nameOf(part) !== null) ? "" : null;
+    case "operation":
+      if (node.operator === ":") return node.operands.every((part) => nameOf(part) !== null) ? "" : null;
+      if (node.operator !== "*") return null;
+      return node.operands.every((part) => hasWord(part) || part.kind === "symbol") && hasWord(node)
+        ? ""
+        : node.operands.every((part) => part.kind === "symbol" && /^[A-Z]|^angle|^triangle/.test(part.name))
+          ? node.operands.map((part) => nameOf(part)).join("")
+          : null;
+    default:
+      return null;
+  }
+}
+
+/** `0 < f(x) < 1` constrains one quantity: its name is f(x). */
+export function replaceCall(node: Node & { kind: "relation" }): Node & { kind: "relation" } {
+  const calls = node.operands.filter((part) => part.kind === "call" && nameOf(part) !== null);
+  if (calls.length !== 1 || node.operands.some((part) => part !== calls[0] && unknowns(part).length > 0)) return node;
+  const name: Node = { kind: "symbol", name: nameOf(calls[0]) ?? "", word: false };
+  return { ...node, operands: node.operands.map((part) => (part === calls[0] ? name : part)) };
+}

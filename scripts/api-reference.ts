@@ -1,0 +1,159 @@
+// `npm run docs`: writes docs/api.md, the reference of what `import … from "sqlm"` and `"sqlm/testing"` give, from the
+// declarations and docstrings that the compiler emits. TypeScript 7 has no programming interface for documentation tools
+// to stand on, and declaration files are regular enough to be read line by line: each top-level declaration starts in
+// the first column, and what belongs to it does not.
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join, posix } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** One exported name. */
+export interface ApiEntry {
+  readonly name: string;
+  readonly kind: "function" | "class" | "interface" | "type" | "const";
+  /** As the compiler prints it, without `export declare`. */
+  readonly signature: string;
+  /** Text of the docstring without its frame; empty where there is none. */
+  readonly doc: string;
+}
+
+/** The exported declarations of a declaration file, by name. */
+export function readDeclarations(source: string): Map<string, ApiEntry> {
+  const entries = new Map<string, ApiEntry>();
+  let doc: string[] = [];
+  let declaration: string[] = [];
+  const finish = (): void => {
+    const head = /^export (?:declare )?(?:abstract )?(function|class|interface|type|const) (\w+)/.exec(declaration[0] ?? "");
+    if (head !== null) {
+      const [, kind, name] = head;
+      const text = signature(declaration);
+      const before = entries.get(name);
+      entries.set(name, {
+        name,
+        kind: kind as ApiEntry["kind"],
+        // Overloads, and a type and a value of one name, are shown together.
+        signature: before === undefined ? text : `${before.signature}\n${text}`,
+        doc: plainDoc(doc) || (before?.doc ?? ""),
+      });
+    }
+    declaration = [];
+    doc = [];
+  };
+  for (const line of source.split("\n")) {
+    if (line.startsWith("/**")) {
+      finish();
+      doc = [line];
+    } else if (line.startsWith(" *") && declaration.length === 0) doc.push(line);
+    else if (/^[\s})\]|&]/.test(line) && declaration.length > 0) declaration.push(line);
+    else if (line !== "") {
+      if (declaration.length > 0) finish();
+      declaration = [line];
+    }
+  }
+  finish();
+  return entries;
+}
+
+/** Longest signature of a constant that is shown whole, in lines: those of schemas run to hundreds. */
+const longestConstant = 12;
+
+function signature(lines: readonly string[]): string {
+  const shown = lines.filter((line) => line.trim() !== "#private;").map((line) => line.replace(/^export (declare )?/, ""));
+  const cut = shown[0].startsWith("const") && shown.length > longestConstant;
+  return (cut ? `${shown[0].trimEnd()} /* … */` : shown.join("\n")).trim();
+}
+
+function plainDoc(lines: readonly string[]): string {
+  return lines
+    .join("\n")
+    .replace(/^\/\*\*\s?/, "")
+    .replace(/\s*\*\/\s*$/, "")
+    .replaceAll(/^\s*\* ?/gm, "")
+    .trim();
+}
+
+/** What a module exports, as the entry point sees it. */
+export interface ApiModule {
+  /** Path below src/, with forward slashes. */
+  readonly path: string;
+  readonly entries: readonly ApiEntry[];
+}
+
+/**
+ * Follows an entry point's re-exports.
+ * @param read text of a declaration file by its path without extension, below the folder of declarations
+ */
+export function readEntryPoint(entry: string, read: (path: string) => string): ApiModule[] {
+  const modules = new Map<string, Map<string, ApiEntry>>();
+  const add = (path: string, names: readonly string[] | "all"): void => {
+    const declared = readDeclarations(read(path));
+    const chosen = modules.get(path) ?? new Map<string, ApiEntry>();
+    modules.set(path, chosen);
+    for (const name of names === "all" ? declared.keys() : names) {
+      const [original, exported = original] = name.split(" as ");
+      const found = declared.get(original);
+      if (found === undefined) throw new Error(`${path} does not declare ${original}, which ${entry} exports.`);
+      chosen.set(exported, { ...found, name: exported });
+    }
+  };
+  for (const [, list, target] of read(entry).matchAll(/^export (?:type )?(\*|\{[^}]*\}) from "(\.[^"]+)\.(?:js|ts)";/gm)) {
+    const path = posix.join(posix.dirname(entry), target);
+    const names = list.slice(1, -1).split(",");
+    add(path, list === "*" ? "all" : names.map((name) => name.trim().replace(/^type /, "")).filter((name) => name !== ""));
+  }
+  return [...modules].map(([path, entries]) => ({ path: `${path}.ts`, entries: [...entries.values()] }));
+}
+
+/** The page, in Markdown. `introduce` gives what a source file says of itself in its first comment. */
+export function renderReference(
+  entryPoints: readonly { readonly name: string; readonly modules: readonly ApiModule[] }[],
+  introduce: (path: string) => string,
+): string {
+  const lines = [
+    "# API reference",
+    "",
+    "Generated by `npm run docs` from the docstrings in src/. Do not edit: change the docstring.",
+  ];
+  for (const { name, modules } of entryPoints) {
+    lines.push("", `## \`${name}\``);
+    for (const { path, entries } of modules) {
+      const names = entries.map((entry) => `\`${entry.name}\``).join(", ");
+      lines.push("", `### ${path}`, "", introduce(path), "", `Exports ${names}.`);
+      for (const entry of entries) {
+        lines.push("", `#### ${entry.name}`, "", "```ts", entry.signature, "```");
+        if (entry.doc !== "") lines.push("", renderDoc(entry.doc));
+      }
+    }
+  }
+  return `${lines.join("\n").replaceAll(/\n{3,}/g, "\n\n")}\n`;
+}
+
+/** Tags become lists and examples code blocks; the rest of a docstring is Markdown already. */
+function renderDoc(doc: string): string {
+  const [text, ...examples] = doc.split(/^@example[ \t]*\n/m);
+  const blocks = examples.map((example) => `Example:\n\n\`\`\`ts\n${example.trim()}\n\`\`\``);
+  return [text.trim().replaceAll(/^@param (\w+)/gm, "- `$1`:"), ...blocks].join("\n\n");
+}
+
+if (import.meta.main) {
+  const root = join(dirname(fileURLToPath(import.meta.url)), "..");
+  const folder = mkdtempSync(join(tmpdir(), "sqlm-api-"));
+  try {
+    const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
+    const options = ["-p", "tsconfig.build.json", "--emitDeclarationOnly", "--outDir", folder];
+    execFileSync(process.execPath, [compiler, ...options], { cwd: root, stdio: "inherit" });
+    const read = (path: string): string => readFileSync(join(folder, `${path}.d.ts`), "utf8");
+    const entryPoints = [
+      { name: "sqlm", modules: readEntryPoint("index", read) },
+      { name: "sqlm/testing", modules: readEntryPoint("testing/index", read) },
+    ];
+    const introduce = (path: string): string => {
+      const [comment] = /^(?:\/\/.*\n)*/.exec(readFileSync(join(root, "src", path), "utf8")) ?? [""];
+      return comment.replaceAll(/^\/\/ ?/gm, "").trim();
+    };
+    writeFileSync(join(root, "docs", "api.md"), renderReference(entryPoints, introduce));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -30,7 +30,7 @@ interface AskedForm {
 
 export function askCommand(parts: Parts): Command {
   const command = makeCommand("ask", "Ask a model a question; its answers vote.", [
-    `sqlm ask models/seed "123+456=" --votes 16`,
+    `sqlm ask models/arithmetic "123+456=" --votes 16`,
     `sqlm ask RUN "98*7=" --json                  the newest checkpoint of a run`,
   ]);
   return withWorkspace(command)

@@ -19,7 +19,7 @@ interface EvaluateCommandOptions {
 
 export function evaluateCommand(parts: Parts): Command {
   const command = makeCommand("evaluate", "Measure a model on a topic's held-out questions.", [
-    "sqlm evaluate models/seed --topic arithmetic",
+    "sqlm evaluate models/arithmetic --topic arithmetic",
     "sqlm evaluate arithmetic-1 --topic arithmetic --json     the newest checkpoint of a run",
   ]);
   return withWorkspace(command)

@@ -24,7 +24,9 @@ export function readDeclarations(source: string): Map<string, ApiEntry> {
   let doc: string[] = [];
   let declaration: string[] = [];
   const finish = (): void => {
-    const head = /^export (?:declare )?(?:abstract )?(function|class|interface|type|const) (\w+)/.exec(declaration[0] ?? "");
+    const head = /^export (?:declare )?(?:abstract )?(function|class|interface|type|const) (\w+)/.exec(
+      declaration[0] ?? "",
+    );
     if (head !== null) {
       const [, kind, name] = head;
       const text = signature(declaration);
@@ -59,7 +61,9 @@ export function readDeclarations(source: string): Map<string, ApiEntry> {
 const longestConstant = 12;
 
 function signature(lines: readonly string[]): string {
-  const shown = lines.filter((line) => line.trim() !== "#private;").map((line) => line.replace(/^export (declare )?/, ""));
+  const shown = lines
+    .filter((line) => line.trim() !== "#private;")
+    .map((line) => line.replace(/^export (declare )?/, ""));
   const cut = shown[0].startsWith("const") && shown.length > longestConstant;
   return (cut ? `${shown[0].trimEnd()} /* … */` : shown.join("\n")).trim();
 }
@@ -97,10 +101,15 @@ export function readEntryPoint(entry: string, read: (path: string) => string): A
       chosen.set(exported, { ...found, name: exported });
     }
   };
-  for (const [, list, target] of read(entry).matchAll(/^export (?:type )?(\*|\{[^}]*\}) from "(\.[^"]+)\.(?:js|ts)";/gm)) {
+  for (const [, list, target] of read(entry).matchAll(
+    /^export (?:type )?(\*|\{[^}]*\}) from "(\.[^"]+)\.(?:js|ts)";/gm,
+  )) {
     const path = posix.join(posix.dirname(entry), target);
     const names = list.slice(1, -1).split(",");
-    add(path, list === "*" ? "all" : names.map((name) => name.trim().replace(/^type /, "")).filter((name) => name !== ""));
+    add(
+      path,
+      list === "*" ? "all" : names.map((name) => name.trim().replace(/^type /, "")).filter((name) => name !== ""),
+    );
   }
   return [...modules].map(([path, entries]) => ({ path: `${path}.ts`, entries: [...entries.values()] }));
 }

@@ -27,7 +27,13 @@ export const parts: readonly Part[] = [
   // The plain values that pass the sandbox's wall are part of what it promises.
   { name: "sandbox contract", files: /^sandbox\/(sandbox|plain-values)\.ts$/, imports: ["nouns"] },
   { name: "store contract", files: /^store\/store\.ts$/, imports: ["nouns", "config"], pure: true },
-  { name: "topic contract", files: /^topics\/define-topic\.ts$/, imports: ["nouns"], pure: true },
+  // A hidden check may run programs, so a topic's definition names the sandbox that it is handed.
+  {
+    name: "topic contract",
+    files: /^topics\/define-topic\.ts$/,
+    imports: ["nouns", "sandbox contract"],
+    pure: true,
+  },
 
   // The stages of a step. None of them can reach a topic's truth, an evaluation, or an implementation of a contract.
   { name: "verify", files: /^verify\//, imports: ["nouns", "sandbox contract"] },
@@ -55,6 +61,11 @@ export const parts: readonly Part[] = [
   },
   { name: "onnx engine", files: /^engine\/onnx\//, imports: ["nouns", "engine contract", "engine helpers"] },
   { name: "tinker engine", files: /^engine\/tinker\//, imports: ["nouns", "engine contract", "engine helpers"] },
+  {
+    name: "engine opener",
+    files: /^engine\/open-engine\.ts$/,
+    imports: ["config", "engine contract", "scripted engine", "onnx engine", "tinker engine"],
+  },
   // What scripts ask of the sandbox over JSON lines is a verdict, so it sits above verify.
   { name: "sandboxes", files: /^sandbox\//, imports: ["nouns", "sandbox contract", "verify"] },
   {
@@ -67,7 +78,7 @@ export const parts: readonly Part[] = [
   {
     name: "evaluate",
     files: /^evaluate\//,
-    imports: ["nouns", "config", "engine contract", "topic contract", "play", "verify"],
+    imports: ["nouns", ...contracts.filter((name) => name !== "store contract"), "play", "verify"],
     pure: true,
   },
   {

@@ -69,6 +69,9 @@ const rewards = {
 
 const learning = {
   advantageEstimator: z.enum(advantageEstimators).default("grpo").describe("How rewards of a group become advantages."),
+  negativeAdvantageScale: fraction
+    .default(1)
+    .describe("Factor on the solver's negative advantages; 0 learns from rewarded answers only."),
   lossFn: z.enum(lossFunctions).default("importance_sampling").describe("Policy-gradient loss."),
   clipLow: z.number().min(0).max(1).default(0.2).describe("Lower clip of the probability ratio (`ppo`, `cispo`)."),
   clipHigh: z.number().min(0).default(0.2).describe("Upper clip of the probability ratio (`ppo`, `cispo`)."),

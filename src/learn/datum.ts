@@ -62,6 +62,22 @@ function scaleOne(datum: Datum, factor: number): Datum {
   return { ...datum, weights: datum.weights.map((weight) => weight * factor) };
 }
 
+/**
+ * Joins data that are equal but for their weights, which are added: every loss is linear in the weights, so the result
+ * is the same and costs less. A group that mostly agrees is mostly one sequence, repeated. Keeps the order of first
+ * appearance.
+ */
+export function mergeRepeated(batch: readonly Datum[]): Datum[] {
+  const merged = new Map<string, Datum>();
+  for (const datum of batch) {
+    const key = JSON.stringify([datum.tokens, datum.advantages, datum.logprobs]);
+    const known = merged.get(key);
+    const weights = known?.weights.map((weight, i) => weight + datum.weights[i]);
+    merged.set(key, weights === undefined ? datum : { ...datum, weights });
+  }
+  return [...merged.values()];
+}
+
 /** The same data with log-probabilities under the reference policy, in the shape that `Engine.score` returns. */
 export function withReference(batch: readonly Datum[], referenceLogprobs: readonly (readonly number[])[]): Datum[] {
   return batch.map((datum, i) => ({ ...datum, referenceLogprobs: referenceLogprobs[i] }));

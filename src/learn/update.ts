@@ -4,7 +4,7 @@ import type { RunConfig } from "../config.ts";
 import type { Engine } from "../engine/engine.ts";
 import { RunStoppedError } from "../errors.ts";
 import { randomStream } from "../random.ts";
-import { aggregateLoss, buildDatum, scaleLoss, splitBatch, type TrainingSample, withReference } from "./datum.ts";
+import { aggregateLoss, buildDatum, mergeRepeated, scaleLoss, splitBatch, type TrainingSample, withReference } from "./datum.ts";
 import type { Judged } from "./judge.ts";
 
 /** Policy-gradient updates on everything with an advantage; returns the metrics of the updates, averaged. */
@@ -19,8 +19,11 @@ export async function updateModel(
     answers.map((answer, index) => ({ ...answer, advantage: advantages[index] })),
   );
   const informative = ({ advantage }: TrainingSample): boolean => advantage !== 0;
+  const scaled = solverSamples.map((sample) =>
+    sample.advantage < 0 ? { ...sample, advantage: sample.advantage * config.negativeAdvantageScale } : sample,
+  );
   const random = randomStream(config.seed, "learn", step);
-  const solverParts = splitBatch(solverSamples.filter(informative), config.numSubsteps, random);
+  const solverParts = splitBatch(scaled.filter(informative), config.numSubsteps, random);
   const proposerParts = splitBatch(proposals.filter(informative), config.numSubsteps, random);
   const learningRate = config.learningRate * Math.min(1, step / Math.max(1, config.warmupSteps));
   const { lossFn, clipLow, clipHigh, klPenaltyCoef, lossAggregation, beta1, beta2, eps, weightDecay, gradClipNorm } =
@@ -31,10 +34,10 @@ export async function updateModel(
   for (let part = 0; part < parts; part++) {
     const aggregate = (samples: readonly TrainingSample[] = []) =>
       aggregateLoss(samples.map(buildDatum), lossAggregation);
-    let data = [
+    let data = mergeRepeated([
       ...aggregate(solverParts[part]),
       ...scaleLoss(aggregate(proposerParts[part]), config.proposerLossWeight),
-    ];
+    ]);
     if (reference !== undefined) data = withReference(data, await reference.score(data.map(({ tokens }) => tokens)));
     const forward = await engine.forwardBackward(data, lossFn, { clipLow, clipHigh, klPenaltyCoef });
     if (!Number.isFinite(forward.metrics["loss"])) {

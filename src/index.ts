@@ -22,5 +22,8 @@ export { type SelfPlayOptions, selfPlay } from "./self-play.ts";
 export type * from "./store/store.ts";
 export { openWorkspace } from "./store/workspace.ts";
 export * from "./topics/define-topic.ts";
+export { plainTopic } from "./topics/plain.ts";
+export { type PlainPrompts, plainPrompts } from "./topics/plain-prompts.ts";
 export { builtInTopicNames, openTopic } from "./topics/registry.ts";
 export type * from "./types.ts";
+export { type AnswerComparison, answersEqual, canonicalAnswer } from "./verify/answer.ts";

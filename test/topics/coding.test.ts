@@ -147,7 +147,7 @@ describe("right programs in the real sandbox", () => {
   afterAll(() => sandbox[Symbol.asyncDispose]());
 
   it("pass the hidden tests, and wrong ones fail them", async () => {
-    for (let i = 0; i < 16; i++) {
+    for (let i = 0; i < 8; i++) {
       const task = drawTask(1 + (i % 4), randomStream("real", i));
       const question = topic.readQuestion(writeTask(task));
       if (!question.ok) return expect.fail(question.reason);
@@ -155,5 +155,6 @@ describe("right programs in the real sandbox", () => {
       expect(await hidden.check(question.value, `${programHead}[x]`, sandbox)).toBe(false);
     }
     return undefined;
-  });
+    // Eight programs take two seconds; a machine that others use may take long to start the sandbox.
+  }, 240_000);
 });

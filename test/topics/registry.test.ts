@@ -22,7 +22,8 @@ function file(name: string, text: string): string {
 describe("openTopic", () => {
   it("opens built-in topics by name", async () => {
     expect(await openTopic("arithmetic")).toBe(arithmetic);
-    expect(builtInTopicNames).toContain("arithmetic");
+    expect(builtInTopicNames).toEqual(["arithmetic", "multiplication", "algebra", "coding"]);
+    for (const name of builtInTopicNames) expect((await openTopic(name)).topic.name).toBe(name);
   });
 
   it("names the nearest topic for a misspelt one", async () => {

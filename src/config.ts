@@ -14,7 +14,10 @@ const positiveCount = z.number().int().min(1);
 
 const what = {
   topic: z.string().default("arithmetic").describe("Topic to learn: a built-in name or a path to a topic file."),
-  model: z.string().default("models/seed").describe("Folder of the model to start from, in Hugging Face layout."),
+  model: z
+    .string()
+    .default("seed")
+    .describe("Model to start from: a folder in Hugging Face layout, or `seed` for the one shipped for the topic."),
   engine: z.enum(["onnx"]).default("onnx").describe("What samples and trains the model."),
   preset: z.enum(["default", "paper"]).default("default").describe("Named set of values below the ones you give."),
   seed: z

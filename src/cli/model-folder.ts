@@ -27,6 +27,19 @@ export function findModel(model: string): string {
   );
 }
 
+/**
+ * Folder of the model that a run starts from; `seed` stands for the model shipped for its topic. Throws UsageError where
+ * the topic has none.
+ */
+export function findStartingModel({ model, topic }: { readonly model: string; readonly topic: string }): string {
+  if (model !== "seed") return findModel(model);
+  if (shippedModels().includes(topic)) return findModel(join(packageRoot, "models", topic));
+  throw new UsageError(
+    `No seed model is shipped for the topic "${topic}".`,
+    `Name a model with --model FOLDER; seed models come for: ${shippedModels().join(", ")}.`,
+  );
+}
+
 /** Names of the models that come with the package. */
 export function shippedModels(): readonly string[] {
   const folder = join(packageRoot, "models");

@@ -5,21 +5,13 @@ import type { Engine } from "../engine/engine.ts";
 import type { OpenEngineOptions } from "../engine/open-engine.ts";
 import type { EvaluateOptions } from "../evaluate/evaluate.ts";
 import type { RunEvent } from "../events.ts";
+import type { DoctorCheck } from "../sandbox/containment.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { SelfPlayOptions } from "../self-play.ts";
 import type { Workspace } from "../store/store.ts";
 import type { DefinedTopic } from "../topics/define-topic.ts";
 import type { Evaluation } from "../types.ts";
 import type { AnswerRequest } from "./json-lines.ts";
-
-/** What `sqlm doctor` says of one thing. */
-export interface DoctorCheck {
-  readonly name: string;
-  readonly ok: boolean;
-  readonly detail: string;
-  /** What to do where it is not ok. */
-  readonly advice?: string;
-}
 
 /** Answers of the script commands about programs. */
 export interface ProgramScripts extends AsyncDisposable {
@@ -34,6 +26,7 @@ export interface ProgramScripts extends AsyncDisposable {
 export interface Parts {
   openEngine(options: OpenEngineOptions): Promise<Engine>;
   openWorkspace(folder: string): Promise<Workspace>;
+  /** A sandbox that has been seen to contain hostile programs. Throws UnsupportedError where it does not. */
   openSandbox(): Promise<Sandbox>;
   /** Throws UnsupportedError where engine, topic and config do not fit together. */
   checkFit(options: Omit<SelfPlayOptions, "store">): Promise<void>;
@@ -49,11 +42,26 @@ export interface Parts {
 /** One process a core, but one core stays free for the engine, and more than four gain little. */
 const sandboxWorkers = Math.max(1, Math.min(4, availableParallelism() - 1));
 
+/** Containment is a matter of the machine: seen once in a process, it holds for every sandbox of the process. */
+let contained: Promise<void> | undefined;
+
 /** The project's own parts. */
 export const projectParts: Parts = {
   openEngine: async (options) => (await import("../engine/open-engine.ts")).openEngine(options),
   openWorkspace: async (folder) => (await import("../store/workspace.ts")).openWorkspace(folder),
-  openSandbox: async () => (await import("../sandbox/process-sandbox.ts")).createSandbox({ workers: sandboxWorkers }),
+  openSandbox: async () => {
+    const { createSandbox } = await import("../sandbox/process-sandbox.ts");
+    const { assertContainment } = await import("../sandbox/containment.ts");
+    const sandbox = createSandbox({ workers: sandboxWorkers });
+    try {
+      contained ??= assertContainment(sandbox);
+      await contained;
+    } catch (error) {
+      await sandbox[Symbol.asyncDispose]();
+      throw error;
+    }
+    return sandbox;
+  },
   checkFit: async (options) => (await import("../self-play.ts")).checkFit(options),
   selfPlay: async (options) => (await import("../self-play.ts")).selfPlay(options),
   evaluate: async (...options) => (await import("../evaluate/evaluate.ts")).evaluate(...options),
@@ -77,11 +85,6 @@ export const projectParts: Parts = {
       [Symbol.asyncDispose]: () => sandbox[Symbol.asyncDispose](),
     };
   },
-  sandboxChecks: async () => (await part("sandbox/doctor")).runDoctorChecks(),
+  sandboxChecks: async () => (await import("../sandbox/containment.ts")).runDoctorChecks(),
   checkRuntime: async () => (await import("../engine/onnx/check-runtime.ts")).checkRuntime(),
 };
-
-// biome-ignore lint/suspicious/noExplicitAny: modules that other branches bring; literal imports replace this there
-async function part(name: string): Promise<any> {
-  return import(new URL(`../${name}${import.meta.url.endsWith(".ts") ? ".ts" : ".js"}`, import.meta.url).href);
-}

@@ -7,7 +7,7 @@ import type { RunEvent, RunSummary } from "../events.ts";
 import type { RunStore, Workspace } from "../store/store.ts";
 import type { DefinedTopic } from "../topics/define-topic.ts";
 import { builtInTopicNames, openTopic } from "../topics/registry.ts";
-import { findModel } from "./model-folder.ts";
+import { findStartingModel } from "./model-folder.ts";
 import type { Parts } from "./parts.ts";
 import { addEvaluation, addStep, advance, noProgress, type RunProgress, summarize } from "./summary.ts";
 
@@ -75,7 +75,7 @@ export async function playRun({ parts, workspace, run, signal, control, onEvent 
 /** The same config for a process in another working folder: a run may be resumed from anywhere. */
 function withAbsolutePaths(config: RunConfig): RunConfig {
   const topic = builtInTopicNames.includes(config.topic) ? config.topic : resolve(config.topic);
-  return { ...config, topic, model: findModel(config.model) };
+  return { ...config, topic, model: findStartingModel(config) };
 }
 
 /** What the store knows of a run up to the checkpoint that it will go on from. */

@@ -85,8 +85,15 @@ async function evaluateLevel(
     seedFrom(seed, "evaluate", difficulty),
   );
   const greedy = await answerValues(engine, topic, questions, 1, 0, 0);
-  const right = async (question: Question, value: string | null): Promise<boolean> =>
-    value !== null && (await hidden.check(question, value, sandbox));
+  // Equal answers are checked once: running a program takes time.
+  const checked = new Map<Question, Map<string, Promise<boolean> | boolean>>(questions.map((one) => [one, new Map()]));
+  const right = async (question: Question, value: string | null): Promise<boolean> => {
+    if (value === null) return false;
+    const known = checked.get(question);
+    const verdict = known?.get(value) ?? hidden.check(question, value, sandbox);
+    known?.set(value, verdict);
+    return verdict;
+  };
 
   const shares: number[] = [];
   let majorityRight = 0;

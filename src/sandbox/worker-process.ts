@@ -15,7 +15,7 @@ import type { WorkerMessage, WorkerOutcome, WorkerRequest } from "./worker-proto
 /** Seconds beyond a program's own limit after which a silent process is killed. */
 const graceSeconds = 0.5;
 /** Seconds that a process may take to start or to make itself ready between programs. */
-const bootSeconds = 60;
+const bootSeconds = 180;
 
 const here = dirname(fileURLToPath(import.meta.url));
 const entry = join(here, import.meta.url.endsWith(".ts") ? "worker.ts" : "worker.js");

@@ -25,7 +25,8 @@ import { drawDistinct, type SeedLine } from "./draw.ts";
 type Value = number | readonly number[];
 
 /** Larger values do not occur in drawn tasks: the seed model writes at most three digits. */
-const largest = 999;
+const largestShown = 999;
+const longestShown = 5;
 
 const numberSteps: Readonly<Record<string, (value: number, by: number) => number>> = {
   "+": (value, by) => value + by,
@@ -91,7 +92,9 @@ export function drawTask(difficulty: number, random: Random): Task {
     const steps = drawSteps(difficulty, random);
     const inputs = drawInputs(steps, testCount, random);
     if (inputs === null) continue;
-    return { steps, tests: inputs.map((input) => testOf(steps, input)) };
+    const tests = inputs.map((input) => testOf(steps, input));
+    // A pipeline that changes nothing, such as +1 -1, teaches nothing.
+    if (tests.some((test) => !isDeepStrictEqual(test.expected, test.args[0]))) return { steps, tests };
   }
 }
 
@@ -118,7 +121,12 @@ function drawSteps(difficulty: number, random: Random): string[] {
 }
 
 /** Different inputs whose outputs are small; null where a pipeline has too few of them. */
-function drawInputs(steps: readonly string[], count: number, random: Random): readonly Value[] | null {
+function drawInputs(
+  steps: readonly string[],
+  count: number,
+  random: Random,
+  largest = largestShown,
+): readonly Value[] | null {
   const takesList = kindsOf(steps[0])?.[0] === "list";
   // Every `tail` takes one away, and no step may meet an empty list.
   const shortest = 2 + steps.filter((step) => step === "tail").length;
@@ -127,7 +135,7 @@ function drawInputs(steps: readonly string[], count: number, random: Random): re
     const input: Value = takesList
       ? Array.from({ length: random.integer(shortest, Math.max(shortest, 4)) }, () => random.integer(0, 9))
       : random.integer(-9, 20);
-    if (typeof input !== "number" && input.length > 5) return null;
+    if (typeof input !== "number" && input.length > longestShown && largest === largestShown) return null;
     const output = run(steps, input);
     const numbers = typeof output === "number" ? [output] : output;
     if (numbers.every((number) => Math.abs(number) <= largest)) inputs.set(JSON.stringify(input), input);
@@ -138,7 +146,7 @@ function drawInputs(steps: readonly string[], count: number, random: Random): re
 /** Tests that a task does not show: the same ten for the same steps. */
 export function hiddenTests(steps: readonly string[]): readonly UnitTest[] {
   const random = randomStream("coding", "hidden", ...steps);
-  return (drawInputs(steps, 10, random) ?? []).map((input) => testOf(steps, input));
+  return (drawInputs(steps, 10, random, Number.POSITIVE_INFINITY) ?? []).map((input) => testOf(steps, input));
 }
 
 /** One line of training text for the seed model. */
@@ -167,6 +175,7 @@ export const codingTruth: HiddenTruth = {
     const requests = tests.map((test) => ({ function: test.function, args: test.args }));
     const outcome = await sandbox.run({ language: "python", program: answer, calls: requests });
     return (
+      tests.length > 0 &&
       outcome.status === "ok" &&
       tests.every((test, i) => {
         const result = outcome.results[i];

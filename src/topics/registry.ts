@@ -4,27 +4,37 @@ import { statSync } from "node:fs";
 import { extname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { didYouMean, UsageError } from "../errors.ts";
+import { algebra } from "./algebra.ts";
 import { arithmetic } from "./arithmetic.ts";
+import { coding } from "./coding.ts";
 import { type DefinedTopic, defineTopic } from "./define-topic.ts";
+import { multiplication } from "./multiplication.ts";
+import { plainTopic } from "./plain.ts";
 
-const builtInTopics: ReadonlyMap<string, DefinedTopic> = new Map([arithmetic].map((one) => [one.topic.name, one]));
+const builtInTopics: ReadonlyMap<string, DefinedTopic> = new Map(
+  [arithmetic, multiplication, algebra, coding].map((one) => [one.topic.name, one]),
+);
 
 /** Names of the topics that come with the package. */
 export const builtInTopicNames: readonly string[] = [...builtInTopics.keys()];
 
+/** What follows it is a subject in words, for models that follow instructions. */
+const plainPrefix = "plain:";
+
 const moduleExtensions: ReadonlySet<string> = new Set([".ts", ".mts", ".js", ".mjs"]);
 
 /**
- * Opens a built-in topic by name, or imports the `topic` that a module exports; a relative path starts at the working
+ * Opens a built-in topic by name, makes one of words (`plain:geometry with circles`), or imports the `topic` that a module exports; a relative path starts at the working
  * folder. Throws UsageError for an unknown name (naming the nearest), a missing file, or a file without a sound topic.
  */
 export async function openTopic(nameOrPath: string): Promise<DefinedTopic> {
   const builtIn = builtInTopics.get(nameOrPath);
   if (builtIn !== undefined) return builtIn;
+  if (nameOrPath.startsWith(plainPrefix)) return plainTopic(nameOrPath.slice(plainPrefix.length));
   if (moduleExtensions.has(extname(nameOrPath))) return importTopic(resolve(nameOrPath));
   throw new UsageError(
     `Unknown topic "${nameOrPath}".${didYouMean(nameOrPath, builtInTopicNames)}`,
-    `Give one of ${builtInTopicNames.join(", ")}, or the path of a .ts or .js file that exports \`topic\`.`,
+    `Give one of ${builtInTopicNames.join(", ")}, "plain:" and a subject in words, or the path of a .ts or .js file that exports \`topic\`.`,
   );
 }
 

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { Parts } from "../../src/cli/parts.ts";
+import { createModel } from "../../src/engine/onnx/create-model.ts";
 import type { RunSummary } from "../../src/events.ts";
 import { type CliResult, runCli, scriptedParts, temporaryFolder } from "./scripted-parts.ts";
 
@@ -165,6 +166,25 @@ describe("recorded runs", () => {
     expect(diff.stdout).toMatch(/^seed +1 +2$/m);
     expect(diff.stdout).toContain("Every step that both have is the same.");
   });
+});
+
+test("questions --answers shows answers with the texts that their tokens stand for", async () => {
+  const { run: name, checkpoint } = summaryOf(await run(["--json"]));
+  // The scripted loop saves no tokenizer.
+  const shape = { hiddenSize: 16, intermediateSize: 16, layers: 1, heads: 1, maxPositions: 8, seed: 1 };
+  createModel(checkpoint, { architecture: "LlamaForCausalLM", characters: "abc", ...shape });
+  const shown = await play(["questions", name, "--steps", "1", "--difficulty", "1", "--answers"]);
+  expect(shown.stdout).toMatch(/^step 1: 1\+1=$/m);
+  expect(shown.stdout).toMatch(/^ *2 +0 +1 +0 +-0\.3 +a$/m);
+  interface Answered {
+    questions: { answers: { value: string; text: string }[] }[];
+  }
+  const answered = summaryOf<Answered>(await play(["questions", name, "--answers", "--limit", "1", "--json"]));
+  expect(answered.questions[0].answers.map(({ value, text }) => [value, text])).toEqual([
+    ["2", "a"],
+    ["2", "a"],
+    ["3", "a"],
+  ]);
 });
 
 describe("export and gc", () => {

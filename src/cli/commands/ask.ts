@@ -8,9 +8,9 @@ import type { Topic } from "../../topics/define-topic.ts";
 import { openTopic } from "../../topics/registry.ts";
 import type { Question, Restatement, VoteVerdict } from "../../types.ts";
 import { vote } from "../../verify/vote.ts";
+import { modelOrRun } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { bar, formatShare, formatTable, oneLine } from "../format.ts";
-import { modelOrRun } from "../model-or-run.ts";
 import type { Parts } from "../parts.ts";
 
 interface AskOptions {
@@ -30,7 +30,7 @@ interface AskedForm {
 
 export function askCommand(parts: Parts): Command {
   const command = makeCommand("ask", "Ask a model a question; its answers vote.", [
-    `sqlm ask models/seed "123+456=" --votes 16`,
+    `sqlm ask models/arithmetic "123+456=" --votes 16`,
     `sqlm ask RUN "98*7=" --json                  the newest checkpoint of a run`,
   ]);
   return withWorkspace(command)
@@ -53,7 +53,7 @@ export function askCommand(parts: Parts): Command {
         );
       }
       const question = readQuestion(topic, text);
-      const folder = await modelOrRun(model, options.workspace, parts);
+      const folder = modelOrRun(model, options.workspace);
       await using engine = await parts.openEngine({ model: folder, threads });
       const forms = await askForms(engine, topic, question, votes, seed);
       const verdict = vote(forms.flatMap(({ values }, form) => values.map((value) => ({ form, value }))));

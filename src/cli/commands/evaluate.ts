@@ -2,8 +2,8 @@
 import { type Command, Option } from "commander";
 import { UnsupportedError } from "../../errors.ts";
 import { openTopic } from "../../topics/registry.ts";
+import { modelOrRun } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
-import { modelOrRun } from "../model-or-run.ts";
 import type { Parts } from "../parts.ts";
 import { startProgress } from "../progress.ts";
 import { levelTable } from "../step-line.ts";
@@ -19,7 +19,7 @@ interface EvaluateCommandOptions {
 
 export function evaluateCommand(parts: Parts): Command {
   const command = makeCommand("evaluate", "Measure a model on a topic's held-out questions.", [
-    "sqlm evaluate models/seed --topic arithmetic",
+    "sqlm evaluate models/arithmetic --topic arithmetic",
     "sqlm evaluate arithmetic-1 --topic arithmetic --json     the newest checkpoint of a run",
   ]);
   return withWorkspace(command)
@@ -40,7 +40,7 @@ export function evaluateCommand(parts: Parts): Command {
           "Only a topic with a hidden checker can be evaluated; `sqlm topics` says which have one.",
         );
       }
-      const folder = await modelOrRun(model, options.workspace, parts);
+      const folder = modelOrRun(model, options.workspace);
       await using engine = await parts.openEngine({ model: folder, threads });
       const progress = startProgress(terminal, "evaluating, level", topic.hidden.levels.length);
       const { levels } = await parts.evaluate(engine, topic, { questions, model, seed, onLevel: progress.update });

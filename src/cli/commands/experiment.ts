@@ -20,7 +20,7 @@ import { openTopic } from "../../topics/registry.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { formatDuration, formatShare, formatTable } from "../format.ts";
 import { listenForInterrupt } from "../interrupt.ts";
-import { findModel } from "../model-folder.ts";
+import { findStartingModel } from "../model-folder.ts";
 import type { Parts } from "../parts.ts";
 import { playRun } from "../play-run.ts";
 
@@ -50,7 +50,7 @@ export function experimentCommand(parts: Parts): Command {
       for (const trial of trials) {
         const config = configOfTrial(trial, file, parallel);
         await openTopic(config.topic);
-        findModel(config.model);
+        findStartingModel(config);
       }
 
       await using workspace = await parts.openWorkspace(resolve(options.workspace));

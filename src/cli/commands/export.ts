@@ -7,6 +7,7 @@ import { didYouMean, UsageError } from "../../errors.ts";
 import { type ExportTable, exportJsonl, exportParquet, exportTables } from "../../store/export.ts";
 import { openReader, type Reader, runOverview } from "../../store/queries.ts";
 import { exportTensorboard } from "../../store/tensorboard.ts";
+import { checkpointOf, decoderOf } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { formatTable } from "../format.ts";
 import { startProgress } from "../progress.ts";
@@ -93,18 +94,6 @@ function readTables(names: string | undefined): readonly ExportTable[] {
   });
 }
 
-/** The folder of a run's checkpoint: of `step`, or the newest. Throws UsageError when there is none. */
-function checkpointOf(reader: Reader, run: string, step?: number): string {
-  const { checkpoints } = runOverview(reader, run);
-  const found = step === undefined ? checkpoints.at(-1) : checkpoints.find((checkpoint) => checkpoint.step === step);
-  if (found !== undefined) return found.folder;
-  const steps = checkpoints.map((checkpoint) => checkpoint.step).join(", ");
-  throw new UsageError(
-    step === undefined ? `Run ${run} has no checkpoint.` : `Run ${run} keeps no checkpoint of step ${step}.`,
-    steps === "" ? `Go on with it first: sqlm resume ${run}.` : `It keeps those of steps ${steps}.`,
-  );
-}
-
 /** Copies a checkpoint without the loop's own files. Throws UsageError when `to` already holds a model. */
 async function exportModel(reader: Reader, run: string, to: string, step?: number): Promise<void> {
   const from = checkpointOf(reader, run, step);
@@ -112,10 +101,4 @@ async function exportModel(reader: Reader, run: string, to: string, step?: numbe
     throw new UsageError(`${to} already holds a model.`, "Give another folder with --to, or remove that one first.");
   }
   await cp(from, to, { recursive: true, filter: (path) => !loopFiles.has(path.slice(from.length + 1)) });
-}
-
-async function decoderOf(reader: Reader, run: string): Promise<(tokens: readonly number[]) => string> {
-  const { openTokenizer } = await import("../../engine/tokenizer.ts");
-  const tokenizer = openTokenizer(checkpointOf(reader, run));
-  return (tokens) => tokenizer.decode(tokens);
 }

@@ -2,9 +2,17 @@
 import { type Command, Option } from "commander";
 import { UsageError } from "../../errors.ts";
 import { groupSignals } from "../../events.ts";
-import { findQuestions, openReader, type QuestionFilter, type QuestionRow } from "../../store/queries.ts";
+import {
+  type AnswerRow,
+  answersTo,
+  findQuestions,
+  openReader,
+  type QuestionFilter,
+  type QuestionRow,
+} from "../../store/queries.ts";
+import { decoderOf } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
-import { formatShare, formatTable, oneLine } from "../format.ts";
+import { formatNumber, formatShare, formatTable, oneLine } from "../format.ts";
 
 interface QuestionsOptions {
   readonly json?: boolean;
@@ -17,6 +25,7 @@ interface QuestionsOptions {
   readonly text?: string;
   readonly sort: "step" | "agreement" | "difficulty";
   readonly descending?: boolean;
+  readonly answers?: boolean;
   readonly limit: string;
   readonly skip: string;
 }
@@ -25,6 +34,7 @@ export function questionsCommand(): Command {
   const command = makeCommand("questions", "Show the questions that a run asked, and how their answers voted.", [
     "sqlm questions RUN --verdict tie,inconsistent",
     "sqlm questions RUN --agreement 0.5..0.7 --label wrong --sort difficulty --descending",
+    "sqlm questions RUN --label wrong --answers --limit 3",
     "sqlm questions RUN --difficulty 4 --steps 60.. --text 99 --limit 50",
   ]);
   return withWorkspace(command)
@@ -37,9 +47,10 @@ export function questionsCommand(): Command {
     .option("--text <part>", "Part of the question's text.")
     .addOption(new Option("--sort <name>", "Order.").choices(["step", "agreement", "difficulty"]).default("step"))
     .option("--descending", "Greatest first.")
+    .option("--answers", "Show the answers to each question too.")
     .option("--limit <count>", "Questions to show.", "20")
     .option("--skip <count>", "Questions to leave out first.", "0")
-    .action((run: string, options: QuestionsOptions) => {
+    .action(async (run: string, options: QuestionsOptions) => {
       const terminal = terminalOf(options);
       const filter = readFilter(options);
       using reader = openReader(options.workspace);
@@ -58,8 +69,33 @@ export function questionsCommand(): Command {
         terminal.say(formatTable(header, rows));
       }
       terminal.say(`${questions.length} of ${total} questions.`);
-      terminal.result({ run, total, questions });
+      if (options.answers !== true) {
+        terminal.result({ run, total, questions });
+        return;
+      }
+      const decode = await decoderOf(reader, run);
+      const answered = questions.map((row) => ({
+        ...row,
+        answers: answersTo(reader, run, row.step, row.position, decode),
+      }));
+      for (const { step, question, answers } of answered) {
+        terminal.say(`\nstep ${step}: ${oneLine(question.text, 100)}`);
+        terminal.say(answerTable(answers));
+      }
+      terminal.result({ run, total, questions: answered });
     });
+}
+
+function answerTable(answers: readonly AnswerRow[]): string {
+  const rows = answers.map(({ form, value, reason, reward, advantage, logprobSum, text }) => [
+    value === null ? `(${oneLine(reason ?? "unreadable", 30)})` : oneLine(value, 30),
+    String(form),
+    formatNumber(reward),
+    formatNumber(advantage),
+    formatNumber(logprobSum),
+    oneLine(text ?? "", 60),
+  ]);
+  return formatTable(["answer", "form", "reward", "advantage", "logprob", "text"], rows);
 }
 
 function describeVotes({ verdict }: QuestionRow): string {

@@ -4,7 +4,7 @@ import { openTopic } from "../../topics/registry.ts";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { addConfigFlags } from "../config-flags.ts";
 import { configOf } from "../config-options.ts";
-import { findModel } from "../model-folder.ts";
+import { findStartingModel } from "../model-folder.ts";
 import type { Parts } from "../parts.ts";
 import { runSession } from "../run-session.ts";
 
@@ -35,7 +35,7 @@ function make(name: string, description: string, parts: Parts): Command {
     const { config } = await configOf(options, topic);
     // Both are found before anything is opened, so a mistyped name costs no time and leaves no empty run behind.
     await openTopic(config.topic);
-    findModel(config.model);
+    findStartingModel(config);
     process.exitCode = await runSession({
       terminal: terminalOf(options),
       parts,

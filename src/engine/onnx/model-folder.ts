@@ -36,7 +36,7 @@ export function openModelFolder(folder: string): ModelFolder {
   if (!existsSync(path)) {
     throw new UsageError(
       `${folder} is not a model folder: it has no config.json.`,
-      "Give a folder in Hugging Face layout, such as models/seed.",
+      "Give a folder in Hugging Face layout, such as models/arithmetic.",
     );
   }
   const companions = new Map<string, Buffer>();

@@ -4,14 +4,16 @@ import { RunStoppedError, UnsupportedError } from "../../errors.ts";
 import type { Datum } from "../../types.ts";
 import type { AdamParams, ForwardBackwardResult, LossConfig, LossFn, OptimStepResult } from "../engine.ts";
 import { type MicroBatch, planBatches } from "./batches.ts";
-import type { Graph } from "./graph/graph.ts";
 import { type ModelConfig, parameterSpecs } from "./model-config.ts";
-import { createSession, float32Data, float32Tensor, int64Tensor, type Session, type Tensor } from "./runtime.ts";
+import { float32Data, float32Tensor, int64Tensor, type Tensor } from "./runtime.ts";
 import type { NamedTensor } from "./safetensors.ts";
-import { adamGraph, gradientName, scoreGraph, trainingGraph } from "./training-graph.ts";
+import { SessionCache } from "./session-cache.ts";
+import { adamGraph, gradientName, newGradientName, scoreGraph, trainingGraph } from "./training-graph.ts";
 
-/** Large enough for efficient matrix products, small enough that activations stay in the processor's cache. */
-const tokensPerMicroBatch = 1024;
+/** Large enough for efficient matrix products; twice as many are no faster and take twice the memory. */
+const tokensPerMicroBatch = 2048;
+/** Shapes that are kept ready: more than the batches of one call usually have, so that calls do not build them again. */
+const sessionLimit = 12;
 
 export interface OptimizerState {
   readonly updates: number;
@@ -31,7 +33,7 @@ export interface Trainer {
 export function createTrainer(config: ModelConfig, weights: ReadonlyMap<string, Tensor>, threads: number): Trainer {
   const specs = parameterSpecs(config);
   const weightFeeds = Object.fromEntries(weights);
-  const sessions = new Map<string, Promise<Session>>();
+  const sessions = new SessionCache({ threads }, sessionLimit);
   const moments = new Map(
     specs.flatMap(({ name, shape }) => [
       [`m:${name}`, float32Tensor(shape)] as const,
@@ -39,16 +41,9 @@ export function createTrainer(config: ModelConfig, weights: ReadonlyMap<string, 
     ]),
   );
   const accumulated = new Map(specs.map(({ name, shape }) => [name, float32Tensor(shape)]));
+  const gradientFeeds = Object.fromEntries([...accumulated].map(([name, tensor]) => [gradientName(name), tensor]));
+  const gradientOutputs = Object.fromEntries([...accumulated].map(([name, tensor]) => [newGradientName(name), tensor]));
   let updates = 0;
-
-  const session = (key: string, build: () => Graph): Promise<Session> => {
-    let known = sessions.get(key);
-    if (known === undefined) {
-      known = createSession(build(), { threads });
-      sessions.set(key, known);
-    }
-    return known;
-  };
 
   const plan = (sequences: readonly (readonly number[])[]): MicroBatch[] => {
     checkSequences(config, sequences);
@@ -66,7 +61,7 @@ export function createTrainer(config: ModelConfig, weights: ReadonlyMap<string, 
     async score(sequences) {
       const logprobs: number[][] = sequences.map(() => []);
       for (const batch of plan(sequences)) {
-        const { run } = await session(`score ${batch.batch}x${batch.time}`, () => scoreGraph(config, batch));
+        const { run } = await sessions.get(`score ${batch.batch}x${batch.time}`, () => scoreGraph(config, batch));
         const result = await run({ ...weightFeeds, ...tokenFeeds(batch, sequences) });
         unpackRows(batch, sequences, float32Data(result["logprobs"]), logprobs);
       }
@@ -87,15 +82,17 @@ export function createTrainer(config: ModelConfig, weights: ReadonlyMap<string, 
       let loss = 0;
       for (const batch of plan(sequences)) {
         const key = `${lossFn}${withKl ? "+kl" : ""} ${batch.batch}x${batch.time}`;
-        const { run } = await session(key, () => trainingGraph(config, batch, lossFn, withKl));
-        const result = await run({
+        const { run } = await sessions.get(key, () => trainingGraph(config, batch, lossFn, withKl));
+        const feeds = {
           ...weightFeeds,
+          ...gradientFeeds,
           ...tokenFeeds(batch, sequences),
           ...lossFeeds(batch, data, lossFn, withKl, { clipLow, clipHigh, klPenaltyCoef }),
-        });
-        loss += float32Data(result["loss"])[0];
-        unpackRows(batch, sequences, float32Data(result["logprobs"]), logprobs);
-        for (const [name, sum] of accumulated) addInto(float32Data(sum), float32Data(result[gradientName(name)]));
+        };
+        const outputs = { loss: float32Tensor([]), logprobs: float32Tensor([batch.batch * batch.time]) };
+        await run(feeds, { ...outputs, ...gradientOutputs });
+        loss += float32Data(outputs.loss)[0];
+        unpackRows(batch, sequences, float32Data(outputs.logprobs), logprobs);
       }
       return { logprobs, metrics: lossMetrics(data, logprobs, lossFn, { clipLow, clipHigh }, loss, withKl) };
     },
@@ -111,16 +108,16 @@ export function createTrainer(config: ModelConfig, weights: ReadonlyMap<string, 
           "Resume from the last checkpoint with a lower learningRate, or with gradClipNorm set.",
         );
       }
-      const { run } = await session("adam", () => adamGraph(specs));
+      const { run } = await sessions.get("adam", () => adamGraph(specs));
       updates++;
       const clip = adam.gradClipNorm > 0 ? Math.min(1, adam.gradClipNorm / (gradNorm + 1e-6)) : 1;
       const feeds: Record<string, Tensor> = {
         ...weightFeeds,
+        ...gradientFeeds,
         ...Object.fromEntries(moments),
         ...adamScalars(adam, updates, clip),
       };
       const outputs: Record<string, Tensor> = {};
-      for (const [name, gradient] of accumulated) feeds[gradientName(name)] = gradient;
       for (const [name, tensor] of [...weights, ...moments]) outputs[`new:${name}`] = tensor;
       await run(feeds, outputs);
       clearGradients();
@@ -269,10 +266,6 @@ function adamScalars(adam: AdamParams, updates: number, gradientScale: number): 
   return Object.fromEntries(
     Object.entries(scalars).map(([name, value]) => [name, float32Tensor([], Float32Array.of(value))]),
   );
-}
-
-function addInto(sum: Float32Array, addend: Float32Array): void {
-  for (let i = 0; i < sum.length; i++) sum[i] += addend[i];
 }
 
 function squaredNorm(values: Float32Array): number {

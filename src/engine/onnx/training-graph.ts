@@ -13,8 +13,10 @@ export interface BatchShape {
   readonly time: number;
 }
 
-/** Name under which the gradient of a parameter leaves the graph. */
+/** Name of a parameter's gradient: input and output of the training graph, input of the update. */
 export const gradientName = (parameter: string): string => `gradient:${parameter}`;
+/** Output of the training graph: the input of `gradientName` plus this batch's gradient. */
+export const newGradientName = (parameter: string): string => `new:gradient:${parameter}`;
 
 /**
  * Logprobs of targets. Inputs: int64 `tokens` and `targets` [batch · time], the weights. Output: `logprobs` [batch · time].
@@ -28,8 +30,9 @@ export function scoreGraph(config: ModelConfig, shape: BatchShape): Graph {
 
 /**
  * Loss and gradients. Further inputs [batch · time]: `weights`, and as the loss needs them `advantages`, `oldLogprobs`,
- * `referenceLogprobs`; scalars `lowestRatio`, `highestRatio`, `klPenaltyCoef`. Outputs: `logprobs`, `loss` and one
- * gradient for each parameter under `gradientName`.
+ * `referenceLogprobs`; scalars `lowestRatio`, `highestRatio`, `klPenaltyCoef`; and the gradients so far under
+ * `gradientName`. Outputs: `logprobs`, `loss` and under `newGradientName` the gradients so far plus this batch's: bound to
+ * the inputs' own memory they accumulate in place.
  */
 export function trainingGraph(config: ModelConfig, shape: BatchShape, lossFn: LossFn, withKl: boolean): Graph {
   const graph = Graph.create();
@@ -51,7 +54,8 @@ export function trainingGraph(config: ModelConfig, shape: BatchShape, lossFn: Lo
   graph.output("loss", loss);
   for (const [index, gradient] of parameterGradients.entries()) {
     if (gradient === null) throw new Error(`The loss does not depend on the parameter ${names[index]}.`);
-    graph.output(gradientName(names[index]), gradient);
+    const name = names[index];
+    graph.output(newGradientName(name), add(gradient, graph.input(gradientName(name), parameters.get(name)!.shape)));
   }
   return graph;
 }

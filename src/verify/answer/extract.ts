@@ -115,6 +115,7 @@ function boxedAt(text: string): readonly Span[] {
 /** Spans of $…$, $$…$$, \(…\), \[…\] and environments outside them. */
 function formulasAt(text: string): readonly Span[] {
   const spans: Span[] = [];
+  const unclosed = new Set<string>();
   const opening = /\$\$?|\\\[|\\\(|\\begin\{([a-z]+\*?)\}/g;
   for (let match = opening.exec(text); match !== null; match = opening.exec(text)) {
     if (text[match.index - 1] === "\\") continue;
@@ -122,8 +123,12 @@ function formulasAt(text: string): readonly Span[] {
     const close =
       match[0] === "\\[" ? "\\]" : match[0] === "\\(" ? "\\)" : environment ? `\\end{${match[1]}}` : match[0];
     const from = match.index + match[0].length;
-    const at = text.indexOf(close, from);
-    if (at < 0) continue;
+    // What did not close once will not close later: without this, a flood of openings costs the square of its length.
+    const at = unclosed.has(close) ? -1 : text.indexOf(close, from);
+    if (at < 0) {
+      unclosed.add(close);
+      continue;
+    }
     const end = at + close.length;
     const inner = environment ? text.slice(match.index, end) : text.slice(from, at);
     if (inner.trim() !== "") spans.push({ start: match.index, end, inner });

@@ -30,9 +30,13 @@ export type Value = { readonly name?: string } & (
 
 type Readings = readonly Value[];
 
+/** Longer lists are compared as they are written. */
+const maxItems = 200;
+
 /** All readings of a tree, the preferred one first; null where it holds words or has no value. */
 export function readingsOf(node: Node): Readings | null {
   const stripped = stripUnits(node);
+  if ((stripped.kind === "list" || stripped.kind === "matrix") && stripped.operands.length > maxItems) return null;
   switch (stripped.kind) {
     case "relation":
       return relationReadings(stripped);
@@ -261,11 +265,7 @@ function unordered(items: readonly (Readings | null)[]): Readings | null {
   );
 }
 
-/** Longer lists are compared as they are written. */
-const maxItems = 200;
-
 function list(items: readonly (Readings | null)[], ordered: boolean): Readings | null {
-  if (items.length > maxItems) return null;
   const known: Readings[] = [];
   for (const item of items) {
     if (item === null) return null;

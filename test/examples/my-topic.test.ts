@@ -1,0 +1,47 @@
+import { resolve } from "node:path";
+import { expect, it } from "vitest";
+import { createScriptedEngine } from "../../src/engine/scripted.ts";
+import { acceptedQuestions, propose } from "../../src/play/propose.ts";
+import { solve } from "../../src/play/solve.ts";
+import { randomStream } from "../../src/random.ts";
+import { openTopic } from "../../src/topics/registry.ts";
+import { vote } from "../../src/verify/vote.ts";
+
+const days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+
+it("examples/my-topic.ts plays a step with the scripted engine", async () => {
+  const { topic, hidden } = await openTopic(resolve(import.meta.dirname, "../../examples/my-topic.ts"));
+  expect(hidden).toBeNull();
+  const engine = createScriptedEngine({
+    reply({ prompt, sample, random }) {
+      if (prompt.startsWith("Name")) {
+        return sample === 0 ? "Someday + 3" : `${random.pick(days)} + ${random.integer(0, 20)}`;
+      }
+      const [, day, count] = /is (\w+) \+ (\d+) days/.exec(prompt) ?? expect.fail(prompt);
+      const right = days[(days.indexOf(day) + Number(count)) % 7];
+      return sample % 4 === 3 ? "no idea" : ` ${right}.`;
+    },
+  });
+  const sampling = { temperature: 1, topP: 1, topK: 0, seed: 1 };
+  const proposals = await propose(engine, topic, {
+    ...sampling,
+    count: 12,
+    accept: 4,
+    random: randomStream("example"),
+    recent: [],
+    seenKeys: new Set(),
+    heldOutKeys: new Set(),
+  });
+  expect(proposals[0]).toMatchObject({ question: null, reason: "malformed: not a weekday and a number" });
+  const questions = acceptedQuestions(proposals).map(({ question }) => question);
+  expect(questions.length).toBe(4);
+  const groups = await solve(engine, topic, questions, { ...sampling, groupSize: 8, consistentVote: true });
+  for (const [i, group] of groups.entries()) {
+    const [day, count] = questions[i].text.split(" + ");
+    expect(vote(group)).toMatchObject({
+      winner: days[(days.indexOf(day) + Number(count)) % 7],
+      unreadable: 2,
+      consistent: true,
+    });
+  }
+});

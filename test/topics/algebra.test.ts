@@ -1,0 +1,156 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { randomStream } from "../../src/random.ts";
+import { algebra } from "../../src/topics/algebra.ts";
+import { readQuestionText, toQuestion, writeQuestion } from "../../src/topics/algebra-notation.ts";
+import {
+  algebraCharacters,
+  drawAlgebra,
+  drawAlgebraLine,
+  solutionOf,
+  workedReply,
+} from "../../src/topics/algebra-truth.ts";
+
+const { topic } = algebra;
+const hidden = algebra.hidden ?? expect.fail("algebra has a checker");
+const drawn = fc
+  .tuple(fc.integer({ min: 1, max: 4 }), fc.nat())
+  .map(([difficulty, seed]) => drawAlgebra(difficulty, randomStream("algebra", difficulty, seed)));
+const solve = (text: string): string => {
+  const read = readQuestionText(text);
+  return read.ok ? solutionOf(read.value) : expect.fail(`${text}: ${read.reason}`);
+};
+
+describe("algebra", () => {
+  it.each([
+    ["3x+5=20", "5"],
+    ["x=7", "7"],
+    ["3x=7", "7/3"],
+    ["-2y+1=6", "-5/2"],
+    ["2(x-3)=4x+1", "-7/2"],
+    ["n-n+2n=0", "0"],
+    ["A=B+5;A+B=27;A?", "16"],
+    ["A=B+5;A+B=27;B?", "11"],
+    ["B=7;A=3B;A?", "21"],
+    ["C=2B;A=B-3;A+B=10;C?", "13"],
+    ["A has 5 more than B. A and B have 27 together. How many has A?", "16"],
+    ["B has 7. A has 3 times as many as B. How many has A?", "21"],
+  ])("solves %s: %s", (text, solution) => {
+    expect(solve(text)).toBe(solution);
+  });
+
+  it("shows people sentences and the model short notation with digits reversed", () => {
+    const read = topic.readQuestion("A=B+51;A+B=72;A?");
+    expect(read).toMatchObject({
+      ok: true,
+      value: { text: "A has 15 more than B. A and B have 27 together. How many has A?", difficulty: 3 },
+    });
+    if (read.ok) expect(topic.solvePrompt(read.value)).toBe("lA=B+51;A+B=72;A?:");
+    const equation = topic.readQuestion("3x+5=02");
+    if (equation.ok) expect(topic.solvePrompt(equation.value)).toBe("l3x+5=02:");
+  });
+
+  it("reads back every question; right answers pass the checker, others do not", async () => {
+    await fc.assert(
+      fc.asyncProperty(drawn, async (asked) => {
+        const question = toQuestion(asked);
+        expect(topic.readQuestion(writeQuestion(asked))).toEqual({ ok: true, value: question });
+        expect(readQuestionText(question.text)).toEqual({ ok: true, value: asked });
+        const reply = workedReply(asked);
+        expect(reply.length + 1).toBeLessThanOrEqual(topic.maxTokens.solve);
+        expect(writeQuestion(asked).length + 1).toBeLessThanOrEqual(topic.maxTokens.propose);
+        const answer = topic.readAnswer(reply, question);
+        expect(answer).toEqual({ ok: true, value: solutionOf(asked) });
+        expect(await hidden.check(question, solutionOf(asked))).toBe(true);
+        expect(await hidden.check(question, `${solutionOf(asked)}1`)).toBe(false);
+      }),
+    );
+  });
+
+  it("has restatements with the same solution, each another text", () => {
+    const seen = { equation: 0, problem: 0 };
+    fc.assert(
+      fc.property(drawn, (asked) => {
+        const question = toQuestion(asked);
+        const forms = topic.restatements?.(question) ?? [];
+        seen[asked.kind] += forms.length;
+        for (const form of forms) {
+          expect(form.question.text).not.toBe(question.text);
+          expect(form.toOriginal(solve(form.question.text))).toBe(solutionOf(asked));
+        }
+      }),
+      { seed: 9 },
+    );
+    expect(seen.equation).toBeGreaterThan(50);
+    expect(seen.problem).toBeGreaterThan(20);
+  });
+
+  it("gives one key to renamed unknowns, exchanged sides and reordered facts", () => {
+    const key = (text: string): string => {
+      const read = readQuestionText(text);
+      return read.ok ? toQuestion(read.value).key : expect.fail(read.reason);
+    };
+    expect(key("3x+5=20")).toBe(key("20=5+3y"));
+    expect(key("A=B+5;A+B=27;A?")).toBe(key("D+C=27;C=D+5;C?"));
+    expect(key("A=B+5;A+B=27;A?")).not.toBe(key("A=B+5;A+B=27;B?"));
+    expect(key("3x+5=20")).not.toBe(key("3x+5=21"));
+  });
+
+  it.each([
+    ["", "not one equation"],
+    ["3x+5", "not one equation"],
+    ["3+5=8", "no unknown"],
+    ["x+y=8", "more than one unknown"],
+    ["x+1=x+2", "no single solution"],
+    ["2x=2x", "no single solution"],
+    ["x+50=7", "leading zero"],
+    ["x+0001=7", "number above 999"],
+    ["x*2=7", "a character outside the notation"],
+    ["A=B+5;A?", "no single solution"],
+    ["A=B+5;B=A-5;A?", "no single solution"],
+    ["A=A+5;A+B=3;A?", "a fact about one person twice"],
+    ["A=B+5;A+B=3;C?", "asks for somebody of whom nothing is said"],
+    ["A=B+;A+B=3;A?", "a fact without a number"],
+    ["A=B+5;A+B=3", "nothing is asked"],
+    ["x+x+x+x=7", "more than 3 terms on a side"],
+  ])("refuses the question %j: %s", (reply, reason) => {
+    expect(topic.readQuestion(reply)).toEqual({ ok: false, reason });
+  });
+
+  it.each([
+    ["3x=51#5", { ok: true, value: "5" }],
+    ["#4/2", { ok: true, value: "2" }],
+    ["#-01/4", { ok: true, value: "-5/2" }],
+    ["#0", { ok: true, value: "0" }],
+    ["#-0", { ok: true, value: "0" }],
+    ["5", { ok: false, reason: "no marked answer" }],
+    ["#5#5", { ok: false, reason: "more than one marked answer" }],
+    ["#x", { ok: false, reason: "the marked answer is not a number" }],
+    ["#3/0", { ok: false, reason: "the marked answer has no value" }],
+  ])("reads the answer %j", (reply, reading) => {
+    const question = readQuestionText("3x+5=20");
+    expect(topic.readAnswer(reply, question.ok ? toQuestion(question.value) : expect.fail())).toEqual(reading);
+  });
+
+  it("draws different held-out questions of the asked difficulty", () => {
+    for (const level of hidden.levels) {
+      const questions = hidden.heldOut(level, 40, randomStream("test", level));
+      expect(questions.length).toBe(40);
+      expect(new Set(questions.map(({ key }) => key)).size).toBe(40);
+      expect(questions.every(({ difficulty }) => difficulty === level)).toBe(true);
+    }
+    expect(() => hidden.heldOut(5, 1, randomStream("test"))).toThrow(/no questions of difficulty 5/);
+  });
+
+  it("teaches the seed model readable lines in its alphabet, with whole and fractional answers", () => {
+    let fractions = 0;
+    for (let i = 0; i < 400; i++) {
+      const line = drawAlgebraLine(1 + (i % 4), 0.3, randomStream("line", i));
+      expect([...line.prompt, ...line.reply].every((each) => algebraCharacters.includes(each))).toBe(true);
+      expect(line.prompt.length + line.reply.length).toBeLessThan(96);
+      if (line.prompt === "L") expect(topic.readQuestion(line.reply).ok).toBe(true);
+      else if (line.reply.includes("/")) fractions++;
+    }
+    expect(fractions).toBeGreaterThan(20);
+  });
+});

@@ -1,0 +1,124 @@
+// Verification by tests against a scripted sandbox: the matrix, doubtful tests, and independence from order.
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import type { PlainValue } from "../../src/sandbox/plain-values.ts";
+import type { CallResult, Sandbox } from "../../src/sandbox/sandbox.ts";
+import type { Question, UnitTest } from "../../src/types.ts";
+import { contradictoryTests, runTests, verifyByTests } from "../../src/verify/unit-tests.ts";
+
+/** "Programs" are JSON: the value that each call gives, in order; `!` in place of a value is an error. */
+const scripted: Sandbox & { runs: number } = {
+  runs: 0,
+  languages: ["python"],
+  run: async ({ program, calls }) => {
+    scripted.runs++;
+    if (program === "broken")
+      return { status: "error", reason: "SyntaxError", results: [], output: "", milliseconds: 0 };
+    const values = JSON.parse(program) as PlainValue[];
+    const results = calls.map((_, i): CallResult => (values[i] === "!" ? { error: "raised" } : { value: values[i] }));
+    return { status: "ok", results, output: "", milliseconds: 0 };
+  },
+  [Symbol.asyncDispose]: async () => {},
+};
+
+function question(expected: readonly unknown[]): Question {
+  const tests = expected.map((value, i): UnitTest => ({ function: "f", args: [i], expected: value }));
+  return { text: "f", key: "f", difficulty: 1, tests };
+}
+
+test("matrix, fractions, unagreed tests and agreement", async () => {
+  const programs = ["[1,2,9]", "[1,5,9]", '[1,"!",9]', null];
+  const { verdict, votedOutputs, outvotedTests, results, outcomes } = await verifyByTests(
+    scripted,
+    "python",
+    question([1, 2, 3]),
+    programs,
+  );
+  expect(verdict).toEqual({
+    kind: "tests",
+    passed: [
+      [true, true, false],
+      [true, false, false],
+      [true, false, false],
+      [false, false, false],
+    ],
+    passFractions: [2 / 3, 1 / 3, 1 / 3, 0],
+    meanPassFraction: (2 / 3 + 1 / 3 + 1 / 3) / 4,
+    groupSize: 4,
+    unreadable: 1,
+    unagreedTests: [2],
+    contradictoryTests: [],
+    outputAgreement: (3 / 4 + 1 / 4 + 3 / 4) / 3,
+  });
+  expect(votedOutputs).toEqual([1, null, 9]);
+  expect(outvotedTests).toEqual([2]);
+  expect(results[1][1].reason).toBe("returned 5 instead of 2");
+  expect(outcomes[3]).toBeNull();
+});
+
+test("equal programs run once", async () => {
+  scripted.runs = 0;
+  await verifyByTests(scripted, "python", question([1]), ["[1]", "[1]", "[2]", "[1]"]);
+  expect(scripted.runs).toBe(2);
+});
+
+test("a program that does not load fails every test with the reason", async () => {
+  const { results } = await runTests(scripted, "python", "broken", question([1, 2]).tests ?? []);
+  expect(results).toEqual([
+    { passed: false, reason: "error: SyntaxError" },
+    { passed: false, reason: "error: SyntaxError" },
+  ]);
+});
+
+test("tests with a problem are not run and shift no result", async () => {
+  const tests = [
+    { function: "f", args: [] },
+    { function: "f", args: [], expected: 7 },
+  ] as unknown as UnitTest[];
+  const { results } = await runTests(scripted, "python", "[7]", tests);
+  expect(results).toEqual([{ passed: false, reason: "the test has no expected value" }, { passed: true }]);
+});
+
+test("contradictions are found by the letter of the call", () => {
+  const tests: UnitTest[] = [
+    { function: "f", args: [{ a: 1, b: 2 }], expected: 1 },
+    { function: "f", args: [{ b: 2, a: 1 }], expected: 2 },
+    { function: "f", args: [1], expected: 1 },
+    { function: "f", args: [true], expected: 2 },
+    { function: "g", args: [1], expected: 5 },
+    { function: "f", args: [1], expected: true },
+  ];
+  expect(contradictoryTests(tests)).toEqual([0, 1]);
+});
+
+test("a question without tests is a mistake of the topic", async () => {
+  await expect(verifyByTests(scripted, "python", { text: "f", key: "f", difficulty: 1 }, [])).rejects.toThrow(
+    "no tests",
+  );
+});
+
+test("the verdict does not depend on the order of answers", async () => {
+  const program = fc
+    .array(fc.constantFrom(1, 2, true, "!", null), { minLength: 3, maxLength: 3 })
+    .map((values) => JSON.stringify(values));
+  const group = fc.array(fc.option(program), { minLength: 1, maxLength: 6 });
+  const shuffled = group.chain((programs) =>
+    fc.tuple(fc.constant(programs), fc.shuffledSubarray([...programs.keys()], { minLength: programs.length })),
+  );
+  await fc.assert(
+    fc.asyncProperty(shuffled, async ([programs, order]) => {
+      const straight = await verifyByTests(scripted, "python", question([1, 2, null]), programs);
+      const mixed = await verifyByTests(
+        scripted,
+        "python",
+        question([1, 2, null]),
+        order.map((i) => programs[i]),
+      );
+      expect(mixed.verdict.passed).toEqual(order.map((i) => straight.verdict.passed[i]));
+      expect(mixed.verdict.unagreedTests).toEqual(straight.verdict.unagreedTests);
+      expect(mixed.verdict.outputAgreement).toBe(straight.verdict.outputAgreement);
+      expect(mixed.outvotedTests).toEqual(straight.outvotedTests);
+      expect(mixed.verdict.meanPassFraction).toBeCloseTo(straight.verdict.meanPassFraction, 12);
+    }),
+  );
+});

@@ -11,7 +11,7 @@ import { arithmetic } from "../src/topics/arithmetic.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const page = readFileSync(join(root, "docs", "metrics.md"), "utf8");
-const documented = [...page.matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name);
+const documented = [...page.matchAll(/^\| `([^`]+)` *\|/gm)].map(([, name]) => name);
 
 /** Names of the metrics that a short run over a scripted model records. */
 async function recordedMetrics(input: RunConfigInput): Promise<Set<string>> {

@@ -5,6 +5,7 @@ import { lossFunctions } from "./engine/engine.ts";
 
 export const proposerRewards = ["sqlm", "band", "variance", "r-zero", "learnability"] as const;
 export const advantageEstimators = ["grpo", "dr_grpo", "rloo", "reinforce_plus_plus"] as const;
+export const learningRateSchedules = ["constant", "linear"] as const;
 export const lossAggregations = ["token-mean", "sequence-mean", "token-sum"] as const;
 
 const fraction = z.number().min(0).max(1);
@@ -82,6 +83,10 @@ const learning = {
 
 const optimizer = {
   learningRate: z.number().positive().default(1e-4).describe("Learning rate of AdamW."),
+  learningRateSchedule: z
+    .enum(learningRateSchedules)
+    .default("linear")
+    .describe("After warm-up: `constant`, or `linear` down to 0 after the last step."),
   warmupSteps: count.default(10).describe("Steps over which the learning rate rises to its value."),
   beta1: decay.default(0.9).describe("Decay of AdamW's first moment."),
   beta2: decay.default(0.99).describe("Decay of AdamW's second moment."),
@@ -147,6 +152,7 @@ export const presets: Readonly<Record<"default" | "paper", RunConfigInput>> = {
     numSubsteps: 2,
     learningRate: 1e-6,
     warmupSteps: 0,
+    learningRateSchedule: "constant",
     beta2: 0.999,
     weightDecay: 0.01,
     klPenaltyCoef: 0.001,

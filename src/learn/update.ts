@@ -4,7 +4,15 @@ import type { RunConfig } from "../config.ts";
 import type { Engine } from "../engine/engine.ts";
 import { RunStoppedError } from "../errors.ts";
 import { randomStream } from "../random.ts";
-import { aggregateLoss, buildDatum, mergeRepeated, scaleLoss, splitBatch, type TrainingSample, withReference } from "./datum.ts";
+import {
+  aggregateLoss,
+  buildDatum,
+  mergeRepeated,
+  scaleLoss,
+  splitBatch,
+  type TrainingSample,
+  withReference,
+} from "./datum.ts";
 import type { Judged } from "./judge.ts";
 
 /** Policy-gradient updates on everything with an advantage; returns the metrics of the updates, averaged. */
@@ -25,7 +33,7 @@ export async function updateModel(
   const random = randomStream(config.seed, "learn", step);
   const solverParts = splitBatch(scaled.filter(informative), config.numSubsteps, random);
   const proposerParts = splitBatch(proposals.filter(informative), config.numSubsteps, random);
-  const learningRate = config.learningRate * Math.min(1, step / Math.max(1, config.warmupSteps));
+  const learningRate = learningRateAt(step, config);
   const { lossFn, clipLow, clipHigh, klPenaltyCoef, lossAggregation, beta1, beta2, eps, weightDecay, gradClipNorm } =
     config;
 
@@ -52,4 +60,14 @@ export async function updateModel(
     }
   }
   return { ...totals, updates: parts, learningRate };
+}
+
+/** Learning rate of a step, counted from 1: a linear rise over `warmupSteps`, then the schedule. */
+export function learningRateAt(
+  step: number,
+  config: Pick<RunConfig, "learningRate" | "learningRateSchedule" | "warmupSteps" | "steps">,
+): number {
+  const rise = Math.min(1, step / Math.max(1, config.warmupSteps));
+  const fall = config.learningRateSchedule === "linear" ? 1 - (step - 1) / config.steps : 1;
+  return config.learningRate * Math.min(rise, fall);
 }

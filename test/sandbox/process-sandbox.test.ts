@@ -6,6 +6,7 @@ import { unconfined } from "../../src/sandbox/confine.ts";
 import { equalityKey, type PlainValue, plainInteger } from "../../src/sandbox/plain-values.ts";
 import { createSandbox } from "../../src/sandbox/process-sandbox.ts";
 import { judge, runProgram } from "../../src/sandbox/script-interface.ts";
+import { javaScriptCommand } from "../../src/sandbox/worker-command.ts";
 import { WorkerProcess } from "../../src/sandbox/worker-process.ts";
 
 const sandbox = createSandbox();
@@ -251,7 +252,7 @@ describe("script interface", () => {
 
 describe("processes", () => {
   test("a process that is killed in mid-run is an outcome", async () => {
-    const worker = new WorkerProcess("javascript", unconfined);
+    const worker = new WorkerProcess(javaScriptCommand(), unconfined);
     await worker.ready();
     const program = "function f() { for (;;); }";
     const running = worker.run({

@@ -15,11 +15,19 @@ export type Confine = (command: readonly string[], readable: readonly string[]) 
 /** No further confinement. */
 export const unconfined: Confine = (command) => ({ command });
 
+// Processes that are in the midst of a program do not notice that their owner ended.
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** Starts a command in `folder` with an empty environment; descriptors 0, 1 and 2 are pipes. */
 export function spawnConfined({ command, descriptor3 }: ConfinedCommand, folder: string): ChildProcess {
   const [file, ...args] = command;
   const stdio = ["pipe", "pipe", "pipe", ...(descriptor3 === undefined ? [] : ["pipe"])] as "pipe"[];
   const child = spawn(file, args, { env: {}, cwd: folder, stdio, windowsHide: true });
+  running.add(child);
+  child.on("close", () => running.delete(child));
   if (descriptor3 !== undefined) {
     const pipe = child.stdio[3] as Writable;
     pipe.on("error", () => {});

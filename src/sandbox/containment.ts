@@ -7,7 +7,7 @@ import { UnsupportedError } from "../errors.ts";
 import { testBubblewrap } from "./bubblewrap.ts";
 import { createSandbox } from "./process-sandbox.ts";
 import type { ProgramLanguage, ProgramOutcome, ProgramStatus, Sandbox } from "./sandbox.ts";
-import { workerCommand } from "./worker-process.ts";
+import { permissionFlags, snapshotCommand } from "./worker-command.ts";
 
 export interface DoctorCheck {
   readonly name: string;
@@ -228,8 +228,6 @@ async function checkTrace(sandbox: Sandbox, language: ProgramLanguage): Promise<
 
 /** Node's permission model, with the very flags of a sandbox process, must refuse files, processes and threads. */
 async function checkPermissions(): Promise<Omit<DoctorCheck, "name">> {
-  const { command } = workerCommand("python");
-  const entry = command.findIndex((part) => /worker\.[jt]s$/.test(part));
   const probe = `
     const holes = [];
     const attempt = (name, act) => { try { act(); holes.push(name); } catch {} };
@@ -240,8 +238,8 @@ async function checkPermissions(): Promise<Omit<DoctorCheck, "name">> {
     attempt("code", () => (0, eval)("1"));
     process.stdout.write(holes.join());`;
   // CommonJS keeps the probe synchronous; --eval itself is not code generation from strings.
-  const args = [...command.slice(1, entry), "--input-type=commonjs", "--eval", probe];
-  const { stdout } = await promisify(execFile)(command[0], args, { env: {}, timeout: 60_000 });
+  const args = [...permissionFlags(snapshotCommand().readable), "--input-type=commonjs", "--eval", probe];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { env: {}, timeout: 60_000 });
   const ok = stdout === "";
   return ok
     ? { ok, detail: "files, processes, threads and code from strings are refused" }

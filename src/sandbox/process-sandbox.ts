@@ -5,6 +5,7 @@ import { SqlmError, UnsupportedError } from "../errors.ts";
 import { testBubblewrap } from "./bubblewrap.ts";
 import { type Confine, unconfined } from "./confine.ts";
 import { type PlainValue, plainValueProblem } from "./plain-values.ts";
+import { forgetPythonSnapshot, pythonSnapshot } from "./python-snapshot.ts";
 import {
   defaultLimits,
   largestLimits,
@@ -16,6 +17,7 @@ import {
   programLanguages,
   type Sandbox,
 } from "./sandbox.ts";
+import { javaScriptCommand, pythonCommand } from "./worker-command.ts";
 import { WorkerProcess } from "./worker-process.ts";
 import type { WorkerRequest } from "./worker-protocol.ts";
 
@@ -104,6 +106,10 @@ function refusal(
   return null;
 }
 
+function closedError(): SqlmError {
+  return new SqlmError("The sandbox was closed before the program ran.", "Await all runs before you close it.");
+}
+
 /** The processes of one language and the requests that wait for them. */
 class Line {
   readonly #language: ProgramLanguage;
@@ -114,6 +120,7 @@ class Line {
   readonly #waiting: Job[] = [];
   #busy = 0;
   #failedStarts = 0;
+  #closed = false;
 
   constructor(language: ProgramLanguage, workers: number, confine: () => Promise<Confine>) {
     this.#language = language;
@@ -130,6 +137,7 @@ class Line {
 
   /** Refuses what waits, ends every process and waits until they are gone. */
   async close(): Promise<void> {
+    this.#closed = true;
     const error = new SqlmError(
       "The sandbox was closed before the program ran.",
       "Await all runs before you close it.",
@@ -171,7 +179,10 @@ class Line {
       this.#discard(worker);
     }
     for (;;) {
-      const worker = new WorkerProcess(this.#language, await this.#confine());
+      const confine = await this.#confine();
+      const command = this.#language === "python" ? pythonCommand(await pythonSnapshot(confine)) : javaScriptCommand();
+      if (this.#closed) throw closedError();
+      const worker = new WorkerProcess(command, confine);
       this.#all.add(worker);
       try {
         await worker.ready();
@@ -179,7 +190,8 @@ class Line {
         return worker;
       } catch (error) {
         this.#discard(worker);
-        if (++this.#failedStarts >= mostFailedStarts) throw error;
+        if (this.#closed || ++this.#failedStarts >= mostFailedStarts) throw error;
+        if (this.#language === "python") await forgetPythonSnapshot();
       }
     }
   }

@@ -2,9 +2,10 @@
 // program overrides stands between it and its result. Memory is saved after boot and put back before every program:
 // each meets the same fresh interpreter, with the same hash seed, random numbers, clock and addresses. Leaves out: the
 // process around it (worker.ts) and who may hang or die (worker-process.ts).
-import { ImportFirewall, Killed, pyodideVersion } from "./import-firewall.ts";
+import { type ImportFirewall, Killed } from "./import-firewall.ts";
 import { marshalArguments, NotPlain, unmarshalValue } from "./marshal.ts";
 import type { PlainValue } from "./plain-values.ts";
+import type { LoadedPython, PythonModule } from "./python-boot.ts";
 import type { ProgramStatus } from "./sandbox.ts";
 import {
   type Interpreter,
@@ -13,40 +14,6 @@ import {
   type WorkerOutcome,
   type WorkerRequest,
 } from "./worker-protocol.ts";
-
-/** The part of Pyodide's Emscripten module that is used. All pointers are byte addresses in its memory. */
-interface PythonModule {
-  readonly HEAPU8: Uint8Array;
-  readonly HEAPU32: Uint32Array;
-  readonly FS: { streams: unknown[]; unlink(path: string): void };
-  readonly _PyExc_SystemExit: number;
-  readonly _PyExc_MemoryError: number;
-  stackSave(): number;
-  stackRestore(pointer: number): void;
-  _malloc(size: number): number;
-  _emscripten_get_sbrk_ptr(): number;
-  _Py_CompileStringExFlags(source: number, filename: number, start: number, flags: number, optimize: number): number;
-  _PyImport_AddModule(name: number): number;
-  _PyModule_GetDict(module: number): number;
-  _PyEval_EvalCode(code: number, globals: number, locals: number): number;
-  _PyDict_GetItemString(dictionary: number, key: number): number;
-  _PyMarshal_ReadObjectFromString(data: number, size: number): number;
-  _PyMarshal_WriteObjectToString(value: number, version: number): number;
-  _PyObject_Call(callable: number, args: number, keywords: number): number;
-  _PyObject_Str(value: number): number;
-  _PyBytes_AsString(bytes: number): number;
-  _PyBytes_Size(bytes: number): number;
-  _PyUnicode_AsUTF8(text: number): number;
-  _PyErr_GetRaisedException(): number;
-  _PyErr_GivenExceptionMatches(error: number, type: number): number;
-}
-
-interface Pyodide {
-  readonly version: string;
-  readonly _module: PythonModule;
-  runPython(source: string): unknown;
-  setInterruptBuffer(buffer: Uint8Array): void;
-}
 
 const fileInput = 257; // Py_file_input
 const typeOffset = 4; // offsetof(PyObject, ob_type) on wasm32
@@ -58,21 +25,6 @@ const wornBytes = 128 * mebibyte;
 /** Where a program lives; not `__main__`, so that a program's own self-tests do not run. */
 const moduleName = "program";
 
-// Imported once, before memory is saved, so that programs find them loaded. `sleep` would spin on a clock that does not
-// follow the world's; programs that wait lose nothing by not waiting.
-const bootSource = `
-import math, itertools, functools, collections, re, heapq, bisect, random, string, json, typing, decimal, fractions
-import operator, copy, datetime, statistics, sys, ast, dataclasses, enum, time, abc, io, contextlib
-def sleep(seconds, /):
-    """Returns at once: programs have no time of their own."""
-    if seconds < 0:
-        raise ValueError("sleep length must be non-negative")
-time.sleep = sleep
-del sleep
-random.seed(0)
-sys.dont_write_bytecode = True
-`;
-
 export class PythonInterpreter implements Interpreter {
   readonly #firewall: ImportFirewall;
   readonly #module: PythonModule;
@@ -82,28 +34,10 @@ export class PythonInterpreter implements Interpreter {
   readonly #names: { readonly file: number; readonly module: number };
   #dirty = false;
 
-  /** Boots Pyodide from the module at `url`. Replaces functions of WebAssembly in this process for good. */
-  static async boot(url: string): Promise<PythonInterpreter> {
-    const firewall = new ImportFirewall();
-    firewall.install();
-    const { loadPyodide } = (await import(url)) as { loadPyodide(options: object): Promise<Pyodide> };
-    const pyodide = await loadPyodide({
-      env: { HOME: "/home/pyodide", PYTHONHASHSEED: "0", PYTHONUNBUFFERED: "1", PYTHONDONTWRITEBYTECODE: "1" },
-      jsglobals: Object.create(null),
-      stdin: () => null,
-      stdout: () => {},
-      stderr: () => {},
-    });
-    if (pyodide.version !== pyodideVersion) {
-      throw new Error(`the import firewall is for Pyodide ${pyodideVersion}, not ${pyodide.version}`);
-    }
-    return new PythonInterpreter(firewall, pyodide);
-  }
-
-  private constructor(firewall: ImportFirewall, pyodide: Pyodide) {
+  /** Takes over an interpreter that `loadPython` booted. */
+  constructor({ firewall, pyodide }: LoadedPython) {
     this.#firewall = firewall;
     this.#module = pyodide._module;
-    pyodide.runPython(bootSource);
     pyodide.setInterruptBuffer(new Uint8Array(1));
     // Devices answer from the host (terminal, random numbers); programs have no use for them.
     for (const device of ["stdin", "stdout", "stderr", "tty", "tty1", "random", "urandom"]) {

@@ -2,56 +2,17 @@
 // killed when it does not answer in time. Every request ends in an outcome, whatever happens to the process. Leaves out:
 // which process gets which request (process-sandbox.ts).
 import type { ChildProcess } from "node:child_process";
-import { realpathSync } from "node:fs";
-import { createRequire } from "node:module";
-import { dirname, join, sep } from "node:path";
 import { createInterface } from "node:readline";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import { SqlmError } from "../errors.ts";
 import { type Confine, spawnConfined } from "./confine.ts";
-import type { CallResult, ProgramLanguage, ProgramOutcome } from "./sandbox.ts";
+import type { CallResult, ProgramOutcome } from "./sandbox.ts";
+import type { WorkerCommand } from "./worker-command.ts";
 import type { WorkerMessage, WorkerOutcome, WorkerRequest } from "./worker-protocol.ts";
 
 /** Seconds beyond a program's own limit after which a silent process is killed. */
 const graceSeconds = 0.5;
 /** Seconds that a process may take to start or to make itself ready between programs. */
 const bootSeconds = 180;
-
-const here = dirname(fileURLToPath(import.meta.url));
-const entry = join(here, import.meta.url.endsWith(".ts") ? "worker.ts" : "worker.js");
-/** Folder of an installed package, as seen from the file or URL `from`. */
-function packageFolder(name: string, from: string): string {
-  const file = createRequire(from).resolve(name);
-  const inside = `${join("node_modules", name)}${sep}`;
-  return file.slice(0, file.lastIndexOf(inside) + inside.length - 1);
-}
-
-/** The modules that hold a language's interpreter; all that a process needs to read beside this folder. */
-function interpreterModules(language: ProgramLanguage): readonly (readonly [folder: string, main: string])[] {
-  if (language === "python") return [[packageFolder("pyodide", import.meta.url), "pyodide.mjs"]];
-  // quickjs-emscripten itself loads four builds of QuickJS; its parts are used directly to load one.
-  const parent = join(packageFolder("quickjs-emscripten", import.meta.url), "index.js");
-  const parts = ["quickjs-emscripten-core", "@jitl/quickjs-wasmfile-release-sync", "@jitl/quickjs-ffi-types"];
-  return parts.map((name) => [packageFolder(name, parent), "dist/index.mjs"]);
-}
-
-/** Command line of a sandbox process and the paths that it may read. */
-export function workerCommand(language: ProgramLanguage): { command: readonly string[]; readable: readonly string[] } {
-  const modules = interpreterModules(language);
-  const folders = [here, ...modules.map(([folder]) => folder)];
-  const readable = [...new Set([...folders, ...folders.map((folder) => realpathSync(folder))])];
-  const command = [
-    process.execPath,
-    "--permission",
-    ...readable.map((path) => `--allow-fs-read=${path}`),
-    "--no-warnings",
-    "--disallow-code-generation-from-strings",
-    entry,
-    language,
-    ...modules.map(([folder, main]) => pathToFileURL(join(folder, main)).href),
-  ];
-  return { command, readable };
-}
 
 interface Pending {
   readonly request: WorkerRequest;
@@ -73,9 +34,8 @@ export class WorkerProcess {
   #dead = false;
   #worn = false;
 
-  constructor(language: ProgramLanguage, confine: Confine) {
-    const { command, readable } = workerCommand(language);
-    this.#child = spawnConfined(confine(command, readable), here);
+  constructor({ command, readable }: WorkerCommand, confine: Confine) {
+    this.#child = spawnConfined(confine(command, readable), readable[0]);
     this.#ready = new Promise((resolve, reject) => {
       this.#settleReady = { resolve, reject };
     });

@@ -1,14 +1,14 @@
-// Entry point of a sandbox process: `worker.ts <language> <url of a module of the interpreter>…`. Reads requests and writes
+// Entry point of a sandbox process: `worker.ts <task> <what the interpreter is loaded from>…`. Reads requests and writes
 // results synchronously, so that results leave the process even when the next call never ends. Started by
 // worker-process.ts with an empty environment and Node's permission model.
-import { constants, readSync, writeSync } from "node:fs";
+import { constants, readFileSync, readSync, writeSync } from "node:fs";
+import { loadPython, snapshotPython } from "./python-boot.ts";
 import { PythonInterpreter } from "./python-interpreter.ts";
 import { QuickJsInterpreter } from "./quickjs-interpreter.ts";
 import type { Interpreter, WorkerMessage, WorkerRequest } from "./worker-protocol.ts";
 
-/** Writes one message; waits where the pipe is full. */
-function send(message: WorkerMessage): void {
-  const bytes = Buffer.from(`${JSON.stringify(message)}\n`);
+/** Writes everything to standard output; waits where the pipe is full. */
+function write(bytes: Uint8Array): void {
   for (let sent = 0; sent < bytes.length; ) {
     try {
       sent += writeSync(1, bytes, sent);
@@ -16,6 +16,10 @@ function send(message: WorkerMessage): void {
       if ((error as NodeJS.ErrnoException).code !== "EAGAIN") throw error;
     }
   }
+}
+
+function send(message: WorkerMessage): void {
+  write(Buffer.from(`${JSON.stringify(message)}\n`));
 }
 
 /** Yields the lines of standard input, blocking; ends when the owner closes it. */
@@ -53,10 +57,16 @@ function forgetHost(): void {
   for (const name of ["log", "error", "warn", "info", "debug", "trace"] as const) console[name] = () => {};
 }
 
-const [language, ...urls] = process.argv.slice(2);
+const [task, ...sources] = process.argv.slice(2);
 forgetHost();
+if (task === "python-snapshot") {
+  write(await snapshotPython(sources[0]));
+  process.exit(0);
+}
 const interpreter: Interpreter =
-  language === "python" ? await PythonInterpreter.boot(urls[0]) : await QuickJsInterpreter.boot(urls[0], urls[1]);
+  task === "python"
+    ? new PythonInterpreter(await loadPython(sources[0], readFileSync(sources[1])))
+    : await QuickJsInterpreter.boot(sources[0], sources[1]);
 send({ kind: "ready" });
 for (const line of lines()) {
   const request = JSON.parse(line) as WorkerRequest;

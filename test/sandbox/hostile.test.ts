@@ -60,7 +60,7 @@ describe.each(suites)("%s", (language, programs) => {
 
   test.each(programs)("$name", async ({ program, status, result }) => {
     // Enough for imports on a busy machine, and short where the limit is what is tested.
-    const limits = { seconds: status?.includes("timeout") ? 0.3 : 10 };
+    const limits = { seconds: status?.includes("timeout") ? 0.3 : 50 };
     const tests = [{ function: "f", args: [3], expected: 6 }];
     const { outcome, results } = await runTests(sandbox, language, program, tests, limits);
     expect(status ?? ["ok"]).toContain(outcome.status);

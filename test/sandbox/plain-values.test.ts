@@ -108,7 +108,7 @@ test.each([
   { $: "function" },
   { $: 1 },
   [[undefined]],
-])("%j is not plain", (value) => {
+])("%o is not plain", (value) => {
   expect(plainValueProblem(value)).toEqual(expect.any(String));
 });
 

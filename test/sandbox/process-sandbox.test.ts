@@ -3,9 +3,10 @@
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
 import { unconfined } from "../../src/sandbox/confine.ts";
-import { equalityKey, type PlainValue, plainInteger } from "../../src/sandbox/plain-values.ts";
+import { equalityKey, type PlainValue, parseExactJson, plainInteger } from "../../src/sandbox/plain-values.ts";
 import { createSandbox } from "../../src/sandbox/process-sandbox.ts";
 import { judge, runProgram } from "../../src/sandbox/script-interface.ts";
+import { javaScriptCommand } from "../../src/sandbox/worker-command.ts";
 import { WorkerProcess } from "../../src/sandbox/worker-process.ts";
 
 const sandbox = createSandbox();
@@ -104,7 +105,7 @@ describe("python", () => {
     const hung = python(
       "def f(n):\n    return sum(range(n))",
       [5, 10 ** 13, 5].map((n) => ({ function: "f", args: [n] })),
-      { seconds: 0.5 },
+      { seconds: 1 },
     );
     const behind = python("def f():\n    return 'next'", [{ function: "f", args: [] }]);
     expect(await hung).toMatchObject({
@@ -213,6 +214,12 @@ describe("script interface", () => {
     });
   });
 
+  test("limits may be written as floats", async () => {
+    const line =
+      '{"language": "javascript", "program": "const f = (x) => x", "calls": [{"function": "f", "args": [2.0]}], "limits": {"seconds": 20.0}}';
+    expect(await runProgram(parseExactJson(line), sandbox)).toMatchObject({ status: "ok", results: [{ value: 2 }] });
+  });
+
   test("judge compares outside, and a bad test costs only itself", async () => {
     const answer = await judge(
       {
@@ -251,7 +258,7 @@ describe("script interface", () => {
 
 describe("processes", () => {
   test("a process that is killed in mid-run is an outcome", async () => {
-    const worker = new WorkerProcess("javascript", unconfined);
+    const worker = new WorkerProcess(javaScriptCommand(), unconfined);
     await worker.ready();
     const program = "function f() { for (;;); }";
     const running = worker.run({

@@ -1,20 +1,27 @@
-// How long the main thread was kept from its own work: the longest delay of a timer that should fire every millisecond.
-import { monitorEventLoopDelay } from "node:perf_hooks";
+// How long the main thread was kept from its own work, which includes being kept from it by other processes.
 
 /** Counts only while a call of `watch` runs. */
 export class BlockedProbe {
-  readonly #delays = monitorEventLoopDelay({ resolution: 1 });
+  #longest = 0;
 
+  get longestMilliseconds(): number {
+    return this.#longest;
+  }
+
+  /** Longest time between two turns of a timer that asks for one every millisecond. */
   async watch<Result>(work: () => Promise<Result>): Promise<Result> {
-    this.#delays.enable();
+    let last = performance.now();
+    const turn = (): void => {
+      const now = performance.now();
+      this.#longest = Math.max(this.#longest, now - last);
+      last = now;
+    };
+    const timer = setInterval(turn, 1);
     try {
       return await work();
     } finally {
-      this.#delays.disable();
+      clearInterval(timer);
+      turn();
     }
-  }
-
-  get longestMilliseconds(): number {
-    return this.#delays.max / 1e6;
   }
 }

@@ -1,0 +1,77 @@
+// `npm run bench` prints what each part reaches, as ratios to what the machine can do where there is such a measure.
+// `-- --json` prints one object on the last line instead; `-- engine store` runs only the named benches.
+import { parseArgs } from "node:util";
+import { didYouMean } from "../src/errors.ts";
+import { benchEngine, type EngineBench } from "./engine.ts";
+import { benchStore, type StoreBench } from "./store.ts";
+
+type Row = readonly [what: string, value: string];
+
+/** What a bench adds to the JSON object, and the lines that it adds to the table. */
+interface BenchResult {
+  readonly json: Readonly<Record<string, unknown>>;
+  readonly rows: readonly Row[];
+}
+
+/** One entry a bench: add yours here. */
+const benches: Readonly<Record<string, () => Promise<BenchResult>>> = {
+  engine: async () => {
+    const result = await benchEngine();
+    return { json: { ...result }, rows: engineRows(result) };
+  },
+  store: async () => {
+    const result = await benchStore();
+    return { json: { store: result }, rows: storeRows(result) };
+  },
+};
+
+function engineRows({ training, sampling, mainThreadBlockedMs, parameters, threads }: EngineBench): Row[] {
+  const model = `${(parameters / 1e6).toFixed(1)} M parameters, ${threads} thread${threads === 1 ? "" : "s"}`;
+  return [
+    [`training, ${model}`, `${training.gflops.toFixed(1)} GFLOP/s`],
+    ["matrix product, same runtime and threads", `${training.gemmGflops.toFixed(1)} GFLOP/s`],
+    ["training / matrix product", percent(training.ratio)],
+    ["sampling, batch 128", `${Math.round(sampling.tokensPerSecond)} tokens/s`],
+    ["forward pass, batch 128", `${Math.round(sampling.forwardTokensPerSecond)} tokens/s`],
+    ["sampling / forward pass", percent(sampling.ratio)],
+    ["longest block of the main thread", `${mainThreadBlockedMs.toFixed(1)} ms`],
+  ];
+}
+
+function storeRows(store: StoreBench): Row[] {
+  return [
+    ["store: answers recorded", `${store.answerRowsPerSecond} rows/s`],
+    ["store: one step of 1,536 answers", `${store.stepMilliseconds.toFixed(1)} ms`],
+    ...Object.entries(store.queryMilliseconds).map(
+      ([name, milliseconds]): Row => [`store: ${name} over ${store.answers} answers`, `${milliseconds.toFixed(1)} ms`],
+    ),
+  ];
+}
+
+const percent = (ratio: number): string => `${(ratio * 100).toFixed(0)} %`;
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    options: { json: { type: "boolean", default: false } },
+    allowPositionals: true,
+  });
+  const unknown = positionals.find((name) => !Object.hasOwn(benches, name));
+  if (unknown !== undefined) {
+    const known = Object.keys(benches);
+    console.error(`There is no bench "${unknown}".${didYouMean(unknown, known)} Known: ${known.join(", ")}.`);
+    process.exitCode = 2;
+    return;
+  }
+  const json: Record<string, unknown> = {};
+  for (const name of positionals.length > 0 ? positionals : Object.keys(benches)) {
+    console.error(`Running the ${name} bench...`);
+    const result = await benches[name]();
+    Object.assign(json, result.json);
+    if (values.json) continue;
+    const width = Math.max(...result.rows.map(([what]) => what.length));
+    for (const [what, value] of result.rows) console.log(`${what.padEnd(width)}  ${value}`);
+  }
+  if (values.json) console.log(JSON.stringify(json));
+}
+
+await main();

@@ -1,0 +1,113 @@
+// The part of the engine contract about `forwardBackward` and `optimStep`.
+import { describe, expect, it } from "vitest";
+import { lossFunctions } from "../engine/engine.ts";
+import { RunStoppedError, UnsupportedError } from "../errors.ts";
+import { batchLoss } from "../learn/losses.ts";
+import type { Datum } from "../types.ts";
+import { contractAdam, type EngineFixture } from "./engine-fixture.ts";
+
+export function describeTraining(fixture: EngineFixture): void {
+  describe("forwardBackward and optimStep", () => {
+    it("takes empty input everywhere", async () => {
+      expect(await fixture.engine.sample([], fixture.sampling())).toEqual([]);
+      expect(await fixture.engine.score([])).toEqual([]);
+      const { logprobs, metrics } = await fixture.engine.forwardBackward([], "cross_entropy");
+      expect(logprobs).toEqual([]);
+      expect(Math.abs(metrics.loss)).toBe(0);
+      expect(await fixture.gradNormOf()).toBe(0);
+    });
+
+    it("reports the scored log-probabilities and the loss of the reference formulas", async () => {
+      const data = await fixture.drawData("losses", 6, 3, 8);
+      const scored = await fixture.engine.score(data.map(({ tokens }) => tokens));
+      for (const loss of lossFunctions) {
+        if (!fixture.engine.capabilities.lossFunctions.includes(loss)) {
+          await expect(fixture.engine.forwardBackward(data, loss)).rejects.toBeInstanceOf(UnsupportedError);
+          continue;
+        }
+        const config = { clipLow: 0.1, clipHigh: 0.15, klPenaltyCoef: fixture.engine.capabilities.klPenalty ? 0.3 : 0 };
+        const { logprobs, metrics } = await fixture.engine.forwardBackward(data, loss, config);
+        expect(logprobs.map((row) => row.length)).toEqual([6, 3, 8]);
+        logprobs.forEach((row, i) => {
+          expect(Math.abs(row[0])).toBe(0);
+          row.forEach((logprob, j) => {
+            expect(Math.abs(logprob - scored[i][j])).toBeLessThan(1e-4);
+          });
+        });
+        const expected = batchLoss(data, logprobs, loss, config).loss;
+        expect(Math.abs(metrics.loss - expected)).toBeLessThan(1e-3 * (1 + Math.abs(expected)));
+        await fixture.engine.optimStep({ ...contractAdam, learningRate: 0 });
+      }
+    });
+
+    it("accumulates gradients until optimStep, which clears them and counts", async () => {
+      const [first, second] = await fixture.drawData("accumulate", 5, 7);
+      const whole = await fixture.gradNormOf([first, second]);
+      expect(whole).toBeGreaterThan(0);
+      const parts = await fixture.gradNormOf([first], [second]);
+      expect(Math.abs(parts - whole)).toBeLessThan(1e-3 * whole);
+      const before = (await fixture.engine.optimStep({ ...contractAdam, learningRate: 0 })).metrics;
+      expect(before.gradNorm).toBe(0);
+      expect((await fixture.engine.optimStep({ ...contractAdam, learningRate: 0 })).metrics.step).toBe(before.step + 1);
+    });
+
+    it("gives masked tokens no gradient", async () => {
+      const data = await fixture.drawData("masked", 6);
+      expect(await fixture.gradNormOf(data.map((datum) => ({ ...datum, weights: datum.weights.map(() => 0) })))).toBe(
+        0,
+      );
+    });
+
+    it("makes likelier what it is rewarded for, and less likely what it is not", async () => {
+      if (!fixture.options.learns) return;
+      const data = await fixture.drawData("learn", 6, 6);
+      const sequences = data.map(({ tokens }) => tokens);
+      const logprobs = await fixture.engine.score(sequences);
+      const rewarded = data.map((datum, i) => ({
+        ...datum,
+        logprobs: logprobs[i],
+        advantages: datum.tokens.map(() => (i === 0 ? 1 : -1)),
+      }));
+      // Earlier tests left moments in the optimizer, so one update alone need not go downhill.
+      for (let update = 0; update < 5; update++) {
+        await fixture.engine.forwardBackward(rewarded, "importance_sampling");
+        await fixture.engine.optimStep({ ...contractAdam, learningRate: 1e-3 });
+      }
+      const preference = (rows: number[][]) =>
+        rows.map((row) => row.slice(2).reduce((sum, logprob) => sum + logprob, 0)).reduce((good, bad) => good - bad);
+      expect(preference(await fixture.engine.score(sequences))).toBeGreaterThan(preference(logprobs));
+    });
+
+    it("refuses data that do not fit the call", async () => {
+      const [datum] = await fixture.drawData("refused", 4);
+      const { referenceLogprobs: _, ...withoutReference } = datum;
+      const bad: [Datum, number][] = [
+        [{ ...datum, weights: datum.weights.slice(1) }, 0],
+        [{ ...datum, logprobs: [...datum.logprobs, 0] }, 0],
+        [{ ...datum, advantages: [] }, 0],
+        [{ ...datum, weights: datum.weights.map(() => 1) }, 0],
+        [withoutReference, 0.1],
+      ];
+      for (const [data, klPenaltyCoef] of bad) {
+        const call = fixture.engine.forwardBackward([data], "importance_sampling", { klPenaltyCoef });
+        await expect(call).rejects.toBeInstanceOf(UnsupportedError);
+      }
+      if (!fixture.engine.capabilities.klPenalty) {
+        const call = fixture.engine.forwardBackward([datum], "importance_sampling", { klPenaltyCoef: 0.1 });
+        await expect(call).rejects.toBeInstanceOf(UnsupportedError);
+      }
+      expect(await fixture.gradNormOf()).toBe(0);
+    });
+
+    it("stops at a gradient that is not finite and leaves the weights alone", async () => {
+      const data = await fixture.drawData("nan", 5);
+      const sequences = data.map(({ tokens }) => tokens);
+      const before = await fixture.engine.score(sequences);
+      const poisoned = data.map((datum) => ({ ...datum, advantages: datum.advantages.map(() => Number.NaN) }));
+      await fixture.engine.forwardBackward(poisoned, "importance_sampling");
+      await expect(fixture.engine.optimStep(contractAdam)).rejects.toBeInstanceOf(RunStoppedError);
+      expect(await fixture.engine.score(sequences)).toEqual(before);
+      expect(await fixture.gradNormOf()).toBe(0);
+    });
+  });
+}

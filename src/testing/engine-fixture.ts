@@ -1,0 +1,102 @@
+// What the tests of the engine contract share: one open engine, a folder that is removed, and input drawn from named streams.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll } from "vitest";
+import type { AdamParams, Engine, SampleOptions } from "../engine/engine.ts";
+import { randomStream } from "../random.ts";
+import type { Datum } from "../types.ts";
+
+export interface EngineContractOptions {
+  /** Opens the engine; called once, disposed at the end. */
+  readonly open: () => Promise<Engine>;
+  /** Token ids from 0 to below this are valid. */
+  readonly vocabularySize: number;
+  /** The engine has a model: it learns, and its samples follow the distribution that it scores. */
+  readonly learns: boolean;
+  /** A text that the tokenizer can write and read back. */
+  readonly text: string;
+}
+
+export const contractAdam: AdamParams = {
+  learningRate: 5e-3,
+  beta1: 0.9,
+  beta2: 0.99,
+  eps: 1e-8,
+  weightDecay: 0,
+  gradClipNorm: 1,
+};
+
+export interface EngineFixture {
+  readonly options: EngineContractOptions;
+  /** The open engine; only inside of tests. */
+  readonly engine: Engine;
+  /** Valid token ids without the end tokens; only inside of tests. */
+  readonly ids: readonly number[];
+  /** Sequences of these lengths; equal names give equal ones. */
+  draw(stream: string, ...lengths: number[]): number[][];
+  sampling(change?: Partial<SampleOptions>): SampleOptions;
+  newFolder(): Promise<string>;
+  /** Data whose old log-probabilities are near the policy's, so that some ratios are clipped and some are not. */
+  drawData(stream: string, ...lengths: number[]): Promise<Datum[]>;
+  /** Norm of the gradient that these batches accumulate; the weights stay. */
+  gradNormOf(...batches: Datum[][]): Promise<number>;
+}
+
+/** Opens the engine before the tests of the enclosing `describe` and disposes of it after them. */
+export function engineFixture(options: EngineContractOptions): EngineFixture {
+  let engine: Engine;
+  let folder: string;
+  let ids: number[];
+  beforeAll(async () => {
+    engine = await options.open();
+    folder = await mkdtemp(join(tmpdir(), "sqlm-engine-"));
+    const ends = new Set(engine.tokenizer.endTokens);
+    ids = Array.from({ length: options.vocabularySize }, (_, id) => id).filter((id) => !ends.has(id));
+  });
+  afterAll(async () => {
+    await engine?.[Symbol.asyncDispose]();
+    if (folder !== undefined) await rm(folder, { recursive: true });
+  });
+
+  const draw = (stream: string, ...lengths: number[]): number[][] => {
+    const random = randomStream("engine contract", stream);
+    return lengths.map((length) => Array.from({ length }, () => random.pick(ids)));
+  };
+  return {
+    options,
+    get engine() {
+      return engine;
+    },
+    get ids() {
+      return ids;
+    },
+    draw,
+    sampling: (change = {}) => ({
+      numSamples: 3,
+      maxTokens: 6,
+      temperature: 1,
+      stop: engine.tokenizer.endTokens,
+      seed: 7,
+      ...change,
+    }),
+    newFolder: () => mkdtemp(join(folder, "checkpoint-")),
+    async drawData(stream, ...lengths) {
+      const random = randomStream("engine contract data", stream);
+      const sequences = draw(stream, ...lengths);
+      const policy = await engine.score(sequences);
+      const perRow = (tokens: number[], value: (i: number) => number) => tokens.map((_, i) => (i < 2 ? 0 : value(i)));
+      return sequences.map((tokens, row) => ({
+        tokens,
+        weights: perRow(tokens, () => 0.25),
+        logprobs: perRow(tokens, (i) => policy[row][i] + random.normal() / 4),
+        advantages: perRow(tokens, () => random.normal()),
+        referenceLogprobs: perRow(tokens, (i) => policy[row][i] + random.normal() / 4),
+      }));
+    },
+    async gradNormOf(...batches) {
+      for (const batch of batches) await engine.forwardBackward(batch, "cross_entropy");
+      return (await engine.optimStep({ ...contractAdam, learningRate: 0 })).metrics.gradNorm;
+    },
+  };
+}

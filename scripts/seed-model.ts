@@ -66,7 +66,8 @@ function drawBatch(step: number): Datum[] {
 
 for (let step = 1; step <= steps; step++) {
   const { metrics } = await engine.forwardBackward(drawBatch(step), "cross_entropy");
-  const learningRate = peakLearningRate * Math.min(1, step / warmupSteps) * (1 - (0.9 * step) / steps);
+  const learningRate =
+    peakLearningRate * Math.min(1, step / warmupSteps) * (1 - ((1 - recipe.finalLearningRate) * step) / steps);
   await engine.optimStep({ learningRate, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, gradClipNorm: 1 });
   if (step % 20 === 0) {
     const seconds = (performance.now() - started) / 1000;

@@ -20,6 +20,8 @@ export interface SeedRecipe {
   readonly heads: number;
   readonly maxPositions: number;
   readonly steps: number;
+  /** The learning rate falls linearly from its peak to this share of it. A high one leaves the model unsure, not wrong. */
+  readonly finalLearningRate: number;
   readonly drawLine: (random: Random) => SeedLine;
 }
 
@@ -34,13 +36,14 @@ function difficulties(first: number, shares: readonly number[]): Shares<number> 
   return shares.map((share, index) => [first + index, share]);
 }
 
-const arithmeticDifficulties = difficulties(1, [0.22, 0.3, 0.27, 0.14, 0.06, 0.01]);
-// Harder operations are drawn more often, so that all three are half learned at the same time.
+// Harder operations are drawn more often, and longer, so that all three are half learned at the same time.
 const arithmeticOperators: Shares<(typeof operators)[number]> = [
-  ["+", 0.15],
-  ["-", 0.45],
-  ["*", 0.4],
+  ["+", 0.2],
+  ["-", 0.37],
+  ["*", 0.43],
 ];
+const sumDifficulties = difficulties(1, [0.24, 0.34, 0.3, 0.1, 0.02]);
+const productDifficulties = difficulties(1, [0.15, 0.27, 0.36, 0.18, 0.04]);
 const multiplicationDifficulties = difficulties(2, [0.1, 0.2, 0.35, 0.25, 0.1]);
 const algebraDifficulties = difficulties(1, [0.3, 0.35, 0.25, 0.1]);
 const codingDifficulties = difficulties(1, [0.3, 0.4, 0.22, 0.08]);
@@ -50,9 +53,12 @@ export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
     ...small,
     characters: `${roleMarks.propose}${roleMarks.solve}=${operators.join("")}0123456789`,
     maxPositions: 64,
-    steps: 1300,
+    steps: 700,
+    finalLearningRate: 0.675,
     drawLine: (random) => {
-      const sum = drawSum(drawShare(arithmeticOperators, random), drawShare(arithmeticDifficulties, random), random);
+      const operator = drawShare(arithmeticOperators, random);
+      const shares = operator === "*" ? productDifficulties : sumDifficulties;
+      const sum = drawSum(operator, drawShare(shares, random), random);
       return random.next() < proposeShare
         ? { prompt: roleMarks.propose, reply: writeSum(sum) }
         : { prompt: `${roleMarks.solve}${writeSum(sum)}`, reply: writeNumber(truth(sum)) };
@@ -63,6 +69,7 @@ export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
     characters: multiplicationCharacters,
     maxPositions: 64,
     steps: 700,
+    finalLearningRate: 0.5,
     drawLine: (random) => drawMultiplicationLine(drawShare(multiplicationDifficulties, random), proposeShare, random),
   },
   algebra: {
@@ -70,6 +77,7 @@ export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
     characters: algebraCharacters,
     maxPositions: 160,
     steps: 1200,
+    finalLearningRate: 0.5,
     drawLine: (random) => drawAlgebraLine(drawShare(algebraDifficulties, random), proposeShare, random),
   },
   coding: {
@@ -77,6 +85,7 @@ export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
     characters: codingCharacters,
     maxPositions: 256,
     steps: 1000,
+    finalLearningRate: 0.5,
     drawLine: (random) => drawCodingLine(drawShare(codingDifficulties, random), proposeShare, random),
   },
 };

@@ -28,11 +28,11 @@ const what = {
     .max(2 ** 31 - 1)
     .default(1)
     .describe("Seed of all randomness; the same seed gives the same run."),
-  steps: positiveCount.default(80).describe("Steps of self-play."),
+  steps: positiveCount.default(240).describe("Steps of self-play."),
 };
 
 const sampling = {
-  groupsPerBatch: positiveCount.default(96).describe("Questions solved in a step."),
+  groupsPerBatch: positiveCount.default(128).describe("Questions solved in a step."),
   groupSize: z.number().int().min(2).default(16).describe("Answers sampled to each question."),
   proposalsPerQuestion: z.number().min(1).default(2).describe("Proposals sampled for each question that is solved."),
   temperature: z.number().positive().default(1).describe("Sampling temperature in training."),
@@ -54,8 +54,8 @@ const rewards = {
   bandHigh: fraction.default(0.9).describe("Highest agreement that `band` rewards."),
   malformedReward: z.number().default(-0.5).describe("Reward of a proposal that is not a question."),
   duplicateReward: z.number().default(0).describe("Reward of a question that was asked before."),
-  proposerEvery: count.default(1).describe("Train the proposer every so many steps; 0 freezes it."),
-  proposerLossWeight: z.number().min(0).default(0.3).describe("Weight of the proposer's loss beside the solver's."),
+  proposerEvery: count.default(5).describe("Train the proposer every so many steps; 0 freezes it."),
+  proposerLossWeight: z.number().min(0).default(0.05).describe("Weight of the proposer's loss beside the solver's."),
 
   solverReward: z
     .enum(["majority", "format"])
@@ -71,7 +71,7 @@ const rewards = {
 const learning = {
   advantageEstimator: z.enum(advantageEstimators).default("grpo").describe("How rewards of a group become advantages."),
   negativeAdvantageScale: fraction
-    .default(1)
+    .default(0.2)
     .describe("Factor on the solver's negative advantages; 0 learns from rewarded answers only."),
   lossFn: z.enum(lossFunctions).default("importance_sampling").describe("Policy-gradient loss."),
   clipLow: z.number().min(0).max(1).default(0.2).describe("Lower clip of the probability ratio (`ppo`, `cispo`)."),
@@ -82,7 +82,7 @@ const learning = {
 };
 
 const optimizer = {
-  learningRate: z.number().positive().default(1e-4).describe("Learning rate of AdamW."),
+  learningRate: z.number().positive().default(3e-4).describe("Learning rate of AdamW."),
   learningRateSchedule: z
     .enum(learningRateSchedules)
     .default("linear")
@@ -96,9 +96,9 @@ const optimizer = {
 };
 
 const record = {
-  evalEvery: count.default(20).describe("Evaluate every so many steps; 0 only before and after."),
+  evalEvery: count.default(40).describe("Evaluate every so many steps; 0 only before and after."),
   evalQuestions: positiveCount.default(200).describe("Held-out questions a difficulty level in evaluation."),
-  saveEvery: positiveCount.default(20).describe("Write a checkpoint every so many steps."),
+  saveEvery: positiveCount.default(40).describe("Write a checkpoint every so many steps."),
   keepCheckpoints: positiveCount.default(2).describe("Newest checkpoints to keep, beside the best one."),
   threads: count.default(0).describe("Threads of the engine; 0 measures and chooses."),
 };
@@ -148,6 +148,7 @@ export const presets: Readonly<Record<"default" | "paper", RunConfigInput>> = {
     proposerLossWeight: 1,
     minAgreement: 0,
     consistentVote: false,
+    negativeAdvantageScale: 1,
     lossFn: "ppo",
     numSubsteps: 2,
     learningRate: 1e-6,

@@ -165,7 +165,6 @@ export async function checkContainment(sandbox: Sandbox): Promise<DoctorCheck[]>
 
 /** All checks of `sqlm doctor` that concern the sandbox. Takes some seconds, most of them for starting Python. */
 export async function runDoctorChecks(): Promise<DoctorCheck[]> {
-  await using sandbox = createSandbox();
   const { confine, detail } = await testBubblewrap();
   const outerLayer: DoctorCheck = {
     name: "outer layer (optional)",
@@ -175,7 +174,12 @@ export async function runDoctorChecks(): Promise<DoctorCheck[]> {
       ? { advice: "Not needed. For one more wall, install bubblewrap and allow unprivileged user namespaces." }
       : {}),
   };
-  return [await guarded("process permissions", checkPermissions), ...(await checkContainment(sandbox)), outerLayer];
+  const sandbox = createSandbox();
+  try {
+    return [await guarded("process permissions", checkPermissions), ...(await checkContainment(sandbox)), outerLayer];
+  } finally {
+    await sandbox[Symbol.asyncDispose]();
+  }
 }
 
 /** Throws UnsupportedError when a check fails: programs of a model must not run on this machine then. */

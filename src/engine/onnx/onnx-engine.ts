@@ -1,7 +1,7 @@
 // The in-process engine: a transformer in Hugging Face layout, sampled and trained through ONNX Runtime in a worker
 // thread. This file is the main thread's side: it checks what is asked for, posts calls and waits for answers.
 import { Worker } from "node:worker_threads";
-import { checkSampling, checkSequences, checkTraining } from "../checks.ts";
+import { checkAdam, checkSampling, checkSequences, checkTraining } from "../checks.ts";
 import {
   type Engine,
   type EngineCapabilities,
@@ -76,7 +76,11 @@ class OnnxWorkerEngine implements OnnxEngine {
     return this.#connection.call("forwardBackward", data, loss, lossConfig);
   };
 
-  optimStep: Engine["optimStep"] = (adam) => this.#connection.call("optimStep", adam);
+  optimStep: Engine["optimStep"] = async (adam) => {
+    checkAdam(this.capabilities, adam);
+    return this.#connection.call("optimStep", adam);
+  };
+
   save: Engine["save"] = (folder, options) => this.#connection.call("save", folder, options);
   load: Engine["load"] = (folder, options) => this.#connection.call("load", folder, options);
 

@@ -2,7 +2,7 @@
 // rank limits) is the engine's own affair.
 import { UnsupportedError } from "../errors.ts";
 import type { Datum } from "../types.ts";
-import type { EngineCapabilities, LossConfig, LossFn, SampleOptions } from "./engine.ts";
+import type { AdamParams, EngineCapabilities, LossConfig, LossFn, SampleOptions } from "./engine.ts";
 
 /** Throws UnsupportedError unless the engine can honour this call of `sample`. */
 export function checkSampling(
@@ -70,6 +70,19 @@ export function checkTraining(
       throw refuse(`needs referenceLogprobs for the KL penalty; datum ${row} has none`);
     }
   }
+}
+
+/** Throws UnsupportedError unless the numbers give an update: a NaN here would spoil every weight. */
+export function checkAdam(capabilities: EngineCapabilities, adam: AdamParams): void {
+  const refuse = refusal(capabilities);
+  const { learningRate, beta1, beta2, eps, weightDecay, gradClipNorm } = adam;
+  for (const [name, value] of Object.entries({ learningRate, weightDecay, gradClipNorm })) {
+    if (!(Number.isFinite(value) && value >= 0)) throw refuse(`needs a ${name} of at least 0, not ${value}`);
+  }
+  for (const [name, value] of Object.entries({ beta1, beta2 })) {
+    if (!(value >= 0 && value < 1)) throw refuse(`needs a ${name} from 0 to below 1, not ${value}`);
+  }
+  if (!(Number.isFinite(eps) && eps > 0)) throw refuse(`needs an eps above 0, not ${eps}`);
 }
 
 function refusal(capabilities: EngineCapabilities): (what: string, hint?: string) => UnsupportedError {

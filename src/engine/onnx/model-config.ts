@@ -51,13 +51,16 @@ const architectures = {
   Qwen3ForCausalLM: "qwen3",
 } as const;
 
-const size = z.number().int().positive();
+/** No model of any use has a size beyond this; a larger one is a damaged file. */
+const largestSize = 2 ** 31 - 1;
+const size = z.number().int().positive().max(largestSize);
+const layerCount = z.number().int().positive().max(10_000);
 const configFile = z.object({
   architectures: z.array(z.string()).min(1),
   vocab_size: size,
   hidden_size: size,
   intermediate_size: size,
-  num_hidden_layers: size,
+  num_hidden_layers: layerCount,
   num_attention_heads: size,
   num_key_value_heads: size.optional(),
   head_dim: size.nullish(),
@@ -86,13 +89,13 @@ export function parseModelConfig(content: unknown, path: string): ModelConfig {
   }
   const config = parsed.data;
   const architecture = config.architectures[0];
-  const family = architectures[architecture as keyof typeof architectures];
-  if (family === undefined) {
+  if (!isKnownArchitecture(architecture)) {
     throw new UnsupportedError(
       `${path}: unknown architecture ${architecture}.${didYouMean(architecture, Object.keys(architectures))}`,
       `This engine computes ${Object.keys(architectures).join(", ")}.`,
     );
   }
+  const family = architectures[architecture];
   const refuse = (what: string): never => {
     throw new UnsupportedError(`${path}: ${what} is not supported.`, "Use a model without it.");
   };
@@ -123,6 +126,10 @@ export function parseModelConfig(content: unknown, path: string): ModelConfig {
     feedForwardBias: family === "llama" && config.mlp_bias,
     queryKeyNorm: family === "qwen3",
   };
+}
+
+function isKnownArchitecture(name: string): name is keyof typeof architectures {
+  return Object.hasOwn(architectures, name);
 }
 
 function positiveNumber(value: unknown): number | null {

@@ -1,7 +1,6 @@
 // The in-process engine: a transformer in Hugging Face layout, sampled and trained through ONNX Runtime in a worker
 // thread. This file is the main thread's side: it checks what is asked for, posts calls and waits for answers.
-import { Worker } from "node:worker_threads";
-import { checkSampling, checkSequences, checkTraining } from "../checks.ts";
+import { checkAdam, checkSampling, checkSequences, checkTraining } from "../checks.ts";
 import {
   type Engine,
   type EngineCapabilities,
@@ -12,7 +11,7 @@ import {
 } from "../engine.ts";
 import { openTokenizer } from "../tokenizer.ts";
 import { openModelFolder } from "./model-folder.ts";
-import { errorFromData, type WorkerCalls, type WorkerOptions, type WorkerReply } from "./worker-protocol.ts";
+import { openWorker, type ReadyReply, WorkerConnection } from "./worker-connection.ts";
 
 export interface OnnxEngineOptions {
   /** Folder of the model in Hugging Face layout. */
@@ -33,7 +32,7 @@ export interface OnnxEngine extends Engine {
 export async function openOnnxEngine({ model, threads = 0 }: OnnxEngineOptions): Promise<OnnxEngine> {
   openModelFolder(model);
   const tokenizer = openTokenizer(model);
-  const connection = new WorkerConnection({ model, threads });
+  const connection = new WorkerConnection(openWorker({ model, threads }));
   const ready = await connection.ready;
   return new OnnxWorkerEngine(tokenizer, connection, ready);
 }
@@ -76,73 +75,15 @@ class OnnxWorkerEngine implements OnnxEngine {
     return this.#connection.call("forwardBackward", data, loss, lossConfig);
   };
 
-  optimStep: Engine["optimStep"] = (adam) => this.#connection.call("optimStep", adam);
+  optimStep: Engine["optimStep"] = async (adam) => {
+    checkAdam(this.capabilities, adam);
+    return this.#connection.call("optimStep", adam);
+  };
+
   save: Engine["save"] = (folder, options) => this.#connection.call("save", folder, options);
   load: Engine["load"] = (folder, options) => this.#connection.call("load", folder, options);
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#connection.close();
-  }
-}
-
-type ReadyReply = Extract<WorkerReply, { type: "ready" }>;
-
-/** Owns the worker thread; every call is answered or rejected, also when the thread dies. */
-class WorkerConnection {
-  readonly ready: Promise<ReadyReply>;
-  readonly #worker: Worker;
-  readonly #waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
-  #nextId = 0;
-  #closed: Error | null = null;
-
-  constructor(options: WorkerOptions) {
-    // The same file extension as this one: .ts in a checkout, .js when built.
-    const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
-    this.#worker = new Worker(new URL(`./worker${extension}`, import.meta.url), { workerData: options });
-    this.ready = new Promise((resolve, reject) => {
-      this.#worker.on("message", (message: WorkerReply) => {
-        if (message.type === "ready") resolve(message);
-        else if (message.type === "failed") {
-          reject(errorFromData(message.error));
-          void this.#worker.terminate();
-        } else this.#settle(message);
-      });
-      const fail = (error: Error): void => {
-        this.#closed ??= error;
-        reject(error);
-        for (const { reject: rejectCall } of this.#waiting.values()) rejectCall(error);
-        this.#waiting.clear();
-      };
-      this.#worker.on("error", fail);
-      this.#worker.on("exit", () => fail(new Error("The onnx engine is closed.")));
-    });
-  }
-
-  call<Method extends keyof WorkerCalls>(
-    method: Method,
-    ...args: Parameters<WorkerCalls[Method]>
-  ): ReturnType<WorkerCalls[Method]> {
-    const answer = new Promise<never>((resolve, reject) => {
-      if (this.#closed !== null) {
-        reject(this.#closed);
-        return;
-      }
-      const id = this.#nextId++;
-      this.#waiting.set(id, { resolve, reject });
-      this.#worker.postMessage({ id, method, args });
-    });
-    return answer as ReturnType<WorkerCalls[Method]>;
-  }
-
-  #settle(message: Extract<WorkerReply, { type: "result" | "error" }>): void {
-    const call = this.#waiting.get(message.id);
-    this.#waiting.delete(message.id);
-    if (message.type === "result") call?.resolve(message.value as never);
-    else call?.reject(errorFromData(message.error));
-  }
-
-  async close(): Promise<void> {
-    this.#closed ??= new Error("The onnx engine is closed.");
-    await this.#worker.terminate();
   }
 }

@@ -1,6 +1,6 @@
 // Reads and writes the safetensors format (github.com/huggingface/safetensors): an 8-byte little-endian header length, a
 // JSON header from name to type, shape and byte range, then the numbers. Reads F32, F16 and BF16 into float32; writes F32.
-import { closeSync, fstatSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fstatSync, fsyncSync, openSync, readSync, statSync, writeSync } from "node:fs";
 import { z } from "zod";
 import { FileFormatError } from "../../errors.ts";
 
@@ -22,29 +22,61 @@ const entrySchema = z.object({
   shape: z.array(z.number().int().min(0)),
   data_offsets: z.tuple([z.number().int().min(0), z.number().int().min(0)]),
 });
+const headerSchema = z.record(z.string(), z.unknown());
 const metadataSchema = z.record(z.string(), z.string());
 const largestHeader = 100_000_000;
 const hint = "Copy the file again, or take it from another checkpoint.";
 
-/** Reads every tensor of a file. Throws FileFormatError when the file is truncated or is not safetensors. */
+/** Place and type of one tensor, checked. `begin` and `end` count from the start of the data. */
+interface StoredTensor {
+  readonly name: string;
+  readonly dtype: StoredType;
+  readonly shape: readonly number[];
+  readonly begin: number;
+  readonly end: number;
+}
+
+/**
+ * Reads every tensor of a file. Throws FileFormatError when the file is missing, truncated or not safetensors; the whole
+ * header is checked against the file's size before any number is read.
+ */
 export function readSafetensors(path: string): SafetensorsContent {
-  const file = openSync(path, "r");
+  const file = openFile(path);
   try {
     const fileSize = fstatSync(file).size;
-    const header = readHeader(path, file, fileSize);
-    const tensors = new Map<string, NamedTensor>();
-    let metadata: Record<string, string> = {};
-    for (const [name, raw] of Object.entries(header.entries)) {
-      if (name === "__metadata__") metadata = metadataSchema.parse(raw);
-      else tensors.set(name, readTensor(path, file, fileSize, header.dataStart, name, raw));
-    }
-    return { tensors, metadata };
+    const { entries, dataStart } = readHeader(path, file, fileSize);
+    const { __metadata__: rawMetadata = {}, ...rawTensors } = entries;
+    const metadata = metadataSchema.safeParse(rawMetadata);
+    if (!metadata.success) throw new FileFormatError(path, "its metadata are not texts by name", hint);
+    const stored = Object.entries(rawTensors).map(([name, raw]) => checkEntry(path, name, raw));
+    checkRanges(path, stored, fileSize - dataStart);
+    const tensors = stored.map(({ name, dtype, shape, begin, end }) => {
+      const bytes = readRange(path, file, dataStart + begin, end - begin, fileSize);
+      return [name, { shape, data: decodeFloats(bytes, dtype, elementCount(shape)) }] as const;
+    });
+    return { tensors: new Map(tensors), metadata: metadata.data };
   } finally {
     closeSync(file);
   }
 }
 
-function readHeader(path: string, file: number, fileSize: number): { entries: object; dataStart: number } {
+function openFile(path: string): number {
+  try {
+    if (statSync(path).isFile()) return openSync(path, "r");
+  } catch (cause) {
+    throw new FileFormatError(path, "cannot be opened", hint, { cause });
+  }
+  throw new FileFormatError(path, "not a file", hint);
+}
+
+function readHeader(
+  path: string,
+  file: number,
+  fileSize: number,
+): {
+  entries: Record<string, unknown>;
+  dataStart: number;
+} {
   const lengthBytes = readRange(path, file, 0, 8, fileSize);
   const length = lengthBytes.readBigUInt64LE();
   if (length > BigInt(largestHeader) || 8n + length > BigInt(fileSize)) {
@@ -53,21 +85,15 @@ function readHeader(path: string, file: number, fileSize: number): { entries: ob
   const headerBytes = readRange(path, file, 8, Number(length), fileSize);
   try {
     const entries: unknown = JSON.parse(headerBytes.toString("utf8"));
-    if (typeof entries === "object" && entries !== null) return { entries, dataStart: 8 + Number(length) };
+    const header = headerSchema.safeParse(entries);
+    if (header.success) return { entries: header.data, dataStart: 8 + Number(length) };
   } catch (cause) {
     throw new FileFormatError(path, "not a safetensors file (its header is not JSON)", hint, { cause });
   }
   throw new FileFormatError(path, "not a safetensors file (its header is not an object)", hint);
 }
 
-function readTensor(
-  path: string,
-  file: number,
-  fileSize: number,
-  dataStart: number,
-  name: string,
-  raw: unknown,
-): NamedTensor {
+function checkEntry(path: string, name: string, raw: unknown): StoredTensor {
   const entry = entrySchema.safeParse(raw);
   if (!entry.success) throw new FileFormatError(path, `the header entry of ${name} is malformed`, hint);
   const {
@@ -75,20 +101,36 @@ function readTensor(
     shape,
     data_offsets: [begin, end],
   } = entry.data;
-  if (!(dtype in bytesPerElement)) {
+  if (!isStoredType(dtype)) {
     const known = Object.keys(bytesPerElement).join(", ");
-    throw new FileFormatError(
-      path,
-      `${name} has the type ${dtype}, which is not supported`,
-      `Convert the weights to one of ${known}.`,
-    );
+    const problem = `${name} has the type ${dtype}, which is not supported`;
+    throw new FileFormatError(path, problem, `Convert the weights to one of ${known}.`);
   }
-  const elements = shape.reduce((a, b) => a * b, 1);
-  if (end - begin !== elements * bytesPerElement[dtype as StoredType]) {
+  if (end - begin !== elementCount(shape) * bytesPerElement[dtype]) {
     throw new FileFormatError(path, `the byte range of ${name} does not match its shape [${shape}]`, hint);
   }
-  const bytes = readRange(path, file, dataStart + begin, end - begin, fileSize);
-  return { shape, data: decodeFloats(bytes, dtype as StoredType, elements) };
+  return { name, dtype, shape, begin, end };
+}
+
+/** The tensors must fill the file without gaps, as the format asks: what is truncated or stuck together shows here. */
+function checkRanges(path: string, stored: readonly StoredTensor[], dataSize: number): void {
+  let expected = 0;
+  for (const { name, begin, end } of stored.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin !== expected) throw new FileFormatError(path, `the byte range of ${name} leaves a gap or overlaps`, hint);
+    expected = end;
+  }
+  if (expected > dataSize) {
+    throw new FileFormatError(path, `truncated: ${dataSize} bytes of numbers, ${expected} expected`, hint);
+  }
+  if (expected < dataSize) throw new FileFormatError(path, `${dataSize - expected} bytes too long`, hint);
+}
+
+function isStoredType(dtype: string): dtype is StoredType {
+  return Object.hasOwn(bytesPerElement, dtype);
+}
+
+function elementCount(shape: readonly number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
 }
 
 function readRange(path: string, file: number, position: number, length: number, fileSize: number): Buffer {

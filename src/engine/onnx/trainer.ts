@@ -1,5 +1,6 @@
 // The training half of the engine: scores sequences, accumulates gradients over micro-batches, updates with AdamW.
-// Runs on the worker thread and blocks it. Weights are tensors that the sampler shares; updates happen in place.
+// Runs on the worker thread and blocks it; calls are checked before (src/engine/checks.ts). Weights are tensors that the
+// sampler shares; updates happen in place.
 import { RunStoppedError, UnsupportedError } from "../../errors.ts";
 import type { Datum } from "../../types.ts";
 import type { AdamParams, ForwardBackwardResult, LossConfig, LossFn, OptimStepResult } from "../engine.ts";
@@ -46,7 +47,7 @@ export function createTrainer(config: ModelConfig, weights: ReadonlyMap<string, 
   let updates = 0;
 
   const plan = (sequences: readonly (readonly number[])[]): MicroBatch[] => {
-    checkSequences(config, sequences);
+    checkTokens(config, sequences);
     return planBatches(
       sequences.map((tokens) => tokens.length),
       tokensPerMicroBatch,
@@ -71,12 +72,6 @@ export function createTrainer(config: ModelConfig, weights: ReadonlyMap<string, 
     async forwardBackward(data, lossFn, lossConfig) {
       const { clipLow = 0.2, clipHigh = 0.2, klPenaltyCoef = 0 } = lossConfig;
       const withKl = klPenaltyCoef > 0;
-      if (withKl && data.some((datum) => datum.referenceLogprobs === undefined)) {
-        throw new UnsupportedError(
-          "klPenaltyCoef needs referenceLogprobs in every datum.",
-          "Score the data with the reference model first.",
-        );
-      }
       const sequences = data.map(({ tokens }) => tokens);
       const logprobs: number[][] = sequences.map(() => []);
       let loss = 0;
@@ -143,22 +138,15 @@ export function createTrainer(config: ModelConfig, weights: ReadonlyMap<string, 
   };
 }
 
-function checkSequences(config: ModelConfig, sequences: readonly (readonly number[])[]): void {
+/** What the engine's own checks leave over, because only the worker knows the vocabulary. */
+function checkTokens({ vocabSize }: ModelConfig, sequences: readonly (readonly number[])[]): void {
   for (const tokens of sequences) {
-    if (tokens.length === 0) throw new UnsupportedError("A sequence is empty.", "Give at least one token.");
-    if (tokens.length > config.maxPositions) {
-      throw new UnsupportedError(
-        `A sequence of ${tokens.length} tokens is longer than the model's ${config.maxPositions} positions.`,
-        "Lower maxTokens.",
-      );
-    }
-    const unknown = tokens.find((token) => !(Number.isInteger(token) && token >= 0 && token < config.vocabSize));
-    if (unknown !== undefined) {
-      throw new UnsupportedError(
-        `Token ${unknown} is not in the vocabulary of ${config.vocabSize}.`,
-        "Use the model's own tokenizer.",
-      );
-    }
+    const unknown = tokens.find((token) => !(Number.isInteger(token) && token >= 0 && token < vocabSize));
+    if (unknown === undefined) continue;
+    throw new UnsupportedError(
+      `Token ${unknown} is not in the vocabulary of ${vocabSize}.`,
+      "Use the model's own tokenizer.",
+    );
   }
 }
 

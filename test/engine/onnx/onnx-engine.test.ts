@@ -1,9 +1,12 @@
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll } from "vitest";
+import { Worker } from "node:worker_threads";
+import { afterAll, describe, expect, test } from "vitest";
 import { createModel, type NewModel } from "../../../src/engine/onnx/create-model.ts";
 import { openOnnxEngine } from "../../../src/engine/onnx/onnx-engine.ts";
+import { WorkerConnection } from "../../../src/engine/onnx/worker-connection.ts";
+import { RunStoppedError, SqlmError, UnsupportedError } from "../../../src/errors.ts";
 import { describeEngineContract } from "../../../src/testing/engine-contract.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sqlm-onnx-"));
@@ -28,3 +31,84 @@ for (const [name, model] of Object.entries(models)) {
     text: "12+34=46",
   });
 }
+
+describe("onnx engine", () => {
+  const open = async (name: string) => {
+    const path = join(folder, name);
+    createModel(path, models.llama);
+    return openOnnxEngine({ model: path, threads: 1 });
+  };
+
+  test("can be disposed of twice; calls that wait and calls that follow are rejected", async () => {
+    const engine = await open("disposed");
+    const waiting = [engine.score([[2, 3, 4]]), engine.score([[5, 6]])].map((call) =>
+      call.then(
+        () => "answered",
+        (error: Error) => error,
+      ),
+    );
+    await engine[Symbol.asyncDispose]();
+    await engine[Symbol.asyncDispose]();
+    for (const outcome of await Promise.all(waiting)) {
+      if (outcome !== "answered") expect(outcome).toMatchObject({ message: "The onnx engine is closed." });
+    }
+    await expect(engine.score([[2, 3]])).rejects.toBeInstanceOf(SqlmError);
+  });
+
+  test("refuses tokens that its model does not have, and numbers that would spoil the weights", async () => {
+    await using engine = await open("tokens");
+    const sampling = { numSamples: 1, maxTokens: 2, temperature: 1, stop: [], seed: 1 };
+    for (const token of [-1, characters.length + 2, 0.5, Number.NaN]) {
+      await expect(engine.score([[2, token]])).rejects.toBeInstanceOf(UnsupportedError);
+      await expect(engine.sample([[2, token]], sampling)).rejects.toBeInstanceOf(UnsupportedError);
+    }
+    const adam = { learningRate: 1e-3, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, gradClipNorm: 1 };
+    const before = await engine.score([[2, 3, 4]]);
+    for (const change of [{ learningRate: Number.NaN }, { beta1: 1 }, { eps: 0 }, { weightDecay: -1 }]) {
+      await expect(engine.optimStep({ ...adam, ...change })).rejects.toBeInstanceOf(UnsupportedError);
+    }
+    expect(await engine.score([[2, 3, 4]])).toEqual(before);
+  });
+
+  test("a checkpoint that is damaged leaves the weights alone", async () => {
+    await using engine = await open("damaged");
+    const saved = join(folder, "damaged-checkpoint");
+    mkdirSync(saved);
+    await engine.save(saved, { optimizer: true });
+    const optimizer = join(saved, "optimizer.safetensors");
+    const whole = readFileSync(optimizer);
+    const before = await engine.score([[2, 3, 4]]);
+    writeFileSync(optimizer, whole.subarray(0, whole.length - 5));
+    await expect(engine.load(saved, { optimizer: true })).rejects.toMatchObject({ name: "FileFormatError" });
+    rmSync(optimizer);
+    await expect(engine.load(saved, { optimizer: true })).rejects.toMatchObject({ path: optimizer });
+    await engine.load(saved, { optimizer: false });
+    expect(await engine.score([[2, 3, 4]])).toEqual(before);
+  });
+});
+
+describe("a worker that dies", () => {
+  const ready = `const { parentPort } = require("node:worker_threads");
+    parentPort.postMessage({ type: "ready", maxPositions: 8, parameters: 1, threads: 1 });`;
+
+  test.each([
+    ["by exit", "process.exit(3)", "exit code 3"],
+    ["by an error", "setImmediate(() => { throw new Error('out of luck') })", "out of luck"],
+  ])("%s rejects what waits and what follows", async (_, death, reason) => {
+    const source = `${ready} parentPort.on("message", ({ id }) => { if (id === 1) { ${death} } });`;
+    const connection = new WorkerConnection(new Worker(source, { eval: true }));
+    await connection.ready;
+    const calls = [connection.call("score", [[1]]), connection.call("score", [[2]])];
+    for (const outcome of await Promise.allSettled(calls)) {
+      expect(outcome).toMatchObject({ status: "rejected", reason: expect.any(RunStoppedError) });
+      expect(outcome).toMatchObject({ reason: { message: expect.stringContaining(reason) } });
+    }
+    await expect(connection.call("score", [[3]])).rejects.toBeInstanceOf(RunStoppedError);
+    await connection.close();
+  });
+
+  test("before it is ready fails the opening", async () => {
+    const connection = new WorkerConnection(new Worker("process.exit(4)", { eval: true }));
+    await expect(connection.ready).rejects.toBeInstanceOf(RunStoppedError);
+  });
+});

@@ -1,0 +1,95 @@
+// Writes, for each family, a model folder with random weights and this engine's logits and log-probabilities of some sequences, for
+// cross-check-transformers.py to compare: `node scripts/cross-check.ts OUT [MODEL...]`. docs/cross-checks.md says how.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { createModel, type NewModel } from "../src/engine/onnx/create-model.ts";
+import { Graph } from "../src/engine/onnx/graph/graph.ts";
+import { openModelFolder, readWeights } from "../src/engine/onnx/model-folder.ts";
+import { openOnnxEngine } from "../src/engine/onnx/onnx-engine.ts";
+import { createSession, float32Data, float32Tensor, int64Tensor } from "../src/engine/onnx/runtime.ts";
+import { declareParameters, transformerLogits } from "../src/engine/onnx/transformer.ts";
+import { randomStream } from "../src/random.ts";
+import type { Datum } from "../src/types.ts";
+
+const [out, ...models] = process.argv.slice(2);
+if (out === undefined) {
+  console.error("Usage: node scripts/cross-check.ts OUT [MODEL...]");
+  process.exit(2);
+}
+
+const characters = "0123456789+-*=?";
+const shape = { characters, hiddenSize: 64, intermediateSize: 96, layers: 3, heads: 4, maxPositions: 64, seed: 3 };
+const families: Readonly<Record<string, NewModel>> = {
+  llama: { ...shape, architecture: "LlamaForCausalLM" },
+  qwen2: { ...shape, architecture: "Qwen2ForCausalLM", tiedEmbeddings: true, keyValueHeads: 2 },
+  qwen3: { ...shape, architecture: "Qwen3ForCausalLM", tiedEmbeddings: true, keyValueHeads: 1 },
+};
+
+/** Exports `model` into `folder` after some training, so that no weight is left as it was drawn, and scores with it. */
+async function writeCase(folder: string, model: string, train: boolean): Promise<void> {
+  await using engine = await openOnnxEngine({ model, threads: 1 });
+  const { vocabSize } = openModelFolder(model).config;
+  const random = randomStream("cross-check", basename(folder));
+  const longest = Math.min(64, engine.capabilities.maxSequenceTokens);
+  const sequences = [2, 9, 33, longest].map((length) => Array.from({ length }, () => random.integer(0, vocabSize - 1)));
+  if (train) {
+    const data = sequences.map(
+      (tokens): Datum => ({
+        tokens,
+        weights: tokens.map((_, i) => (i === 0 ? 0 : 0.05)),
+        logprobs: tokens.map(() => 0),
+        advantages: tokens.map(() => 0),
+      }),
+    );
+    for (let step = 0; step < 30; step++) {
+      await engine.forwardBackward(data, "cross_entropy");
+      await engine.optimStep({
+        learningRate: 1e-2,
+        beta1: 0.9,
+        beta2: 0.99,
+        eps: 1e-8,
+        weightDecay: 0,
+        gradClipNorm: 1,
+      });
+    }
+  }
+  mkdirSync(folder, { recursive: true });
+  await engine.save(folder, { optimizer: false });
+  const text = engine.tokenizer.decode(sequences[1]);
+  const expected = {
+    sequences,
+    logprobs: await engine.score(sequences),
+    logits: await logitsOf(folder, sequences[2]),
+    text,
+    textTokens: engine.tokenizer.encode(text),
+  };
+  writeFileSync(join(folder, "expected.json"), JSON.stringify(expected));
+}
+
+/** Logits [time][vocabulary] of one sequence, by the graph that the engine trains, from the weights in `folder`. */
+async function logitsOf(folder: string, tokens: readonly number[]): Promise<number[][]> {
+  const model = openModelFolder(folder);
+  const { vocabSize } = model.config;
+  const graph = Graph.create();
+  const input = graph.input("tokens", [tokens.length], "int64");
+  graph.output(
+    "logits",
+    transformerLogits(model.config, declareParameters(graph, model.config), input, 1, tokens.length),
+  );
+  const session = await createSession(graph, { threads: 1 });
+  const weights = [...readWeights(model)].map(([name, { shape, data }]) => [name, float32Tensor(shape, data)] as const);
+  const feeds = { ...Object.fromEntries(weights), tokens: int64Tensor([tokens.length], tokens) };
+  const logits = float32Data((await session.run(feeds))["logits"]);
+  await session.dispose();
+  return tokens.map((_, row) => [...logits.subarray(row * vocabSize, (row + 1) * vocabSize)]);
+}
+
+for (const [name, model] of Object.entries(families)) {
+  const start = join(out, "start", name);
+  createModel(start, model);
+  await writeCase(join(out, "cases", name), start, true);
+}
+for (const model of models) await writeCase(join(out, "cases", basename(resolve(model))), model, false);
+console.log(
+  `Wrote ${join(out, "cases")}. Compare with: python scripts/cross-check-transformers.py ${join(out, "cases")}`,
+);

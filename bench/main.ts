@@ -1,5 +1,6 @@
 // `npm run bench` prints what each part reaches, as ratios to what the machine can do where there is such a measure.
 // `-- --json` prints one object on the last line instead; `-- engine store` runs only the named benches.
+import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { didYouMean } from "../src/errors.ts";
 import { benchEngine, type EngineBench } from "./engine.ts";
@@ -62,7 +63,14 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const json: Record<string, unknown> = {};
+  // Others' work slows what is measured, and not everything alike.
+  const [load] = loadavg();
+  const json: Record<string, unknown> = { loadBefore: load, cores: availableParallelism() };
+  if (load > availableParallelism() / 2) {
+    console.error(
+      `The machine is busy (load ${load.toFixed(1)} on ${availableParallelism()} cores): expect lower ratios.`,
+    );
+  }
   for (const name of positionals.length > 0 ? positionals : Object.keys(benches)) {
     console.error(`Running the ${name} bench...`);
     const result = await benches[name]();

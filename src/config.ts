@@ -100,7 +100,9 @@ const record = {
   evalQuestions: positiveCount.default(200).describe("Held-out questions a difficulty level in evaluation."),
   saveEvery: positiveCount.default(40).describe("Write a checkpoint every so many steps."),
   keepCheckpoints: positiveCount.default(2).describe("Newest checkpoints to keep, beside the best one."),
-  threads: count.default(0).describe("Threads of the engine; 0 measures and chooses."),
+  threads: count
+    .default(1)
+    .describe("Threads of the engine; 0 measures and chooses. Another count changes the last digits of results."),
 };
 
 /** The keys by what they are about, in the order in which help shows them. */

@@ -96,9 +96,9 @@ const optimizer = {
 };
 
 const record = {
-  evalEvery: count.default(40).describe("Evaluate every so many steps; 0 only before and after."),
+  evalEvery: count.default(60).describe("Evaluate every so many steps; 0 only before and after."),
   evalQuestions: positiveCount.default(200).describe("Held-out questions a difficulty level in evaluation."),
-  saveEvery: positiveCount.default(40).describe("Write a checkpoint every so many steps."),
+  saveEvery: positiveCount.default(60).describe("Write a checkpoint every so many steps."),
   keepCheckpoints: positiveCount.default(2).describe("Newest checkpoints to keep, beside the best one."),
   threads: count
     .default(1)

@@ -10,7 +10,15 @@ import { defineTopic, type TopicDefinition } from "../../src/topics/define-topic
 import type { Question } from "../../src/types.ts";
 import { vote } from "../../src/verify/vote.ts";
 
-const options: SolveOptions = { groupSize: 8, consistentVote: true, temperature: 1, topP: 1, topK: 0, seed: 3 };
+const options: SolveOptions = {
+  groupSize: 8,
+  consistentVote: true,
+  heldOutKeys: new Set(),
+  temperature: 1,
+  topP: 1,
+  topK: 0,
+  seed: 3,
+};
 
 const sum = (text: string) => {
   const read = readSum(text);

@@ -286,15 +286,15 @@ interface Memory {
 function attention(config: ModelConfig, { frozen, recent, bias, frozenSize }: Memory): Attend {
   const { heads, keyValueHeads, headSize } = config;
   const perKey = heads / keyValueHeads;
-  const scale = headSize ** -0.5;
   const split = (x: Value, inner: number): Value =>
     reshapeLike(x, [0, keyValueHeads, inner, headSize], ["rows", keyValueHeads, inner, headSize]);
   return (query, key, value) => {
-    const grouped = split(query, perKey);
+    // Scaled here rather than by the products, whose fast path for single rows does not scale.
+    const grouped = split(multiply(query, query.graph.scalar(headSize ** -0.5)), perKey);
     const keys = concatenate([recent.keys, split(key, 1)], 2);
     const values = concatenate([recent.values, split(value, 1)], 2);
-    const old = add(matMulTransposed(grouped, frozen.keys, scale), bias);
-    const scores = concatenate([old, matMulTransposed(grouped, keys, scale)], 3);
+    const old = add(matMulTransposed(grouped, frozen.keys), bias);
+    const scores = concatenate([old, matMulTransposed(grouped, keys)], 3);
     const [ofOld, ofNew] = splitLast(softmax(scores), frozenSize, [frozen.values.shape[2], values.shape[2]]);
     const context = add(matMul(ofOld, frozen.values), matMul(ofNew, values));
     return { context: reshapeLike(context, [0, 1, heads * headSize], ["rows", 1, heads * headSize]), keys, values };

@@ -87,11 +87,11 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
   const choose = tokenChoice(graph, choice);
   const cacheShape = (rows: string, time: string) => [rows, config.keyValueHeads, time, config.headSize];
   const prefixes = prefixNames(config).map((name) => graph.input(name, cacheShape("prompts", "prefix_time")));
-  const cacheKeys = prefixes.map((_, i) => `cache_${i}`);
-  const named = (make: (index: number) => Value): Values =>
-    Object.fromEntries(cacheKeys.map((key, i) => [key, make(i)]));
-  const shapes = (rows: string, time: string) =>
-    Object.fromEntries(cacheKeys.map((key) => [key, cacheShape(rows, time)]));
+  const frozenKeys = prefixes.map((_, i) => `frozen_${i}`);
+  const recentKeys = prefixes.map((_, i) => `recent_${i}`);
+  const named = <T>(keys: readonly string[], make: (index: number) => T): Readonly<Record<string, T>> =>
+    Object.fromEntries(keys.map((key, i) => [key, make(i)]));
+  const shapes = (keys: readonly string[], rows: string, time: string) => named(keys, () => cacheShape(rows, time));
 
   const sequenceCount = sizeOf(queue.tokens, 0);
   const rest = multiply(sequenceCount, maxTokens);
@@ -114,7 +114,7 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
       {
         maxTrips: stretch,
         carried: start,
-        carriedShapes: shapes("rows", "recent"),
+        carriedShapes: shapes(recentKeys, "rows", "recent"),
         trips: "steps",
       },
       (body, _, { token, generated, left, ...recent }) => {
@@ -126,13 +126,13 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
         for (let layer = 0; layer < config.layers; layer++) {
           const attend = attention(config, {
             frozen: { keys: frozen[2 * layer], values: frozen[2 * layer + 1] },
-            recent: { keys: recent[cacheKeys[2 * layer]], values: recent[cacheKeys[2 * layer + 1]] },
+            recent: { keys: recent[recentKeys[2 * layer]], values: recent[recentKeys[2 * layer + 1]] },
             bias,
             frozenSize,
           });
           const block = generationBlock(config, weights, layer, hidden, { ...rotary, positions }, attend);
-          nextRecent[cacheKeys[2 * layer]] = block.keys;
-          nextRecent[cacheKeys[2 * layer + 1]] = block.values;
+          nextRecent[recentKeys[2 * layer]] = block.keys;
+          nextRecent[recentKeys[2 * layer + 1]] = block.values;
           hidden = block.hidden;
         }
         const last = reshape(hidden, ["rows", config.hiddenSize]);
@@ -162,7 +162,12 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
   const makeStretches = (outer: Graph, start: Values, few: Value) =>
     loop(
       outer,
-      { maxTrips: null, carried: start, carriedShapes: shapes("rows", "history"), trips: "stretches" },
+      {
+        maxTrips: null,
+        carried: start,
+        carriedShapes: { ...shapes(frozenKeys, "rows", "old"), ...shapes(recentKeys, "rows", "recent") },
+        trips: "stretches",
+      },
       (body, _, state) => {
         const nothing = body.integers([0]);
         const one = body.integers([1]);
@@ -179,16 +184,22 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
 
         const busyGenerated = where(greater(left, nothing), generated, nothing);
         const reach = vectorMaximum(busyGenerated);
-        const historySize = sizeOf(state[cacheKeys[0]], 2);
-        const from = subtract(historySize, reach);
-        const window = cacheKeys.map((key) => slice(state[key], 2, from, historySize, "window"));
+        // The last `reach` places: all or some of the recent ones, and before them the last of the frozen ones.
+        const recentSize = sizeOf(state[recentKeys[0]], 2);
+        const oldSize = sizeOf(state[frozenKeys[0]], 2);
+        const recentFrom = maximum(subtract(recentSize, reach), nothing);
+        const oldFrom = subtract(oldSize, maximum(subtract(reach, recentSize), nothing));
         const prefixRow = gatherInto(sequence, queue.prefixes);
-        const frozen = window.map((x, i) => concatenate([gatherInto(prefixRow, prefixes[i]), x], 2));
+        const frozen = prefixes.map((prefix, i) => {
+          const old = slice(state[frozenKeys[i]], 2, oldFrom, oldSize, "window");
+          const recent = slice(state[recentKeys[i]], 2, recentFrom, recentSize, "recent_window");
+          return concatenate([gatherInto(prefixRow, prefix), old, recent], 2);
+        });
         const frozenSize = sizeOf(frozen[0], 2);
         const bias = ownPlaces(body, prefixes[0], reach, length, generated);
 
         const firstPlace = multiply(sequence, maxTokens);
-        const empty = named((i) => slice(window[i], 2, nothing, nothing, "none"));
+        const empty = named(recentKeys, (i) => slice(frozen[i], 2, nothing, nothing, "none"));
         const steps = takeSteps(
           body,
           { length, firstPlace },
@@ -211,15 +222,16 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
             left: steps.carried["left"],
             tokens: scatterInto(state["tokens"], places, flat(steps.scanned["tokens"])),
             logprobs: scatterInto(state["logprobs"], places, flat(steps.scanned["logprobs"])),
-            ...named((i) => concatenate([window[i], steps.carried[cacheKeys[i]]], 2)),
+            ...named(frozenKeys, (i) => frozen[i]),
+            ...named(recentKeys, (i) => steps.carried[recentKeys[i]]),
           },
           scanned: {},
         };
       },
     );
 
-  const noHistory = named((i) =>
-    slice(gatherInto(zeros, prefixes[i]), 2, graph.integers([0]), graph.integers([0]), "no_history"),
+  const noPlaces = prefixes.map((prefix) =>
+    slice(gatherInto(zeros, prefix), 2, graph.integers([0]), graph.integers([0]), "no_places"),
   );
   const rounds = loop(
     graph,
@@ -233,17 +245,19 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
         head: sizeOf(firstRows, 0),
         tokens: filled(graph.integers([0])),
         logprobs: filled(graph.constant([0], [1])),
-        ...noHistory,
+        ...named(frozenKeys, (i) => noPlaces[i]),
+        ...named(recentKeys, (i) => noPlaces[i]),
       },
       carriedShapes: {
-        ...shapes("round_rows", "round_history"),
+        ...shapes(frozenKeys, "round_rows", "round_old"),
+        ...shapes(recentKeys, "round_rows", "round_recent"),
         ...Object.fromEntries(["sequence", "token", "generated", "left"].map((name) => [name, ["round_rows"]])),
       },
       trips: "rounds",
     },
     (body, _, state) => {
       const busy = greater(state["left"], body.integers([0]));
-      const perRow = ["sequence", "token", "generated", "left", ...cacheKeys];
+      const perRow = ["sequence", "token", "generated", "left", ...frozenKeys, ...recentKeys];
       const kept = Object.fromEntries(perRow.map((name) => [name, compress(state[name], busy, "rows")]));
       const rows = sizeOf(kept["sequence"], 0);
       const half = divideByTwo(rows);
@@ -268,11 +282,11 @@ function ownPlaces(body: Graph, prefix: Value, reach: Value, length: Value, gene
     attributes: { start: 2, end: 3 },
   });
   const inPrompt = less(unsqueeze(range(scalar(prefixSize[0]), "prefix_time"), 0), unsqueeze(length, 1));
-  const age = subtract(reach, range(scalar(reach), "window"));
+  const age = subtract(reach, range(scalar(reach), "window+recent_window"));
   const sinceBegin = less(unsqueeze(subtract(age, body.integers([1])), 0), unsqueeze(generated, 1));
   const own = concatenate([inPrompt, sinceBegin], 1);
   const bias = where(own, body.scalar(0), body.scalar(masked));
-  return reshapeLike(bias, [0, 1, 1, -1], ["rows", 1, 1, "prefix_time+window"]);
+  return reshapeLike(bias, [0, 1, 1, -1], ["rows", 1, 1, "prefix_time+window+recent_window"]);
 }
 
 interface Memory {

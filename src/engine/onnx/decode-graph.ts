@@ -8,19 +8,16 @@
 //   for order, so a row only has to know how many of the last places are its own.
 // - a round drops the finished rows when nothing waits and few are left, so that the batch shrinks with the work.
 
-import { type Attend, generationBlock, rotaryInputs, weightInputs } from "./generation-block.ts";
+import { attention, ownPlaces } from "./decode-attention.ts";
+import { generationBlock, rotaryInputs, weightInputs } from "./generation-block.ts";
 import {
   compress,
   cumulativeSum,
   gatherInto,
   loop,
-  matMulTransposed,
-  range,
-  reshapeLike,
   scatterInto,
   sizeOf,
   slice,
-  splitLast,
   vectorMaximum,
 } from "./graph/decode-operators.ts";
 import { Graph, type Value } from "./graph/graph.ts";
@@ -42,7 +39,6 @@ import {
   reduceSum,
   reshape,
   rmsNorm,
-  softmax,
   subtract,
   unsqueeze,
   where,
@@ -53,9 +49,6 @@ import { type Choice, tokenChoice } from "./token-choice.ts";
 
 /** The batch shrinks when no more than half of its rows are busy, unless it is this small already. */
 const smallBatch = 8;
-/** Added to the attention scores of places that are not a row's own; its exponential is 0. */
-const masked = -1e9;
-
 type Values = Readonly<Record<string, Value>>;
 
 /**
@@ -65,7 +58,7 @@ type Values = Readonly<Record<string, Value>>;
  *   keyValueHeads, prefixTime, headSize], prefixTime ≥ 1 (all int64 [sequences]);
  * - `places` int64 [rows] with 0, 1, …: as many rows as shall be computed together, no more than there are sequences;
  * - `max_tokens` int64 [1], tokens of a sequence; `unstopped` int64 [vocabulary], 0 for tokens that end one, else 1;
- * - `stretch` int64 []: steps between two refills of rows.
+ * - `stretch` and `last_stretch` int64 [1]: steps of a stretch while sequences wait, and when none does.
  * `uniforms` has one number for each sequence and position, [sequences · max_tokens + 1].
  * Outputs: `tokens` int64 and `logprobs` float32 [sequences · max_tokens + 1]; what comes after the end of a sequence, and
  * the last element, have no meaning.
@@ -83,7 +76,8 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
   const firstRows = vector("places", "first_rows");
   const maxTokens = vector("max_tokens", 1);
   const unstopped = vector("unstopped", config.vocabSize);
-  const stretch = graph.input("stretch", [], "int64");
+  const stretch = vector("stretch", 1);
+  const lastStretch = vector("last_stretch", 1);
   const choose = tokenChoice(graph, choice);
   const cacheShape = (rows: string, time: string) => [rows, config.keyValueHeads, time, config.headSize];
   const prefixes = prefixNames(config).map((name) => graph.input(name, cacheShape("prompts", "prefix_time")));
@@ -108,11 +102,12 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
     frozen: readonly Value[],
     bias: Value,
     frozenSize: Value,
+    maxTrips: Value,
   ) =>
     loop(
       outer,
       {
-        maxTrips: stretch,
+        maxTrips,
         carried: start,
         carriedShapes: shapes(recentKeys, "rows", "recent"),
         trips: "steps",
@@ -207,6 +202,7 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
           frozen,
           bias,
           frozenSize,
+          reshape(where(less(head, sequenceCount), stretch, lastStretch), []),
         );
         const flat = (x: Value): Value => reshape(x, ["steps·rows"]);
         const places = flat(steps.scanned["places"]);
@@ -274,43 +270,3 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
 
 const divideByTwo = (x: Value): Value =>
   x.graph.emit("Div", [x, x.graph.integers([2])], [{ shape: x.shape, type: x.type }])[0];
-
-/** Score bias [rows, 1, 1, frozen]: 0 at a row's own prompt and at the last `generated` of `reach` places, else masked. */
-function ownPlaces(body: Graph, prefix: Value, reach: Value, length: Value, generated: Value): Value {
-  const scalar = (x: Value): Value => reshape(x, []);
-  const prefixSize = body.emit("Shape", [prefix], [{ shape: [1], type: "int64" }], {
-    attributes: { start: 2, end: 3 },
-  });
-  const inPrompt = less(unsqueeze(range(scalar(prefixSize[0]), "prefix_time"), 0), unsqueeze(length, 1));
-  const age = subtract(reach, range(scalar(reach), "window+recent_window"));
-  const sinceBegin = less(unsqueeze(subtract(age, body.integers([1])), 0), unsqueeze(generated, 1));
-  const own = concatenate([inPrompt, sinceBegin], 1);
-  const bias = where(own, body.scalar(0), body.scalar(masked));
-  return reshapeLike(bias, [0, 1, 1, -1], ["rows", 1, 1, "prefix_time+window+recent_window"]);
-}
-
-interface Memory {
-  readonly frozen: { readonly keys: Value; readonly values: Value };
-  readonly recent: { readonly keys: Value; readonly values: Value };
-  readonly bias: Value;
-  readonly frozenSize: Value;
-}
-
-/** Attention of one new position of every row; gives the recent keys and values with the new ones behind. */
-function attention(config: ModelConfig, { frozen, recent, bias, frozenSize }: Memory): Attend {
-  const { heads, keyValueHeads, headSize } = config;
-  const perKey = heads / keyValueHeads;
-  const split = (x: Value, inner: number): Value =>
-    reshapeLike(x, [0, keyValueHeads, inner, headSize], ["rows", keyValueHeads, inner, headSize]);
-  return (query, key, value) => {
-    // Scaled here rather than by the products, whose fast path for single rows does not scale.
-    const grouped = split(multiply(query, query.graph.scalar(headSize ** -0.5)), perKey);
-    const keys = concatenate([recent.keys, split(key, 1)], 2);
-    const values = concatenate([recent.values, split(value, 1)], 2);
-    const old = add(matMulTransposed(grouped, frozen.keys), bias);
-    const scores = concatenate([old, matMulTransposed(grouped, keys)], 3);
-    const [ofOld, ofNew] = splitLast(softmax(scores), frozenSize, [frozen.values.shape[2], values.shape[2]]);
-    const context = add(matMul(ofOld, frozen.values), matMul(ofNew, values));
-    return { context: reshapeLike(context, [0, 1, heads * headSize], ["rows", 1, heads * headSize]), keys, values };
-  };
-}

@@ -8,19 +8,16 @@
 //   for order, so a row only has to know how many of the last places are its own.
 // - a round drops the finished rows when nothing waits and few are left, so that the batch shrinks with the work.
 
-import { type Attend, generationBlock, rotaryInputs, weightInputs } from "./generation-block.ts";
+import { attention, ownPlaces } from "./decode-attention.ts";
+import { generationBlock, rotaryInputs, weightInputs } from "./generation-block.ts";
 import {
   compress,
   cumulativeSum,
   gatherInto,
   loop,
-  matMulTransposed,
-  range,
-  reshapeLike,
   scatterInto,
   sizeOf,
   slice,
-  splitLast,
   vectorMaximum,
 } from "./graph/decode-operators.ts";
 import { Graph, type Value } from "./graph/graph.ts";
@@ -42,7 +39,6 @@ import {
   reduceSum,
   reshape,
   rmsNorm,
-  softmax,
   subtract,
   unsqueeze,
   where,
@@ -53,9 +49,6 @@ import { type Choice, tokenChoice } from "./token-choice.ts";
 
 /** The batch shrinks when no more than half of its rows are busy, unless it is this small already. */
 const smallBatch = 8;
-/** Added to the attention scores of places that are not a row's own; its exponential is 0. */
-const masked = -1e9;
-
 type Values = Readonly<Record<string, Value>>;
 
 /**
@@ -65,7 +58,7 @@ type Values = Readonly<Record<string, Value>>;
  *   keyValueHeads, prefixTime, headSize], prefixTime ≥ 1 (all int64 [sequences]);
  * - `places` int64 [rows] with 0, 1, …: as many rows as shall be computed together, no more than there are sequences;
  * - `max_tokens` int64 [1], tokens of a sequence; `unstopped` int64 [vocabulary], 0 for tokens that end one, else 1;
- * - `stretch` int64 []: steps between two refills of rows.
+ * - `stretch` and `last_stretch` int64 [1]: steps of a stretch while sequences wait, and when none does.
  * `uniforms` has one number for each sequence and position, [sequences · max_tokens + 1].
  * Outputs: `tokens` int64 and `logprobs` float32 [sequences · max_tokens + 1]; what comes after the end of a sequence, and
  * the last element, have no meaning.
@@ -83,15 +76,16 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
   const firstRows = vector("places", "first_rows");
   const maxTokens = vector("max_tokens", 1);
   const unstopped = vector("unstopped", config.vocabSize);
-  const stretch = graph.input("stretch", [], "int64");
+  const stretch = vector("stretch", 1);
+  const lastStretch = vector("last_stretch", 1);
   const choose = tokenChoice(graph, choice);
   const cacheShape = (rows: string, time: string) => [rows, config.keyValueHeads, time, config.headSize];
   const prefixes = prefixNames(config).map((name) => graph.input(name, cacheShape("prompts", "prefix_time")));
-  const cacheKeys = prefixes.map((_, i) => `cache_${i}`);
-  const named = (make: (index: number) => Value): Values =>
-    Object.fromEntries(cacheKeys.map((key, i) => [key, make(i)]));
-  const shapes = (rows: string, time: string) =>
-    Object.fromEntries(cacheKeys.map((key) => [key, cacheShape(rows, time)]));
+  const frozenKeys = prefixes.map((_, i) => `frozen_${i}`);
+  const recentKeys = prefixes.map((_, i) => `recent_${i}`);
+  const named = <T>(keys: readonly string[], make: (index: number) => T): Readonly<Record<string, T>> =>
+    Object.fromEntries(keys.map((key, i) => [key, make(i)]));
+  const shapes = (keys: readonly string[], rows: string, time: string) => named(keys, () => cacheShape(rows, time));
 
   const sequenceCount = sizeOf(queue.tokens, 0);
   const rest = multiply(sequenceCount, maxTokens);
@@ -108,13 +102,14 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
     frozen: readonly Value[],
     bias: Value,
     frozenSize: Value,
+    maxTrips: Value,
   ) =>
     loop(
       outer,
       {
-        maxTrips: stretch,
+        maxTrips,
         carried: start,
-        carriedShapes: shapes("rows", "recent"),
+        carriedShapes: shapes(recentKeys, "rows", "recent"),
         trips: "steps",
       },
       (body, _, { token, generated, left, ...recent }) => {
@@ -126,13 +121,13 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
         for (let layer = 0; layer < config.layers; layer++) {
           const attend = attention(config, {
             frozen: { keys: frozen[2 * layer], values: frozen[2 * layer + 1] },
-            recent: { keys: recent[cacheKeys[2 * layer]], values: recent[cacheKeys[2 * layer + 1]] },
+            recent: { keys: recent[recentKeys[2 * layer]], values: recent[recentKeys[2 * layer + 1]] },
             bias,
             frozenSize,
           });
           const block = generationBlock(config, weights, layer, hidden, { ...rotary, positions }, attend);
-          nextRecent[cacheKeys[2 * layer]] = block.keys;
-          nextRecent[cacheKeys[2 * layer + 1]] = block.values;
+          nextRecent[recentKeys[2 * layer]] = block.keys;
+          nextRecent[recentKeys[2 * layer + 1]] = block.values;
           hidden = block.hidden;
         }
         const last = reshape(hidden, ["rows", config.hiddenSize]);
@@ -162,7 +157,12 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
   const makeStretches = (outer: Graph, start: Values, few: Value) =>
     loop(
       outer,
-      { maxTrips: null, carried: start, carriedShapes: shapes("rows", "history"), trips: "stretches" },
+      {
+        maxTrips: null,
+        carried: start,
+        carriedShapes: { ...shapes(frozenKeys, "rows", "old"), ...shapes(recentKeys, "rows", "recent") },
+        trips: "stretches",
+      },
       (body, _, state) => {
         const nothing = body.integers([0]);
         const one = body.integers([1]);
@@ -179,16 +179,22 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
 
         const busyGenerated = where(greater(left, nothing), generated, nothing);
         const reach = vectorMaximum(busyGenerated);
-        const historySize = sizeOf(state[cacheKeys[0]], 2);
-        const from = subtract(historySize, reach);
-        const window = cacheKeys.map((key) => slice(state[key], 2, from, historySize, "window"));
+        // The last `reach` places: all or some of the recent ones, and before them the last of the frozen ones.
+        const recentSize = sizeOf(state[recentKeys[0]], 2);
+        const oldSize = sizeOf(state[frozenKeys[0]], 2);
+        const recentFrom = maximum(subtract(recentSize, reach), nothing);
+        const oldFrom = subtract(oldSize, maximum(subtract(reach, recentSize), nothing));
         const prefixRow = gatherInto(sequence, queue.prefixes);
-        const frozen = window.map((x, i) => concatenate([gatherInto(prefixRow, prefixes[i]), x], 2));
+        const frozen = prefixes.map((prefix, i) => {
+          const old = slice(state[frozenKeys[i]], 2, oldFrom, oldSize, "window");
+          const recent = slice(state[recentKeys[i]], 2, recentFrom, recentSize, "recent_window");
+          return concatenate([gatherInto(prefixRow, prefix), old, recent], 2);
+        });
         const frozenSize = sizeOf(frozen[0], 2);
         const bias = ownPlaces(body, prefixes[0], reach, length, generated);
 
         const firstPlace = multiply(sequence, maxTokens);
-        const empty = named((i) => slice(window[i], 2, nothing, nothing, "none"));
+        const empty = named(recentKeys, (i) => slice(frozen[i], 2, nothing, nothing, "none"));
         const steps = takeSteps(
           body,
           { length, firstPlace },
@@ -196,6 +202,7 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
           frozen,
           bias,
           frozenSize,
+          reshape(where(less(head, sequenceCount), stretch, lastStretch), []),
         );
         const flat = (x: Value): Value => reshape(x, ["steps·rows"]);
         const places = flat(steps.scanned["places"]);
@@ -211,15 +218,16 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
             left: steps.carried["left"],
             tokens: scatterInto(state["tokens"], places, flat(steps.scanned["tokens"])),
             logprobs: scatterInto(state["logprobs"], places, flat(steps.scanned["logprobs"])),
-            ...named((i) => concatenate([window[i], steps.carried[cacheKeys[i]]], 2)),
+            ...named(frozenKeys, (i) => frozen[i]),
+            ...named(recentKeys, (i) => steps.carried[recentKeys[i]]),
           },
           scanned: {},
         };
       },
     );
 
-  const noHistory = named((i) =>
-    slice(gatherInto(zeros, prefixes[i]), 2, graph.integers([0]), graph.integers([0]), "no_history"),
+  const noPlaces = prefixes.map((prefix) =>
+    slice(gatherInto(zeros, prefix), 2, graph.integers([0]), graph.integers([0]), "no_places"),
   );
   const rounds = loop(
     graph,
@@ -233,17 +241,19 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
         head: sizeOf(firstRows, 0),
         tokens: filled(graph.integers([0])),
         logprobs: filled(graph.constant([0], [1])),
-        ...noHistory,
+        ...named(frozenKeys, (i) => noPlaces[i]),
+        ...named(recentKeys, (i) => noPlaces[i]),
       },
       carriedShapes: {
-        ...shapes("round_rows", "round_history"),
+        ...shapes(frozenKeys, "round_rows", "round_old"),
+        ...shapes(recentKeys, "round_rows", "round_recent"),
         ...Object.fromEntries(["sequence", "token", "generated", "left"].map((name) => [name, ["round_rows"]])),
       },
       trips: "rounds",
     },
     (body, _, state) => {
       const busy = greater(state["left"], body.integers([0]));
-      const perRow = ["sequence", "token", "generated", "left", ...cacheKeys];
+      const perRow = ["sequence", "token", "generated", "left", ...frozenKeys, ...recentKeys];
       const kept = Object.fromEntries(perRow.map((name) => [name, compress(state[name], busy, "rows")]));
       const rows = sizeOf(kept["sequence"], 0);
       const half = divideByTwo(rows);
@@ -260,43 +270,3 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
 
 const divideByTwo = (x: Value): Value =>
   x.graph.emit("Div", [x, x.graph.integers([2])], [{ shape: x.shape, type: x.type }])[0];
-
-/** Score bias [rows, 1, 1, frozen]: 0 at a row's own prompt and at the last `generated` of `reach` places, else masked. */
-function ownPlaces(body: Graph, prefix: Value, reach: Value, length: Value, generated: Value): Value {
-  const scalar = (x: Value): Value => reshape(x, []);
-  const prefixSize = body.emit("Shape", [prefix], [{ shape: [1], type: "int64" }], {
-    attributes: { start: 2, end: 3 },
-  });
-  const inPrompt = less(unsqueeze(range(scalar(prefixSize[0]), "prefix_time"), 0), unsqueeze(length, 1));
-  const age = subtract(reach, range(scalar(reach), "window"));
-  const sinceBegin = less(unsqueeze(subtract(age, body.integers([1])), 0), unsqueeze(generated, 1));
-  const own = concatenate([inPrompt, sinceBegin], 1);
-  const bias = where(own, body.scalar(0), body.scalar(masked));
-  return reshapeLike(bias, [0, 1, 1, -1], ["rows", 1, 1, "prefix_time+window"]);
-}
-
-interface Memory {
-  readonly frozen: { readonly keys: Value; readonly values: Value };
-  readonly recent: { readonly keys: Value; readonly values: Value };
-  readonly bias: Value;
-  readonly frozenSize: Value;
-}
-
-/** Attention of one new position of every row; gives the recent keys and values with the new ones behind. */
-function attention(config: ModelConfig, { frozen, recent, bias, frozenSize }: Memory): Attend {
-  const { heads, keyValueHeads, headSize } = config;
-  const perKey = heads / keyValueHeads;
-  const scale = headSize ** -0.5;
-  const split = (x: Value, inner: number): Value =>
-    reshapeLike(x, [0, keyValueHeads, inner, headSize], ["rows", keyValueHeads, inner, headSize]);
-  return (query, key, value) => {
-    const grouped = split(query, perKey);
-    const keys = concatenate([recent.keys, split(key, 1)], 2);
-    const values = concatenate([recent.values, split(value, 1)], 2);
-    const old = add(matMulTransposed(grouped, frozen.keys, scale), bias);
-    const scores = concatenate([old, matMulTransposed(grouped, keys, scale)], 3);
-    const [ofOld, ofNew] = splitLast(softmax(scores), frozenSize, [frozen.values.shape[2], values.shape[2]]);
-    const context = add(matMul(ofOld, frozen.values), matMul(ofNew, values));
-    return { context: reshapeLike(context, [0, 1, heads * headSize], ["rows", 1, heads * headSize]), keys, values };
-  };
-}

@@ -39,10 +39,10 @@ export function causalAttention(
   return { context, keys, values };
 }
 
-/** scale · a·bᵀ over the last two axes, recorded in the graph of a. */
-export function matMulTransposed(a: Value, b: Value, scale: number): Value {
+/** a·bᵀ over the last two axes, recorded in the graph of a. */
+export function matMulTransposed(a: Value, b: Value): Value {
   const shape = [...a.shape.slice(0, -1), b.shape.at(-2)!];
-  const attributes = { transA: 0, transB: 1, alpha: { float: scale } };
+  const attributes = { transA: 0, transB: 1 };
   return a.graph.emit("FusedMatMul", [a, b], [{ shape }], { attributes, domain: microsoftDomain })[0];
 }
 

@@ -8,6 +8,7 @@ import {
   type GraphNode,
   type Initializer,
   microsoftDomain,
+  type Value,
 } from "./graph.ts";
 
 const irVersion = 10;
@@ -18,7 +19,9 @@ const elementTypeCode: Readonly<Record<ElementType, number>> = { float32: 1, int
 export function encodeModel(graph: Graph): Uint8Array {
   const writer = new BinaryWriter();
   writer.tag(1, WireType.Varint).int64(irVersion);
-  message(writer, 7, (w) => writeGraph(w, graph));
+  // What a model gives out is asked for by name, so every output gets a node that names it.
+  const named = graph.outputs.map(({ name, value }) => ({ name, value, renamed: true }));
+  message(writer, 7, (w) => writeGraph(w, graph, named));
   for (const [domain, version] of [
     ["", opsetVersion],
     [microsoftDomain, 1],
@@ -28,16 +31,33 @@ export function encodeModel(graph: Graph): Uint8Array {
   return writer.finish();
 }
 
-function writeGraph(writer: BinaryWriter, graph: Graph): void {
+interface EncodedOutput {
+  readonly name: string;
+  readonly value: Value;
+  /** Whether the output is a copy under another name. */
+  readonly renamed: boolean;
+}
+
+/**
+ * Outputs of a body, whose names nobody uses. A copy costs time in every trip of a loop, and is made only where it must be: an
+ * output must come from a node of this graph, and each only once.
+ */
+function bodyOutputs(graph: Graph): EncodedOutput[] {
+  const free = new Set(graph.nodes.flatMap(({ outputs }) => outputs.map(({ name }) => name)));
+  return graph.outputs.map(({ name, value }) =>
+    free.delete(value.name) ? { name: value.name, value, renamed: false } : { name, value, renamed: true },
+  );
+}
+
+function writeGraph(writer: BinaryWriter, graph: Graph, outputs: readonly EncodedOutput[]): void {
   for (const node of graph.nodes) message(writer, 1, (w) => writeNode(w, node));
-  // An output must be produced by a node of this graph and each name only once, so every output gets a node of its own.
-  for (const { name, value } of graph.outputs) {
-    message(writer, 1, (w) => text(text(text(w, 1, value.name), 2, name), 4, "Identity"));
+  for (const { name, value, renamed } of outputs) {
+    if (renamed) message(writer, 1, (w) => text(text(text(w, 1, value.name), 2, name), 4, "Identity"));
   }
   text(writer, 2, "graph");
   for (const initializer of graph.initializers) message(writer, 5, (w) => writeTensor(w, initializer));
   for (const { name, shape, type } of graph.inputs) message(writer, 11, (w) => writeValueInfo(w, name, type, shape));
-  for (const { name, value } of graph.outputs) {
+  for (const { name, value } of outputs) {
     message(writer, 12, (w) => writeValueInfo(w, name, value.type, value.shape));
   }
 }
@@ -62,7 +82,7 @@ function writeAttribute(writer: BinaryWriter, name: string, attribute: Attribute
     text(writer, 4, attribute);
     type(3);
   } else if (attribute instanceof Graph) {
-    message(writer, 6, (w) => writeGraph(w, attribute));
+    message(writer, 6, (w) => writeGraph(w, attribute, bodyOutputs(attribute)));
     type(5);
   } else if ("float" in attribute) {
     writer.tag(2, WireType.Bit32).float(attribute.float);

@@ -1,16 +1,6 @@
 // Scalars that describe a step: what people watch to see whether self-play is healthy. Pure numbers over the record.
 // docs/metrics.md explains each one.
-import type { GroupRecord, GroupSignal, ProposalRecord } from "../events.ts";
-
-const signals: readonly GroupSignal[] = [
-  "trained",
-  "tie",
-  "no-answer",
-  "inconsistent",
-  "low-agreement",
-  "all-equal",
-  "no-tests",
-];
+import { type GroupRecord, groupSignals, type ProposalRecord } from "../events.ts";
 
 /** Metrics of proposals and groups; shares are 0 to 1 and absent where there is nothing to take a share of. */
 export function stepMetrics(step: {
@@ -42,7 +32,7 @@ export function stepMetrics(step: {
   );
   metrics["answerEntropy"] = average(groups.map(answerEntropy));
   metrics["topAnswerShare"] = topAnswerShare(groups);
-  for (const signal of signals) {
+  for (const signal of groupSignals) {
     metrics[`groups.${signal}`] = groups.filter((group) => group.signal === signal).length;
   }
   const labels = groups.flatMap(({ truth }) =>

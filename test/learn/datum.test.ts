@@ -1,7 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { lossAggregations } from "../../src/config.ts";
-import { aggregateLoss, buildDatum, scaleLoss, splitBatch, withReference } from "../../src/learn/datum.ts";
+import { lossFunctions } from "../../src/engine/engine.ts";
+import {
+  aggregateLoss,
+  buildDatum,
+  mergeRepeated,
+  scaleLoss,
+  splitBatch,
+  withReference,
+} from "../../src/learn/datum.ts";
+import { batchLoss } from "../../src/learn/losses.ts";
 import { randomStream } from "../../src/random.ts";
 
 const tokens = (maxLength: number) => fc.array(fc.integer({ min: 0, max: 99 }), { maxLength });
@@ -68,6 +77,42 @@ describe("aggregateLoss", () => {
   it("is scaled by a factor and completed with reference logprobs without touching the rest", () => {
     expect(scaleLoss([short], 0.3)).toEqual([{ ...short, weights: [0, 0.3] }]);
     expect(withReference([short], [[0, -2]])).toEqual([{ ...short, referenceLogprobs: [0, -2] }]);
+  });
+});
+
+describe("mergeRepeated", () => {
+  it("keeps every loss, and one datum of each kind in order of first appearance", () => {
+    const few = fc.record({
+      promptTokens: fc.constantFrom([1], [1, 2]),
+      tokens: fc.constantFrom([3], [4, 5]),
+      advantage: fc.constantFrom(-1, 0.5),
+    });
+    fc.assert(
+      fc.property(fc.array(few, { minLength: 1, maxLength: 12 }), fc.constantFrom(...lossFunctions), (drawn, loss) => {
+        const batch = aggregateLoss(
+          drawn.map((one) => buildDatum({ ...one, logprobs: one.tokens.map((token) => -0.1 * token) })),
+          "token-mean",
+        );
+        const merged = mergeRepeated(batch);
+        const lossOf = (data: typeof batch) =>
+          batchLoss(
+            data,
+            data.map(({ tokens }) => tokens.map((token) => -0.12 * token)),
+            loss,
+          ).loss;
+        expect(lossOf(merged)).toBeCloseTo(lossOf(batch), 10);
+        const kinds = batch.map(({ tokens, advantages }) => JSON.stringify([tokens, advantages]));
+        expect(merged.map(({ tokens, advantages }) => JSON.stringify([tokens, advantages]))).toEqual([
+          ...new Set(kinds),
+        ]);
+      }),
+    );
+  });
+
+  it("does not join what was sampled under different policies", () => {
+    const one = buildDatum({ promptTokens: [1], tokens: [2], logprobs: [-1], advantage: 1 });
+    const other = buildDatum({ promptTokens: [1], tokens: [2], logprobs: [-2], advantage: 1 });
+    expect(mergeRepeated([one, other, one])).toHaveLength(2);
   });
 });
 

@@ -229,17 +229,12 @@ describe("hidden truth", () => {
 
   it("draws sums of exactly the digits asked for", () => {
     fc.assert(
-      fc.property(
-        fc.constantFrom(...operators),
-        fc.integer({ min: 1, max: 9 }),
-        fc.nat(),
-        (operator, digits, seed) => {
-          const drawn = drawSum(operator, digits, randomStream("draw", seed));
-          const difficulty = digits + (operator === "*" ? 1 : 0);
-          const read = topic.readQuestion(writeSum(drawn));
-          expect(read).toMatchObject({ ok: true, value: { difficulty } });
-        },
-      ),
+      fc.property(fc.constantFrom(...operators), fc.integer({ min: 1, max: 9 }), fc.nat(), (operator, digits, seed) => {
+        const drawn = drawSum(operator, digits, randomStream("draw", seed));
+        const difficulty = digits + (operator === "*" ? 1 : 0);
+        const read = topic.readQuestion(writeSum(drawn));
+        expect(read).toMatchObject({ ok: true, value: { difficulty } });
+      }),
     );
   });
 });

@@ -67,7 +67,7 @@ export async function benchEngine(rounds = 9): Promise<EngineBench> {
       sampling,
       mainThreadBlockedMs: probe.longestMilliseconds,
       parameters: engine.parameters,
-      threads: engine.threads,
+      threads: engine.capabilities.threads ?? 1,
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });
@@ -88,7 +88,7 @@ async function benchTraining(
     }),
   );
   const adam = { learningRate: 1e-4, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, gradClipNorm: 1 };
-  const product = await squareProduct(engine.threads);
+  const product = await squareProduct(engine.capabilities.threads ?? 1);
   const seconds = await interleave(
     {
       train: () =>

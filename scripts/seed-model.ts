@@ -45,7 +45,9 @@ await using sandbox = topic.topic.verification === "tests" ? createSandbox() : u
 rmSync(folder, { recursive: true, force: true });
 createModel(folder, { architecture: "LlamaForCausalLM", ...recipe, seed });
 await using engine = await openOnnxEngine({ model: folder, threads: Number(flags.threads) });
-console.log(`${engine.parameters} parameters, ${steps} steps of ${batch} lines, ${engine.threads} threads`);
+console.log(
+  `${engine.parameters} parameters, ${steps} steps of ${batch} lines, ${engine.capabilities.threads} threads`,
+);
 const started = performance.now();
 
 /** One batch of lines as training data; the loss is the mean over the tokens of the replies. */

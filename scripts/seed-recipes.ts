@@ -39,11 +39,11 @@ function difficulties(first: number, shares: readonly number[]): Shares<number> 
 // Harder operations are drawn more often, and longer, so that all three are half learned at the same time.
 const arithmeticOperators: Shares<(typeof operators)[number]> = [
   ["+", 0.2],
-  ["-", 0.37],
-  ["*", 0.43],
+  ["-", 0.4],
+  ["*", 0.4],
 ];
-const sumDifficulties = difficulties(1, [0.24, 0.34, 0.3, 0.1, 0.02]);
-const productDifficulties = difficulties(1, [0.15, 0.27, 0.36, 0.18, 0.04]);
+const sumDifficulties = difficulties(1, [0.25, 0.33, 0.32, 0.09, 0.01]);
+const productDifficulties = difficulties(1, [0.18, 0.3, 0.38, 0.12, 0.02]);
 const multiplicationDifficulties = difficulties(2, [0.1, 0.2, 0.35, 0.25, 0.1]);
 const algebraDifficulties = difficulties(1, [0.3, 0.35, 0.25, 0.1]);
 const codingDifficulties = difficulties(1, [0.3, 0.4, 0.22, 0.08]);
@@ -53,8 +53,8 @@ export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
     ...small,
     characters: `${roleMarks.propose}${roleMarks.solve}=${operators.join("")}0123456789`,
     maxPositions: 64,
-    steps: 700,
-    finalLearningRate: 0.675,
+    steps: 1000,
+    finalLearningRate: 1,
     drawLine: (random) => {
       const operator = drawShare(arithmeticOperators, random);
       const shares = operator === "*" ? productDifficulties : sumDifficulties;

@@ -28,7 +28,7 @@ const what = {
     .max(2 ** 31 - 1)
     .default(1)
     .describe("Seed of all randomness; the same seed gives the same run."),
-  steps: positiveCount.default(240).describe("Steps of self-play."),
+  steps: positiveCount.default(220).describe("Steps of self-play."),
 };
 
 const sampling = {
@@ -96,11 +96,13 @@ const optimizer = {
 };
 
 const record = {
-  evalEvery: count.default(40).describe("Evaluate every so many steps; 0 only before and after."),
+  evalEvery: count.default(110).describe("Evaluate every so many steps; 0 only before and after."),
   evalQuestions: positiveCount.default(200).describe("Held-out questions a difficulty level in evaluation."),
-  saveEvery: positiveCount.default(40).describe("Write a checkpoint every so many steps."),
+  saveEvery: positiveCount.default(55).describe("Write a checkpoint every so many steps."),
   keepCheckpoints: positiveCount.default(2).describe("Newest checkpoints to keep, beside the best one."),
-  threads: count.default(0).describe("Threads of the engine; 0 measures and chooses."),
+  threads: count
+    .default(1)
+    .describe("Threads of the engine; 0 measures and chooses. Another count changes the last digits of results."),
 };
 
 /** The keys by what they are about, in the order in which help shows them. */

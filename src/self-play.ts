@@ -118,6 +118,7 @@ async function playStep(
     ...sampling,
     groupSize: config.groupSize,
     consistentVote: config.consistentVote,
+    heldOutKeys: heldOut,
     seed: seedFrom(config.seed, "solve", step),
   });
 

@@ -1,6 +1,7 @@
 // Opens what a run needs, plays it to its end and sums it up. Prints nothing: whoever plays a run sees every event.
 import { resolve } from "node:path";
 import type { RunConfig } from "../config.ts";
+import type { Engine } from "../engine/engine.ts";
 import { UnsupportedError } from "../errors.ts";
 import type { Control } from "../evaluate/controls.ts";
 import type { RunEvent, RunSummary } from "../events.ts";
@@ -58,7 +59,8 @@ export async function playRun({ parts, workspace, run, signal, control, onEvent 
   };
   // Before a run is made, so that what cannot work leaves nothing behind.
   await parts.checkFit(playOptions);
-  await using store = "config" in run ? workspace.createRun(config) : workspace.openRun(run.resume);
+  await using store =
+    "config" in run ? workspace.createRun(withThreadsOf(engine, config)) : workspace.openRun(run.resume);
 
   const started = performance.now();
   let progress = "config" in run ? noProgress : await recorded(store);
@@ -70,6 +72,11 @@ export async function playRun({ parts, workspace, run, signal, control, onEvent 
   }
   const seconds = (performance.now() - started) / 1000;
   return { summary: summarize(store.run, progress, seconds, topic.hidden?.frontier ?? null), reason };
+}
+
+/** Where the engine chose its threads by measuring, the choice becomes part of the run: resuming must not measure again. */
+function withThreadsOf({ capabilities: { threads } }: Engine, config: RunConfig): RunConfig {
+  return { ...config, threads: threads ?? config.threads };
 }
 
 /** The same config for a process in another working folder: a run may be resumed from anywhere. */

@@ -18,6 +18,8 @@ export interface SolveOptions extends SamplingSettings {
   readonly groupSize: number;
   /** Split each group over the forms of its question. */
   readonly consistentVote: boolean;
+  /** Keys of questions that evaluation keeps for itself: a restatement that happens to be one of them is left out. */
+  readonly heldOutKeys: ReadonlySet<string>;
   readonly seed: number;
 }
 
@@ -90,7 +92,7 @@ async function equivalentForms(
   // One answer is no vote: each form needs two.
   const most = Math.max(1, Math.floor(options.groupSize / 2));
   const forms = questions.map((question) =>
-    distinctForms(engine, topic, question, topic.restatements?.(question) ?? []),
+    distinctForms(engine, topic, question, topic.restatements?.(question) ?? [], options.heldOutKeys),
   );
   if (topic.paraphrase !== undefined && most > 1) {
     const unsplit = [...forms.keys()].filter((index) => forms[index].length === 1);
@@ -98,21 +100,24 @@ async function equivalentForms(
     const paraphrases = await paraphraseEach(engine, topic, topic.paraphrase, asked, options);
     for (const [i, index] of unsplit.entries()) {
       const paraphrase = paraphrases[i];
-      if (paraphrase !== null) forms[index] = distinctForms(engine, topic, questions[index], [original(paraphrase)]);
+      if (paraphrase === null) continue;
+      forms[index] = distinctForms(engine, topic, questions[index], [original(paraphrase)], options.heldOutKeys);
     }
   }
   return forms.map((ofQuestion) => ofQuestion.slice(0, most));
 }
 
-/** The original and those restatements that are another text and fit the engine. */
+/** The original and those restatements that are another text, are not held out, and fit the engine. */
 function distinctForms(
   engine: Engine,
   topic: Topic,
   question: Question,
   restatements: readonly Restatement[],
+  heldOutKeys: ReadonlySet<string>,
 ): Restatement[] {
   const forms = [original(question)];
   for (const restatement of restatements) {
+    if (heldOutKeys.has(restatement.question.key)) continue;
     const tokens = encodePrompt(engine.tokenizer, topic.solvePrompt(restatement.question));
     const isNew = forms.every((form) => form.question.text !== restatement.question.text);
     if (isNew && fitsEngine(engine, tokens, topic.maxTokens.solve)) forms.push(restatement);

@@ -6,8 +6,6 @@ import { describeSampling } from "./engine-contract-sampling.ts";
 import { describeTraining } from "./engine-contract-training.ts";
 import { contractAdam, type EngineContractOptions, type EngineFixture, engineFixture } from "./engine-fixture.ts";
 
-export type { EngineContractOptions } from "./engine-fixture.ts";
-
 /** Declares the contract suite of one engine. */
 export function describeEngineContract(name: string, options: EngineContractOptions): void {
   describe(`engine contract: ${name}`, () => {

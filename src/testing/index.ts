@@ -2,7 +2,8 @@
 // from a script, the contract suites that every engine and store passes, and the gradient checker. The engine suite is
 // written for Vitest, which is yours to install.
 export { createScriptedEngine, type ScriptedEngineOptions, type ScriptedRequest } from "../engine/scripted.ts";
-export { describeEngineContract, type EngineContractOptions } from "./engine-contract.ts";
+export { describeEngineContract } from "./engine-contract.ts";
+export type { EngineContractOptions } from "./engine-fixture.ts";
 export { type ExampleStepOptions, exampleEvaluation, exampleStep } from "./example-step.ts";
 export { type GradientCheck, gradientError } from "./gradient-checker.ts";
 export { type StoreContractCase, storeContract } from "./store-contract.ts";

@@ -34,10 +34,16 @@ export function writeSum({ left, operator, right }: Sum): string {
   return `${writeNumber(left)}${operator}${writeNumber(right)}=`;
 }
 
-/** Digits of the longer operand. */
-export function sumDifficulty({ left, right }: Sum): number {
-  return Math.max(left.length, right.length);
+/**
+ * Digits of the longer operand, one more for a product: its carries go up to 8 instead of 1, which makes a product of two
+ * digits about as hard for a small transformer as a sum of three.
+ */
+export function sumDifficulty({ left, operator, right }: Sum): number {
+  return Math.max(left.length, right.length) + (operator === "*" ? 1 : 0);
 }
+
+/** The largest difficulty that an operation reaches. */
+export const maxDifficulty = (operator: Operator): number => maxDigits + (operator === "*" ? 1 : 0);
 
 /** One key for all sums that ask the same: commuted operands, and `a-b` with `b-a`, whose answers differ in sign only. */
 export function sumKey({ left, operator, right }: Sum): string {

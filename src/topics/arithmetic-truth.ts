@@ -3,7 +3,16 @@
 import { UsageError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import type { Question } from "../types.ts";
-import { maxDigits, type Operator, operators, readSum, type Sum, sumKey, sumQuestion } from "./arithmetic-notation.ts";
+import {
+  maxDifficulty,
+  maxDigits,
+  type Operator,
+  operators,
+  readSum,
+  type Sum,
+  sumKey,
+  sumQuestion,
+} from "./arithmetic-notation.ts";
 import type { HiddenTruth } from "./define-topic.ts";
 
 /** The exact result as a canonical integer. */
@@ -22,30 +31,33 @@ export function checkAnswer(question: Question, answer: string): boolean {
 }
 
 /**
- * Draws a sum whose longer operand has exactly `difficulty` digits (1 to 9). The other operand of + and - has as many
+ * Draws a sum whose longer operand has exactly `digits` digits (1 to 9). The other operand of + and - has as many
  * digits or one fewer; that of * has one digit, nine times in ten from 2 to 9. Sides are random.
  */
-export function drawSum(operator: Operator, difficulty: number, random: Random): Sum {
-  const long = drawNumber(difficulty, random);
+export function drawSum(operator: Operator, digits: number, random: Random): Sum {
+  const long = drawNumber(digits, random);
   if (operator === "*") {
     const short = random.next() < 0.9 ? random.integer(2, 9) : random.integer(0, 1);
     return orient(long, operator, String(short), random);
   }
-  return orient(long, operator, drawNumber(random.integer(Math.max(1, difficulty - 1), difficulty), random), random);
+  return orient(long, operator, drawNumber(random.integer(Math.max(1, digits - 1), digits), random), random);
 }
 
 /**
- * `count` different sums of this difficulty, in equal parts of the three operations; fewer where fewer exist.
+ * `count` different sums of this difficulty, in equal parts of the operations that reach it; fewer where fewer exist.
  * Throws UsageError for a difficulty without questions.
  */
 export function drawHeldOut(difficulty: number, count: number, random: Random): Question[] {
-  if (!Number.isInteger(difficulty) || difficulty < 1 || difficulty > maxDigits) {
+  if (!Number.isInteger(difficulty) || difficulty < 1 || difficulty > maxDifficulty("*")) {
     throw new UsageError(
       `Arithmetic has no questions of difficulty ${difficulty}.`,
-      `Difficulty is the number of digits of the longer operand, 1 to ${maxDigits}.`,
+      `Difficulty is the digits of the longer operand, one more for a product: 1 to ${maxDifficulty("*")}.`,
     );
   }
-  let sources = operators.map((operator) => distinctSums(operator, difficulty, random));
+  let sources = operators
+    .map((operator) => [operator, difficulty - maxDifficulty(operator) + maxDigits] as const)
+    .filter(([, digits]) => digits >= 1 && digits <= maxDigits)
+    .map(([operator, digits]) => distinctSums(operator, digits, random));
   const questions: Question[] = [];
   while (sources.length > 0) {
     const open: typeof sources = [];
@@ -64,15 +76,15 @@ export function drawHeldOut(difficulty: number, count: number, random: Random): 
 /** The hidden half of the arithmetic topic. `frontier` follows the shipped seed model: change both together. */
 export const arithmeticTruth: HiddenTruth = {
   check: checkAnswer,
-  levels: [1, 2, 3, 4, 5, 6],
+  levels: [1, 2, 3, 4, 5],
   frontier: 3,
   heldOut: drawHeldOut,
 };
 
 /** Sums of one operation with different keys, in random order: all there are up to two digits, drawn ones above. */
-function* distinctSums(operator: Operator, difficulty: number, random: Random): Generator<Sum, void> {
-  if (difficulty <= 2) {
-    for (const { left, right } of random.shuffle(allSums(operator, difficulty))) {
+function* distinctSums(operator: Operator, digits: number, random: Random): Generator<Sum, void> {
+  if (digits <= 2) {
+    for (const { left, right } of random.shuffle(allSums(operator, digits))) {
       yield orient(left, operator, right, random);
     }
     return;
@@ -80,7 +92,7 @@ function* distinctSums(operator: Operator, difficulty: number, random: Random): 
   const keys = new Set<string>();
   // There are at least 9000 sums of three digits. So many repeats in a row mean that few are left.
   for (let repeats = 0; repeats < 1000; ) {
-    const sum = drawSum(operator, difficulty, random);
+    const sum = drawSum(operator, digits, random);
     const key = sumKey(sum);
     if (keys.has(key)) {
       repeats += 1;
@@ -92,11 +104,11 @@ function* distinctSums(operator: Operator, difficulty: number, random: Random): 
   }
 }
 
-/** One sum for each key of a small difficulty. */
-function allSums(operator: Operator, difficulty: number): Sum[] {
+/** One sum for each key with a longer operand of this many digits; for few digits. */
+function allSums(operator: Operator, digits: number): Sum[] {
   const sums = new Map<string, Sum>();
-  const longest = 10 ** difficulty - 1;
-  const shortest = difficulty === 1 ? 0 : 10 ** (difficulty - 1);
+  const longest = 10 ** digits - 1;
+  const shortest = digits === 1 ? 0 : 10 ** (digits - 1);
   for (let long = shortest; long <= longest; long++) {
     for (let other = 0; other <= (operator === "*" ? 9 : long); other++) {
       const sum: Sum = { left: String(long), operator, right: String(other) };

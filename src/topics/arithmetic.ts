@@ -32,15 +32,42 @@ export const arithmetic = defineTopic({
   },
   solvePrompt: (question) => `${roleMarks.solve}${writeSum(sumOf(question))}`,
   readAnswer: (reply) => readWrittenNumber(reply),
-  restatements: (question) => swapped(sumOf(question)),
+  restatements: (question) => equivalentSums(sumOf(question)),
   hidden: arithmeticTruth,
 });
 
-/** The sum with its operands swapped; none where they are equal, since that is the same text again. */
-function swapped({ left, operator, right }: Sum): Restatement[] {
-  if (left === right) return [];
-  const question = sumQuestion({ left: right, operator, right: left });
-  return [{ question, toOriginal: operator === "-" ? negate : (answer) => answer }];
+/**
+ * Two equivalent forms: the operands swapped (left out where they are equal, since that is the same text again), and one
+ * operand moved by a known amount. Moving changes every digit and with it every carry, so a mistake that the model makes
+ * always in the same way in one form, it rarely makes in the other.
+ */
+function equivalentSums(sum: Sum): Restatement[] {
+  const { left, operator, right } = sum;
+  const swapped = sumQuestion({ left: right, operator, right: left });
+  const forms: Restatement[] =
+    left === right ? [] : [{ question: swapped, toOriginal: operator === "-" ? negate : (answer) => answer }];
+  return [...forms, operator === "*" ? movedFactor(sum) : movedOperand(sum)];
+}
+
+/** a ± b as a ± (b + m), where m is 1 in every digit of b, or −1 where a digit would be gained. */
+function movedOperand({ left, operator, right }: Sum): Restatement {
+  const ones = BigInt("1".repeat(right.length));
+  const up = String(BigInt(right) + ones).length === right.length;
+  const move = up ? ones : -ones;
+  const question = sumQuestion({ left, operator, right: String(BigInt(right) + move) });
+  const change = operator === "+" ? move : -move;
+  return { question, toOriginal: (answer) => String(BigInt(answer) - change) };
+}
+
+/** a · d as a · (d + 1), or a · (d − 1) for 9, where d is the factor of one digit. */
+function movedFactor({ left, operator, right }: Sum): Restatement {
+  const [factor, digit] = right.length === 1 ? [left, Number(right)] : [right, Number(left)];
+  const move = digit === 9 ? -1 : 1;
+  const moved = String(digit + move);
+  const question = sumQuestion(
+    right.length === 1 ? { left, operator, right: moved } : { left: moved, operator, right },
+  );
+  return { question, toOriginal: (answer) => String(BigInt(answer) - BigInt(move) * BigInt(factor)) };
 }
 
 function sumOf(question: Question): Sum {

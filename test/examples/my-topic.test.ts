@@ -35,7 +35,12 @@ it("examples/my-topic.ts plays a step with the scripted engine", async () => {
   expect(proposals[0]).toMatchObject({ question: null, reason: "malformed: not a weekday and a number" });
   const questions = acceptedQuestions(proposals).map(({ question }) => question);
   expect(questions.length).toBe(4);
-  const groups = await solve(engine, topic, questions, { ...sampling, groupSize: 8, consistentVote: true });
+  const groups = await solve(engine, topic, questions, {
+    ...sampling,
+    groupSize: 8,
+    consistentVote: true,
+    heldOutKeys: new Set(),
+  });
   for (const [i, group] of groups.entries()) {
     const [day, count] = questions[i].text.split(" + ");
     expect(vote(group)).toMatchObject({

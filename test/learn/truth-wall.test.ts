@@ -68,7 +68,12 @@ describe("the truth stays out of rewards", () => {
       });
       const accepted = acceptedQuestions(proposals);
       const questions = accepted.map(({ question }) => question);
-      const groups = await solve(engine, topic, questions, { ...sampling, groupSize: 8, consistentVote: true });
+      const groups = await solve(engine, topic, questions, {
+        ...sampling,
+        groupSize: 8,
+        consistentVote: true,
+        heldOutKeys: new Set<string>(),
+      });
       const verdicts = groups.map(vote);
       const solver = groups.map((answers, i) => solverRewardFunctions.majority(answers, verdicts[i]));
       const proposer = accepted.map(({ proposal }, i) => proposalReward(proposals[proposal], verdicts[i], config));

@@ -10,7 +10,15 @@ import { defineTopic, type TopicDefinition } from "../../src/topics/define-topic
 import type { Question } from "../../src/types.ts";
 import { vote } from "../../src/verify/vote.ts";
 
-const options: SolveOptions = { groupSize: 8, consistentVote: true, temperature: 1, topP: 1, topK: 0, seed: 3 };
+const options: SolveOptions = {
+  groupSize: 8,
+  consistentVote: true,
+  heldOutKeys: new Set(),
+  temperature: 1,
+  topP: 1,
+  topK: 0,
+  seed: 3,
+};
 
 const sum = (text: string) => {
   const read = readSum(text);
@@ -43,15 +51,24 @@ describe("solve", () => {
     expect(groups.map((answers) => vote(answers).winner)).toEqual(["-23", "23", "579", "2442", "0"]);
     for (const answers of groups) expect(vote(answers)).toMatchObject({ agreement: 1, consistent: true, groupSize: 8 });
     expect(groups.map(shape)).toEqual([
-      ...Array.from({ length: 4 }, () => [0, 0, 0, 0, 1, 1, 1, 1]),
-      [0, 0, 0, 0, 0, 0, 0, 0],
+      ...Array.from({ length: 4 }, () => [0, 0, 0, 1, 1, 1, 2, 2]),
+      [0, 0, 0, 0, 1, 1, 1, 1],
     ]);
   });
 
   it("finds inconsistency: a solver that ignores the order of a difference", async () => {
     const engine = createScriptedEngine({ reply: () => "32" });
     const [answers] = await solve(engine, arithmetic.topic, [question("73-50=")], options);
-    expect(vote(answers)).toMatchObject({ formWinners: ["23", "-23"], consistent: false, winner: null, tie: true });
+    expect(vote(answers)).toMatchObject({ formWinners: ["23", "-23", "34"], consistent: false });
+  });
+
+  it("leaves out a restatement that evaluation keeps for itself", async () => {
+    const engine = createScriptedEngine({ reply: perfect });
+    const moved = question("123+567=");
+    const heldOutKeys = new Set([moved.key]);
+    const [answers] = await solve(engine, arithmetic.topic, [question("123+456=")], { ...options, heldOutKeys });
+    expect(shape(answers)).toEqual([0, 0, 0, 0, 1, 1, 1, 1]);
+    expect(answers.every(({ promptTokens }) => !engine.tokenizer.decode(promptTokens).includes("765"))).toBe(true);
   });
 
   it("gives form 0 the larger share and never splits a group too small", async () => {
@@ -68,9 +85,11 @@ describe("solve", () => {
   it("asks the engine once for each number of samples", async () => {
     const { engine, calls } = counting(createScriptedEngine({ reply: perfect }));
     await solve(engine, arithmetic.topic, ["1+2=", "3+4=", "5+5="].map(question), options);
-    expect(calls).toEqual([
-      [1, 8],
-      [4, 4],
+    // 5+5= has two forms of 4 answers; the others have three, of 3, 3 and 2.
+    expect(calls.toSorted(([, a], [, b]) => b - a)).toEqual([
+      [2, 4],
+      [4, 3],
+      [2, 2],
     ]);
   });
 

@@ -86,7 +86,12 @@ describe("a plain topic", () => {
       ...Array.from({ length: 6 }, () => "malformed"),
     ]);
     const questions = acceptedQuestions(proposals).map((each) => each.question);
-    const [group] = await solve(engine, topic, questions, { ...sampling, groupSize: 8, consistentVote: true });
+    const [group] = await solve(engine, topic, questions, {
+      ...sampling,
+      groupSize: 8,
+      consistentVote: true,
+      heldOutKeys: new Set(),
+    });
     expect(new Set(group.map(({ form }) => form))).toEqual(new Set([0, 1]));
     expect(vote(group)).toMatchObject({ winner: "≈8.94427191", agreement: 6 / 8, consistent: true });
   });

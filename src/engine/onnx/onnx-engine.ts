@@ -22,7 +22,6 @@ export interface OnnxEngineOptions {
 
 export interface OnnxEngine extends Engine {
   readonly parameters: number;
-  readonly threads: number;
 }
 
 /**
@@ -41,14 +40,12 @@ class OnnxWorkerEngine implements OnnxEngine {
   readonly tokenizer: Tokenizer;
   readonly capabilities: EngineCapabilities;
   readonly parameters: number;
-  readonly threads: number;
   readonly #connection: WorkerConnection;
 
   constructor(tokenizer: Tokenizer, connection: WorkerConnection, ready: ReadyReply) {
     this.tokenizer = tokenizer;
     this.#connection = connection;
     this.parameters = ready.parameters;
-    this.threads = ready.threads;
     this.capabilities = {
       name: "onnx",
       lossFunctions,
@@ -56,6 +53,7 @@ class OnnxWorkerEngine implements OnnxEngine {
       topP: true,
       topK: true,
       klPenalty: true,
+      threads: ready.threads,
       checkpoints: true,
     };
   }

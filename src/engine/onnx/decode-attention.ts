@@ -1,7 +1,7 @@
 // Attention of generation: one new position of every row over keys and values that are shared with no other row.
 // It leaves out where these come from (decode-graph.ts) and attention over whole prompts (prefill-graph.ts).
 import type { Attend } from "./generation-block.ts";
-import { matMulTransposed, range, reshapeLike, splitLast } from "./graph/decode-operators.ts";
+import { matMulRowsFirst, matMulTransposed, range, reshapeLike, splitLast } from "./graph/decode-operators.ts";
 import type { Graph, Value } from "./graph/graph.ts";
 import {
   add,
@@ -47,15 +47,17 @@ export function attention(config: ModelConfig, { frozen, recent, bias, frozenSiz
   const perKey = heads / keyValueHeads;
   const split = (x: Value, inner: number): Value =>
     reshapeLike(x, [0, keyValueHeads, inner, headSize], ["rows", keyValueHeads, inner, headSize]);
+  const newest = (x: Value): Value =>
+    reshapeLike(x, [1, -1, keyValueHeads, headSize], [1, "rows", keyValueHeads, headSize]);
   return (query, key, value) => {
     // Scaled here rather than by the products, whose fast path for single rows does not scale.
     const grouped = split(multiply(query, query.graph.scalar(headSize ** -0.5)), perKey);
-    const keys = concatenate([recent.keys, split(key, 1)], 2);
-    const values = concatenate([recent.values, split(value, 1)], 2);
+    const keys = concatenate([recent.keys, newest(key)], 0);
+    const values = concatenate([recent.values, newest(value)], 0);
     const old = add(matMulTransposed(grouped, frozen.keys), bias);
-    const scores = concatenate([old, matMulTransposed(grouped, keys)], 3);
-    const [ofOld, ofNew] = splitLast(softmax(scores), frozenSize, [frozen.values.shape[2], values.shape[2]]);
-    const context = add(matMul(ofOld, frozen.values), matMul(ofNew, values));
+    const scores = concatenate([old, matMulRowsFirst(grouped, keys, true)], 3);
+    const [ofOld, ofNew] = splitLast(softmax(scores), frozenSize, [frozen.values.shape[2], values.shape[0]]);
+    const context = add(matMul(ofOld, frozen.values), matMulRowsFirst(ofNew, values, false));
     return { context: reshapeLike(context, [0, 1, heads * headSize], ["rows", 1, heads * headSize]), keys, values };
   };
 }

@@ -40,6 +40,7 @@ import {
   reshape,
   rmsNorm,
   subtract,
+  transpose,
   unsqueeze,
   where,
 } from "./graph/operators.ts";
@@ -85,7 +86,13 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
   const recentKeys = prefixes.map((_, i) => `recent_${i}`);
   const named = <T>(keys: readonly string[], make: (index: number) => T): Readonly<Record<string, T>> =>
     Object.fromEntries(keys.map((key, i) => [key, make(i)]));
-  const shapes = (keys: readonly string[], rows: string, time: string) => named(keys, () => cacheShape(rows, time));
+  /** Frozen places are [rows, keyValueHeads, time, headSize], recent ones, which grow with every step, have time first. */
+  const shapes = (rows: string, frozenTime: string, recentTime: string) => ({
+    ...named(frozenKeys, () => cacheShape(rows, frozenTime)),
+    ...named(recentKeys, () => [recentTime, rows, config.keyValueHeads, config.headSize]),
+  });
+  const timeFirst = (x: Value): Value => transpose(x, [2, 0, 1, 3]);
+  const rowsFirst = (x: Value): Value => transpose(x, [1, 2, 0, 3]);
 
   const sequenceCount = sizeOf(queue.tokens, 0);
   const rest = multiply(sequenceCount, maxTokens);
@@ -109,7 +116,7 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
       {
         maxTrips,
         carried: start,
-        carriedShapes: shapes(recentKeys, "rows", "recent"),
+        carriedShapes: shapes("rows", "frozen", "recent"),
         trips: "steps",
       },
       (body, _, { token, generated, left, ...recent }) => {
@@ -160,7 +167,7 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
       {
         maxTrips: null,
         carried: start,
-        carriedShapes: { ...shapes(frozenKeys, "rows", "old"), ...shapes(recentKeys, "rows", "recent") },
+        carriedShapes: shapes("rows", "old", "recent"),
         trips: "stretches",
       },
       (body, _, state) => {
@@ -180,21 +187,21 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
         const busyGenerated = where(greater(left, nothing), generated, nothing);
         const reach = vectorMaximum(busyGenerated);
         // The last `reach` places: all or some of the recent ones, and before them the last of the frozen ones.
-        const recentSize = sizeOf(state[recentKeys[0]], 2);
+        const recentSize = sizeOf(state[recentKeys[0]], 0);
         const oldSize = sizeOf(state[frozenKeys[0]], 2);
         const recentFrom = maximum(subtract(recentSize, reach), nothing);
         const oldFrom = subtract(oldSize, maximum(subtract(reach, recentSize), nothing));
         const prefixRow = gatherInto(sequence, queue.prefixes);
         const frozen = prefixes.map((prefix, i) => {
           const old = slice(state[frozenKeys[i]], 2, oldFrom, oldSize, "window");
-          const recent = slice(state[recentKeys[i]], 2, recentFrom, recentSize, "recent_window");
+          const recent = rowsFirst(slice(state[recentKeys[i]], 0, recentFrom, recentSize, "recent_window"));
           return concatenate([gatherInto(prefixRow, prefix), old, recent], 2);
         });
         const frozenSize = sizeOf(frozen[0], 2);
         const bias = ownPlaces(body, prefixes[0], reach, length, generated);
 
         const firstPlace = multiply(sequence, maxTokens);
-        const empty = named(recentKeys, (i) => slice(frozen[i], 2, nothing, nothing, "none"));
+        const empty = named(recentKeys, (i) => timeFirst(slice(frozen[i], 2, nothing, nothing, "none")));
         const steps = takeSteps(
           body,
           { length, firstPlace },
@@ -242,19 +249,21 @@ export function buildDecodeGraph(config: ModelConfig, choice: Choice): Graph {
         tokens: filled(graph.integers([0])),
         logprobs: filled(graph.constant([0], [1])),
         ...named(frozenKeys, (i) => noPlaces[i]),
-        ...named(recentKeys, (i) => noPlaces[i]),
+        ...named(recentKeys, (i) => timeFirst(noPlaces[i])),
       },
       carriedShapes: {
-        ...shapes(frozenKeys, "round_rows", "round_old"),
-        ...shapes(recentKeys, "round_rows", "round_recent"),
+        ...shapes("round_rows", "round_old", "round_recent"),
         ...Object.fromEntries(["sequence", "token", "generated", "left"].map((name) => [name, ["round_rows"]])),
       },
       trips: "rounds",
     },
     (body, _, state) => {
       const busy = greater(state["left"], body.integers([0]));
-      const perRow = ["sequence", "token", "generated", "left", ...frozenKeys, ...recentKeys];
-      const kept = Object.fromEntries(perRow.map((name) => [name, compress(state[name], busy, "rows")]));
+      const perRow = ["sequence", "token", "generated", "left", ...frozenKeys];
+      const kept = Object.fromEntries([
+        ...perRow.map((name) => [name, compress(state[name], busy, 0, "rows")]),
+        ...recentKeys.map((name) => [name, compress(state[name], busy, 1, "rows")]),
+      ]);
       const rows = sizeOf(kept["sequence"], 0);
       const half = divideByTwo(rows);
       const few = where(greater(rows, body.integers([smallBatch])), half, body.integers([0]));

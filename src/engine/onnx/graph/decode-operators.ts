@@ -9,10 +9,10 @@ export function gatherInto(indices: Value, table: Value): Value {
   return indices.graph.emit("Gather", [table, indices], [{ shape, type: table.type }], { attributes: { axis: 0 } })[0];
 }
 
-/** Slices of x along its first axis where the bool vector `keep` is true; the size of that axis takes a name. */
-export function compress(x: Value, keep: Value, name: string): Value {
-  const shape = [name, ...x.shape.slice(1)];
-  return x.graph.emit("Compress", [x, keep], [{ shape, type: x.type }], { attributes: { axis: 0 } })[0];
+/** Slices of x along an axis where the bool vector `keep` is true; the size of that axis takes a name. */
+export function compress(x: Value, keep: Value, axis: number, name: string): Value {
+  const shape = x.shape.map((dimension, i) => (i === axis ? name : dimension));
+  return x.graph.emit("Compress", [x, keep], [{ shape, type: x.type }], { attributes: { axis } })[0];
 }
 
 /**
@@ -43,6 +43,16 @@ export function causalAttention(
 export function matMulTransposed(a: Value, b: Value): Value {
   const shape = [...a.shape.slice(0, -1), b.shape.at(-2)!];
   const attributes = { transA: 0, transB: 1 };
+  return a.graph.emit("FusedMatMul", [a, b], [{ shape }], { attributes, domain: microsoftDomain })[0];
+}
+
+/**
+ * a·b over the last two axes (a·bᵀ with `transpose`), where b has its rows along the first axis instead of the last but one:
+ * [rows, …, columns]. Such a b grows by whole blocks of memory.
+ */
+export function matMulRowsFirst(a: Value, b: Value, transpose: boolean): Value {
+  const shape = [...a.shape.slice(0, -1), transpose ? b.shape[0] : b.shape.at(-1)!];
+  const attributes = { transA: 0, transB: transpose ? 1 : 0, transBatchB: 1 };
   return a.graph.emit("FusedMatMul", [a, b], [{ shape }], { attributes, domain: microsoftDomain })[0];
 }
 

@@ -53,7 +53,7 @@ describe("layers", () => {
 
   test("an undefined value is a value that was not given", () => {
     const { config, origins } = resolveConfig({ flags: { steps: undefined } });
-    expect(config.steps).toBe(80);
+    expect(config.steps).toBe(runConfigSchema.parse({}).steps);
     expect(origins.steps).toEqual({ layer: "default" });
   });
 

@@ -312,11 +312,13 @@ describe("models", () => {
   test("ask lets answers vote over all forms of the question", async () => {
     const { stdout } = await play(["ask", model, "123+456=", "--votes", "7"]);
     expect(stdout).toMatch(/^123\+456= → 579$/m);
-    expect(stdout).toMatch(/^456\+123= +579 +3$/m);
-    expect(stdout).toMatch(/^579 +5 +\.714/m);
-    expect(stdout).toContain("All forms agree.");
+    // The scripted solver always says 579: right for the question and its swapped form, wrong for the moved operand.
+    expect(stdout).toMatch(/^456\+123= +579 +2$/m);
+    expect(stdout).toMatch(/^123\+567= +468 +2$/m);
+    expect(stdout).toMatch(/^579 +3 +\.429/m);
+    expect(stdout).toContain("The forms do not agree");
     const asked = await play(["ask", model, "123+456=", "--votes", "7", "--json"]);
-    expect(summaryOf<object>(asked)).toMatchObject({ verdict: { winner: "579", groupSize: 7, unreadable: 2 } });
+    expect(summaryOf<object>(asked)).toMatchObject({ verdict: { winner: "579", groupSize: 7, unreadable: 3 } });
   });
 
   test("ask refuses what is no question of the topic", async () => {

@@ -168,7 +168,7 @@ test("equal runs do not differ but in name; the first difference is found where 
     using reader = openReader(folder);
     const equal = diffRuns(reader, a.run, b.run);
     expect(equal).toMatchObject({
-      config: [{ key: "learningRate", a: 1e-4, b: 2e-4 }],
+      config: [{ key: "learningRate", a: exampleConfig().learningRate, b: 2e-4 }],
       evaluatedSteps: { a: 6, b: 5 },
       evaluations: [0, 1].map((i) => ({
         difficulty: 3 + i,

@@ -4,6 +4,8 @@ import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { didYouMean } from "../src/errors.ts";
 import { benchEngine, type EngineBench } from "./engine.ts";
+import { benchSandbox, type SandboxBenchmark } from "./sandbox.ts";
+import { benchStep } from "./step.ts";
 import { benchStore, type StoreBench } from "./store.ts";
 
 type Row = readonly [what: string, value: string];
@@ -19,6 +21,20 @@ const benches: Readonly<Record<string, () => Promise<BenchResult>>> = {
   engine: async () => {
     const result = await benchEngine();
     return { json: { ...result }, rows: engineRows(result) };
+  },
+  step: async () => {
+    const result = await benchStep();
+    return {
+      json: { step: result },
+      rows: [
+        ["self-play: one step of the main job", `${result.stepMilliseconds.toFixed(0)} ms`],
+        ["of it recording", `${result.storeMilliseconds.toFixed(1)} ms, ${(result.storeShare * 100).toFixed(1)} %`],
+      ],
+    };
+  },
+  sandbox: async () => {
+    const result = await benchSandbox();
+    return { json: { sandbox: result }, rows: sandboxRows(result) };
   },
   store: async () => {
     const result = await benchStore();
@@ -47,6 +63,15 @@ function storeRows(store: StoreBench): Row[] {
       ([name, milliseconds]): Row => [`store: ${name} over ${store.answers} answers`, `${milliseconds.toFixed(1)} ms`],
     ),
   ];
+}
+
+function sandboxRows(results: readonly SandboxBenchmark[]): Row[] {
+  return results.map(
+    ({ language, sequentialPerSecond, queuedPerSecond }): Row => [
+      `sandbox: ${language} programs, one worker`,
+      `${sequentialPerSecond.toFixed(0)} to ${queuedPerSecond.toFixed(0)} a second`,
+    ],
+  );
 }
 
 const percent = (ratio: number): string => `${(ratio * 100).toFixed(0)} %`;

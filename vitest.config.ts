@@ -7,6 +7,7 @@ export default defineConfig({
       {
         test: {
           name: "fast",
+          setupFiles: ["test/setup.ts"],
           include: ["test/**/*.test.ts"],
           exclude: ["test/**/*.slow.test.ts"],
           testTimeout: 180_000,
@@ -16,6 +17,7 @@ export default defineConfig({
       {
         test: {
           name: "slow",
+          setupFiles: ["test/setup.ts"],
           include: ["test/**/*.slow.test.ts"],
           testTimeout: 60 * 60_000,
           hookTimeout: 600_000,

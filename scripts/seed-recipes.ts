@@ -1,13 +1,13 @@
 // How each topic's seed model is made: its size, its alphabet, the mixture of its training text, and when to stop. The
 // stopping points were chosen by looking at evaluations of snapshots: half right at the topic's frontier.
 import type { Random } from "../src/random.ts";
-import { algebraCharacters, drawAlgebraLine } from "../src/topics/algebra-truth.ts";
+import { algebraCharacters, algebraLines } from "../src/topics/algebra-truth.ts";
 import { roleMarks } from "../src/topics/arithmetic.ts";
 import { operators, writeNumber, writeSum } from "../src/topics/arithmetic-notation.ts";
 import { drawSum, truth } from "../src/topics/arithmetic-truth.ts";
-import { codingCharacters, drawCodingLine } from "../src/topics/coding-truth.ts";
-import type { SeedLine } from "../src/topics/draw.ts";
-import { drawMultiplicationLine, multiplicationCharacters } from "../src/topics/multiplication-truth.ts";
+import { codingCharacters, codingLines } from "../src/topics/coding-truth.ts";
+import type { SeedLine, SeedLines } from "../src/topics/draw.ts";
+import { multiplicationCharacters, multiplicationLines } from "../src/topics/multiplication-truth.ts";
 
 /** Items with the probability of each; they sum to 1. */
 type Shares<Item> = readonly (readonly [item: Item, share: number])[];
@@ -44,10 +44,6 @@ const arithmeticOperators: Shares<(typeof operators)[number]> = [
 ];
 const sumDifficulties = difficulties(1, [0.25, 0.33, 0.32, 0.09, 0.01]);
 const productDifficulties = difficulties(1, [0.18, 0.3, 0.38, 0.12, 0.02]);
-const multiplicationDifficulties = difficulties(2, [0.1, 0.2, 0.35, 0.25, 0.1]);
-const algebraDifficulties = difficulties(1, [0.3, 0.35, 0.25, 0.1]);
-const codingDifficulties = difficulties(1, [0.3, 0.4, 0.22, 0.08]);
-
 export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
   arithmetic: {
     ...small,
@@ -68,27 +64,39 @@ export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
     ...medium,
     characters: multiplicationCharacters,
     maxPositions: 64,
-    steps: 700,
-    finalLearningRate: 0.5,
-    drawLine: (random) => drawMultiplicationLine(drawShare(multiplicationDifficulties, random), proposeShare, random),
+    steps: 500,
+    finalLearningRate: 1,
+    drawLine: linesOf(
+      multiplicationLines,
+      difficulties(2, [0.2, 0.35, 0.3, 0.1, 0.05]),
+      difficulties(2, [0.1, 0.2, 0.35, 0.25, 0.1]),
+    ),
   },
   algebra: {
     ...medium,
     characters: algebraCharacters,
     maxPositions: 160,
     steps: 1200,
-    finalLearningRate: 0.5,
-    drawLine: (random) => drawAlgebraLine(drawShare(algebraDifficulties, random), proposeShare, random),
+    finalLearningRate: 1,
+    drawLine: linesOf(algebraLines, difficulties(1, [0.35, 0.4, 0.2, 0.05]), difficulties(1, [0.2, 0.35, 0.35, 0.1])),
   },
   coding: {
     ...medium,
     characters: codingCharacters,
     maxPositions: 256,
     steps: 1000,
-    finalLearningRate: 0.5,
-    drawLine: (random) => drawCodingLine(drawShare(codingDifficulties, random), proposeShare, random),
+    finalLearningRate: 1,
+    drawLine: linesOf(codingLines, difficulties(1, [0.3, 0.4, 0.22, 0.08]), difficulties(1, [0.3, 0.4, 0.22, 0.08])),
   },
 };
+
+/** Draws the role, then the difficulty by that role's shares. Proposers start easy: harder questions are theirs to find. */
+function linesOf(lines: SeedLines, propose: Shares<number>, solve: Shares<number>): (random: Random) => SeedLine {
+  return (random) =>
+    random.next() < proposeShare
+      ? lines.propose(drawShare(propose, random), random)
+      : lines.solve(drawShare(solve, random), random);
+}
 
 /** Draws an item with the probability beside it. */
 function drawShare<Item>(shares: Shares<Item>, random: Random): Item {

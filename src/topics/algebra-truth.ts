@@ -14,13 +14,14 @@ import {
   peopleNames,
   readQuestionText,
   reverseNumbers,
+  shortText,
   type Term,
   toQuestion,
   unknownNames,
   writeQuestion,
 } from "./algebra-notation.ts";
 import type { HiddenTruth } from "./define-topic.ts";
-import { drawDistinct, type SeedLine } from "./draw.ts";
+import { drawDistinct, type SeedLines } from "./draw.ts";
 
 /** `slope · name = constant`, what every question comes down to. */
 interface Reduced {
@@ -85,19 +86,99 @@ function greatestCommonDivisor(a: number, b: number): number {
   return x;
 }
 
-/** The right reply with its working in the model's notation: `3x=15#5` with digits reversed. */
+/**
+ * The right reply with its working in the model's notation, one small step a line: `2(x+3)+5=4x-7` gives
+ * `2x+6+5=4x-7;2x+11=4x-7;-2x=-18#9`, and `A=B+5;A+B=27;A?` gives `2B+5=27;2B=22;B=11;A=11+5=16#16`, digits reversed.
+ */
 export function workedReply(question: AlgebraQuestion): string {
-  const { name, slope, constant } = reduce(question);
-  const sign = Math.sign(slope);
-  const factor = Math.abs(slope) === 1 ? "" : String(Math.abs(slope));
-  return reverseNumbers(`${factor}${name}=${sign * constant || 0}#${solutionOf(question)}`);
+  const lines = question.kind === "equation" ? equationWorking(question) : problemWorking(question);
+  return reverseNumbers(`${lines.join(";")}#${solutionOf(question)}`);
+}
+
+/** Parentheses multiplied out, each side gathered, the unknown alone on the left; steps that change nothing left out. */
+function equationWorking(equation: Equation): string[] {
+  const { name, slope, constant } = reduceEquation(equation);
+  const states: Equation[] = [
+    equation,
+    { ...equation, left: expand(equation.left), right: expand(equation.right) },
+    { ...equation, left: gather(equation.left, name), right: gather(equation.right, name) },
+    { ...equation, left: sideOf(slope, name, 0), right: sideOf(0, name, constant) },
+  ];
+  const written = states.map(shortText);
+  return written.filter((text, i) => i > 0 && text !== written[i - 1]);
+}
+
+const expand = (terms: readonly Term[]): readonly Term[] =>
+  terms.flatMap((term) =>
+    term.name === null || term.shift === 0
+      ? [term]
+      : [
+          { ...term, shift: 0 },
+          { coefficient: term.coefficient * term.shift, name: null, shift: 0 },
+        ],
+  );
+
+function gather(terms: readonly Term[], name: string): readonly Term[] {
+  const total = (wanted: string | null): number =>
+    expand(terms).reduce((sum, term) => sum + (term.name === wanted ? term.coefficient : 0), 0);
+  return sideOf(total(name), name, total(null));
+}
+
+const sideOf = (slope: number, name: string, constant: number): readonly Term[] =>
+  [
+    { coefficient: slope, name, shift: 0 },
+    { coefficient: constant, name: null, shift: 0 },
+  ].filter(({ coefficient }) => coefficient !== 0);
+
+/**
+ * From the person whose number is known, or follows from a total, fact by fact to the one asked for. For problems as
+ * `drawProblem` draws them; of others only the last line.
+ */
+function problemWorking(problem: Problem): string[] {
+  const values = new Map<string, number>();
+  const lines: string[] = [];
+  const facts = new Set(problem.facts);
+  const take = (kind: Fact["kind"]): Fact | undefined => problem.facts.find((fact) => fact.kind === kind);
+  const [known, total] = [take("known"), take("total")];
+  if (known !== undefined) {
+    facts.delete(known);
+    values.set(known.who, known.number);
+  } else if (total?.kind === "total") {
+    facts.delete(total);
+    const pair = problem.facts.find(
+      (fact) => fact !== total && [total.who, total.other].every((name) => factRow(fact).weights.has(name)),
+    );
+    if (pair !== undefined && pair.kind !== "known" && pair.kind !== "total") {
+      const { other: first, number } = pair;
+      const [factor, more] = pair.kind === "times" ? [number + 1, 0] : [2, pair.kind === "more" ? number : -number];
+      const equation = (left: readonly Term[], constant: number): string =>
+        shortText({ kind: "equation", left, right: sideOf(0, first, constant) });
+      if (more !== 0) lines.push(equation(sideOf(factor, first, more), total.number));
+      lines.push(equation(sideOf(factor, first, 0), total.number - more));
+      values.set(first, (total.number - more) / factor);
+      lines.push(`${first}=${values.get(first)}`);
+    }
+  }
+  while (!values.has(problem.asked)) {
+    const fact = [...facts].find((each) => "other" in each && values.has(each.other) && each.kind !== "total");
+    if (fact === undefined || fact.kind === "known") return [`${problem.asked}=${solutionOf(problem)}`];
+    facts.delete(fact);
+    const from = values.get(fact.other) as number;
+    const value =
+      fact.kind === "times" ? fact.number * from : fact.kind === "more" ? from + fact.number : from - fact.number;
+    const step =
+      fact.kind === "times" ? `${fact.number}(${from})` : `${from}${fact.kind === "more" ? "+" : "-"}${fact.number}`;
+    lines.push(`${fact.who}=${step}=${value}`);
+    values.set(fact.who, value);
+  }
+  return lines;
 }
 
 /** A random question of exactly this difficulty (1 to 4). Seven in ten have whole solutions by construction. */
 export function drawAlgebra(difficulty: number, random: Random): AlgebraQuestion {
   for (;;) {
     const question = random.next() < (difficulty === 1 ? 0 : 0.4) ? drawProblem(random) : drawEquation(random);
-    if (difficultyOf(question) !== difficulty) continue;
+    if (difficultyOf(question) !== difficulty || workedReply(question).startsWith("#")) continue;
     const read = readQuestionText(toQuestion(question).text);
     if (!read.ok) continue;
     const { slope, constant } = reduce(question);
@@ -112,8 +193,8 @@ export function drawAlgebra(difficulty: number, random: Random): AlgebraQuestion
 function drawEquation(random: Random): Equation {
   const name = random.pick(unknownNames);
   const number = (): Term => ({ coefficient: signed(random, 1, 60), name: null, shift: 0 });
-  const factor = random.next() < 0.3 ? 1 : random.integer(2, 9);
   const shift = random.next() < 0.25 ? signed(random, 1, 9) : 0;
+  const factor = shift === 0 && random.next() < 0.3 ? 1 : random.integer(2, 9);
   const unknown: Term = { coefficient: factor, name, shift };
   const left = random.next() < 0.6 ? [unknown, number()] : [unknown];
   const right: Term[] =
@@ -121,31 +202,43 @@ function drawEquation(random: Random): Equation {
   return random.next() < 0.9 ? { kind: "equation", left, right } : { kind: "equation", left: right, right: left };
 }
 
+/** Everybody has a whole number from 0 to 99, so that no sentence sounds odd. */
 function drawProblem(random: Random): Problem {
   const names = random.shuffle(peopleNames).slice(0, random.integer(2, 3));
-  const relation = (who: string, other: string): Fact => {
-    const kind = random.pick(["more", "fewer", "times"] as const);
-    return { kind, who, other, number: kind === "times" ? random.integer(2, 6) : random.integer(1, 30) };
-  };
-  const facts: Fact[] = names.slice(1).map((name, i) => relation(name, names[i]));
-  facts.push(
-    random.next() < 0.5
-      ? { kind: "known", who: names[0], number: random.integer(1, 40) }
-      : { kind: "total", who: names[0], other: names[1], number: random.integer(5, 90) },
-  );
-  return { kind: "problem", facts: random.shuffle(facts), asked: random.pick(names) };
+  for (;;) {
+    const numbers = [random.integer(1, 40)];
+    const facts: Fact[] = [];
+    for (const [i, who] of names.slice(1).entries()) {
+      const kind = random.pick(["more", "fewer", "times"] as const);
+      const number = kind === "times" ? random.integer(2, 6) : random.integer(1, 30);
+      facts.push({ kind, who, other: names[i], number });
+      numbers.push(kind === "times" ? number * numbers[i] : numbers[i] + (kind === "more" ? number : -number));
+    }
+    if (numbers.some((number) => number < 0 || number > 99)) continue;
+    const given = random.next() < 0.5;
+    facts.push(
+      given
+        ? { kind: "known", who: names[0], number: numbers[0] }
+        : { kind: "total", who: names[0], other: names[1], number: numbers[0] + numbers[1] },
+    );
+    return { kind: "problem", facts: random.shuffle(facts), asked: random.pick(given ? names.slice(1) : names) };
+  }
 }
 
 const signed = (random: Random, low: number, high: number): number =>
   random.integer(low, high) * (random.next() < 0.35 ? -1 : 1);
 
-/** One line of training text for the seed model. */
-export function drawAlgebraLine(difficulty: number, proposeShare: number, random: Random): SeedLine {
-  const question = drawAlgebra(difficulty, random);
-  return random.next() < proposeShare
-    ? { prompt: algebraMarks.propose, reply: writeQuestion(question) }
-    : { prompt: `${algebraMarks.solve}${writeQuestion(question)}:`, reply: workedReply(question) };
-}
+/** Lines of training text for the seed model, one for each role. */
+export const algebraLines: SeedLines = {
+  propose: (difficulty, random) => ({
+    prompt: algebraMarks.propose,
+    reply: writeQuestion(drawAlgebra(difficulty, random)),
+  }),
+  solve: (difficulty, random) => {
+    const question = drawAlgebra(difficulty, random);
+    return { prompt: `${algebraMarks.solve}${writeQuestion(question)}:`, reply: workedReply(question) };
+  },
+};
 
 /** All characters of the topic's notation, for the seed model's alphabet. */
 export const algebraCharacters = "LlxyznABCD()+-=;:?/#0123456789";

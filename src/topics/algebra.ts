@@ -25,7 +25,7 @@ export const algebra = defineTopic({
   name: "algebra",
   description: "Linear equations and word problems about who has how many, worked out before a marked answer.",
   verification: "vote",
-  maxTokens: { propose: 49, solve: 32 },
+  maxTokens: { propose: 49, solve: 72 },
   proposePrompt: () => algebraMarks.propose,
   readQuestion: (reply) => {
     const question = readWrittenQuestion(reply);

@@ -20,7 +20,7 @@ import {
   writeTask,
 } from "./coding-notation.ts";
 import type { HiddenTruth } from "./define-topic.ts";
-import { drawDistinct, type SeedLine } from "./draw.ts";
+import { drawDistinct, type SeedLines } from "./draw.ts";
 
 type Value = number | readonly number[];
 
@@ -149,13 +149,14 @@ export function hiddenTests(steps: readonly string[]): readonly UnitTest[] {
   return (drawInputs(steps, 10, random, Number.POSITIVE_INFINITY) ?? []).map((input) => testOf(steps, input));
 }
 
-/** One line of training text for the seed model. */
-export function drawCodingLine(difficulty: number, proposeShare: number, random: Random): SeedLine {
-  const task = drawTask(difficulty, random);
-  return random.next() < proposeShare
-    ? { prompt: codingMarks.propose, reply: writeTask(task) }
-    : { prompt: `${codingMarks.solve}${writeTask(task)}=`, reply: expressionOf(task.steps) };
-}
+/** Lines of training text for the seed model, one for each role. */
+export const codingLines: SeedLines = {
+  propose: (difficulty, random) => ({ prompt: codingMarks.propose, reply: writeTask(drawTask(difficulty, random)) }),
+  solve: (difficulty, random) => {
+    const task = drawTask(difficulty, random);
+    return { prompt: `${codingMarks.solve}${writeTask(task)}=`, reply: expressionOf(task.steps) };
+  },
+};
 
 /** All characters of the topic's notation, for the seed model's alphabet. */
 export const codingCharacters = "Kk|;>=[](),:.*+- abcdefghijklmnopqrstuvwxyz0123456789";

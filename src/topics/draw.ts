@@ -1,10 +1,17 @@
 // Shared by the modules that know a topic's truth: drawing held-out questions, and lines of seed-model text.
+import type { Random } from "../random.ts";
 import type { Question } from "../types.ts";
 
 /** One line of training text for the seed model: what a role is shown, and what it should write. */
 export interface SeedLine {
   readonly prompt: string;
   readonly reply: string;
+}
+
+/** How a topic draws lines of training text, one function for each role. */
+export interface SeedLines {
+  readonly propose: (difficulty: number, random: Random) => SeedLine;
+  readonly solve: (difficulty: number, random: Random) => SeedLine;
 }
 
 /** `count` questions with different keys; fewer when many draws in a row bring nothing new. */

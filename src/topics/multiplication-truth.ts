@@ -3,7 +3,7 @@
 import { UsageError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import type { HiddenTruth } from "./define-topic.ts";
-import { drawDistinct, type SeedLine } from "./draw.ts";
+import { drawDistinct, type SeedLines } from "./draw.ts";
 import {
   answerMark,
   maxFactorDigits,
@@ -46,13 +46,17 @@ export function drawProduct(difficulty: number, random: Random): Product {
 const drawFactor = (digits: number, random: Random): string =>
   String(random.integer(digits === 1 ? 0 : 10 ** (digits - 1), 10 ** digits - 1));
 
-/** One line of training text for the seed model: what a role is shown and what it should write. */
-export function drawMultiplicationLine(difficulty: number, proposeShare: number, random: Random): SeedLine {
-  const product = drawProduct(difficulty, random);
-  return random.next() < proposeShare
-    ? { prompt: multiplicationMarks.propose, reply: writeProduct(product) }
-    : { prompt: `${multiplicationMarks.solve}${writeProduct(product)}`, reply: workedReply(product) };
-}
+/** Lines of training text for the seed model, one for each role. */
+export const multiplicationLines: SeedLines = {
+  propose: (difficulty, random) => ({
+    prompt: multiplicationMarks.propose,
+    reply: writeProduct(drawProduct(difficulty, random)),
+  }),
+  solve: (difficulty, random) => {
+    const product = drawProduct(difficulty, random);
+    return { prompt: `${multiplicationMarks.solve}${writeProduct(product)}`, reply: workedReply(product) };
+  },
+};
 
 /** All characters of the topic's notation, for the seed model's alphabet. */
 export const multiplicationCharacters = "Mm*=+#0123456789";

@@ -7,7 +7,7 @@ import { coding } from "../../src/topics/coding.ts";
 import { programHead, readTask, writeTask } from "../../src/topics/coding-notation.ts";
 import {
   codingCharacters,
-  drawCodingLine,
+  codingLines,
   drawTask,
   expressionOf,
   hiddenTests,
@@ -77,7 +77,7 @@ describe("coding", () => {
   it("draws tasks of the asked difficulty whose tests are right and readable", () => {
     for (let i = 0; i < 300; i++) {
       const task = drawTask(1 + (i % 4), randomStream("task", i));
-      const line = drawCodingLine(1 + (i % 4), 0.5, randomStream("line", i));
+      const line = codingLines[i % 3 === 0 ? "propose" : "solve"](1 + (i % 4), randomStream("line", i));
       expect([...line.prompt, ...line.reply].filter((each) => !codingCharacters.includes(each))).toEqual([]);
       expect(line.prompt.length + line.reply.length).toBeLessThan(160);
       if (line.prompt === "K") expect(readTask(line.reply).ok).toBe(true);

@@ -91,9 +91,14 @@ export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
 };
 
 /** Draws the role, then the difficulty by that role's shares. Proposers start easy: harder questions are theirs to find. */
-function linesOf(lines: SeedLines, propose: Shares<number>, solve: Shares<number>): (random: Random) => SeedLine {
+function linesOf(
+  lines: SeedLines,
+  propose: Shares<number>,
+  solve: Shares<number>,
+  share = proposeShare,
+): (random: Random) => SeedLine {
   return (random) =>
-    random.next() < proposeShare
+    random.next() < share
       ? lines.propose(drawShare(propose, random), random)
       : lines.solve(drawShare(solve, random), random);
 }

@@ -24,8 +24,8 @@ import { drawDistinct, type SeedLines } from "./draw.ts";
 
 type Value = number | readonly number[];
 
-/** Larger values do not occur in drawn tasks: the seed model writes at most three digits. */
-const largestShown = 999;
+/** Larger values do not occur in drawn tasks: what a proposer cannot work out it cannot test. */
+const largestShown = 99;
 const longestShown = 5;
 
 const numberSteps: Readonly<Record<string, (value: number, by: number) => number>> = {

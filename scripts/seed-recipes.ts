@@ -81,7 +81,7 @@ export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
     drawLine: linesOf(algebraLines, difficulties(1, [0.35, 0.4, 0.2, 0.05]), difficulties(1, [0.2, 0.35, 0.35, 0.1])),
   },
   coding: {
-    ...medium,
+    ...small,
     characters: codingCharacters,
     maxPositions: 256,
     steps: 1000,

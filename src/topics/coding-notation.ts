@@ -13,6 +13,8 @@ export const programHead = `def ${functionName}(x):return `;
 
 export const testCount = 5;
 export const maxSteps = 4;
+/** Most items of a list in a test. */
+export const longestItems = 5;
 
 export type Kind = "list" | "number";
 
@@ -92,13 +94,13 @@ export function readTask(text: string): Reading<Task> {
 
 const kindOf = (value: number | readonly number[]): Kind => (typeof value === "number" ? "number" : "list");
 
-/** `12`, `-3`, `[1,2]`; null for anything else. Numbers have four digits at most, lists five items. */
+/** `12`, `-3`, `[1,2]`; null for anything else. Numbers have four digits at most, lists `longestItems`. */
 function readValue(text: string): number | readonly number[] | null {
   const number = /^(?:0|-?[1-9][0-9]{0,3})$/;
   if (number.test(text)) return Number(text);
   if (text === "[]") return [];
   const items = /^\[(.*)\]$/.exec(text)?.[1].split(",");
-  if (items === undefined || items.length > 5 || !items.every((item) => number.test(item))) return null;
+  if (items === undefined || items.length > longestItems || !items.every((item) => number.test(item))) return null;
   return items.map(Number);
 }
 

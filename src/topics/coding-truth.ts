@@ -10,6 +10,7 @@ import {
   functionName,
   type Kind,
   kindsOf,
+  longestItems,
   maxSteps,
   programHead,
   readTask,
@@ -24,9 +25,17 @@ import { drawDistinct, type SeedLines } from "./draw.ts";
 
 type Value = number | readonly number[];
 
-/** Larger values do not occur in drawn tasks: what a proposer cannot work out it cannot test. */
-const largestShown = 99;
-const longestShown = 5;
+/** What inputs and outputs of tests may be. */
+interface Bounds {
+  readonly largestOutput: number;
+  /** Most items of a list, unless the steps need more. */
+  readonly longestList: number;
+  readonly numbers: readonly [least: number, most: number];
+}
+
+/** Small values in the tests that a task shows: what a proposer cannot work out it cannot test. */
+const shown: Bounds = { largestOutput: 99, longestList: 3, numbers: [-5, 9] };
+const hidden: Bounds = { largestOutput: Number.POSITIVE_INFINITY, longestList: 5, numbers: [-9, 20] };
 
 const numberSteps: Readonly<Record<string, (value: number, by: number) => number>> = {
   "+": (value, by) => value + by,
@@ -90,7 +99,7 @@ export function expressionOf(steps: readonly string[]): string {
 export function drawTask(difficulty: number, random: Random): Task {
   for (;;) {
     const steps = drawSteps(difficulty, random);
-    const inputs = drawInputs(steps, testCount, random);
+    const inputs = drawInputs(steps, testCount, random, shown);
     if (inputs === null) continue;
     const tests = inputs.map((input) => testOf(steps, input));
     // A pipeline that changes nothing, such as +1 -1, teaches nothing.
@@ -120,25 +129,25 @@ function drawSteps(difficulty: number, random: Random): string[] {
   return steps;
 }
 
-/** Different inputs whose outputs are small; null where a pipeline has too few of them. */
+/** Different inputs within bounds; null where a pipeline has too few of them. */
 function drawInputs(
   steps: readonly string[],
   count: number,
   random: Random,
-  largest = largestShown,
+  { largestOutput, longestList, numbers }: Bounds,
 ): readonly Value[] | null {
   const takesList = kindsOf(steps[0])?.[0] === "list";
   // Every `tail` takes one away, and no step may meet an empty list.
   const shortest = 2 + steps.filter((step) => step === "tail").length;
+  if (takesList && shortest > longestItems) return null;
   const inputs = new Map<string, Value>();
   for (let attempt = 0; attempt < 200 && inputs.size < count; attempt++) {
     const input: Value = takesList
-      ? Array.from({ length: random.integer(shortest, Math.max(shortest, 4)) }, () => random.integer(0, 9))
-      : random.integer(-9, 20);
-    if (typeof input !== "number" && input.length > longestShown && largest === largestShown) return null;
+      ? Array.from({ length: random.integer(shortest, Math.max(shortest, longestList)) }, () => random.integer(0, 9))
+      : random.integer(...numbers);
     const output = run(steps, input);
-    const numbers = typeof output === "number" ? [output] : output;
-    if (numbers.every((number) => Math.abs(number) <= largest)) inputs.set(JSON.stringify(input), input);
+    const outputs = typeof output === "number" ? [output] : output;
+    if (outputs.every((each) => Math.abs(each) <= largestOutput)) inputs.set(JSON.stringify(input), input);
   }
   return inputs.size < count ? null : [...inputs.values()];
 }
@@ -146,7 +155,7 @@ function drawInputs(
 /** Tests that a task does not show: the same ten for the same steps. */
 export function hiddenTests(steps: readonly string[]): readonly UnitTest[] {
   const random = randomStream("coding", "hidden", ...steps);
-  return (drawInputs(steps, 10, random, Number.POSITIVE_INFINITY) ?? []).map((input) => testOf(steps, input));
+  return (drawInputs(steps, 10, random, hidden) ?? []).map((input) => testOf(steps, input));
 }
 
 /** Lines of training text for the seed model, one for each role. */

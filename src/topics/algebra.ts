@@ -8,6 +8,7 @@ import {
   algebraMarks,
   type Equation,
   namesOf,
+  type Problem,
   peopleNames,
   readQuestionText,
   readWrittenQuestion,
@@ -35,10 +36,10 @@ export const algebra = defineTopic({
   readAnswer: (reply) => readMarkedAnswer(reply),
   restatements: (question) => {
     const asked = questionIn(question);
-    return (asked.kind === "equation" ? equivalentEquations(asked) : equivalentProblems(asked)).map((form) => ({
-      question: toQuestion(form),
-      toOriginal: (answer: string) => answer,
-    }));
+    const forms = asked.kind === "equation" ? equivalentEquations(asked) : equivalentProblems(asked);
+    return forms
+      .filter(({ form }) => readQuestionText(toQuestion(form).text).ok)
+      .map(({ form, shift }) => ({ question: toQuestion(form), toOriginal: (answer) => addTo(answer, shift) }));
   },
   hidden: algebraTruth,
 });
@@ -57,27 +58,71 @@ function readMarkedAnswer(reply: string): Reading<string> {
     : { ok: false, reason: "the marked answer has no value" };
 }
 
-/** Both sides doubled, the unknown renamed, the sides exchanged: each makes the model work on other characters. */
-function equivalentEquations(equation: Equation): AlgebraQuestion[] {
+/** An equivalent form, and what is added to its answer to get the original's. */
+interface Form {
+  readonly form: AlgebraQuestion;
+  readonly shift: number;
+}
+
+/**
+ * The sides exchanged under another name, and the equation that `y + 1` in place of the unknown gives, whose answer is
+ * smaller by 1. Both are as hard as the original: a form that the model cannot solve would silence the vote.
+ */
+function equivalentEquations(equation: Equation): Form[] {
   const [name] = namesOf(equation);
   const next = unknownNames[((unknownNames as readonly string[]).indexOf(name) + 1) % unknownNames.length];
-  const doubled = (terms: readonly Term[]): readonly Term[] =>
-    terms.map((term) => ({ ...term, coefficient: 2 * term.coefficient }));
+  const { left, right } = rename(equation, new Map([[name, next]]));
   return [
-    { ...equation, left: doubled(equation.left), right: doubled(equation.right) },
-    rename(equation, new Map([[name, next]])),
-    { ...equation, left: equation.right, right: equation.left },
-  ].filter(isReadable);
+    { form: { kind: "equation", left: right, right: left }, shift: 0 },
+    { form: withSmallerAnswer(equation), shift: 1 },
+  ];
 }
 
-/** The sentences in reverse order, and the people renamed. */
-function equivalentProblems(problem: AlgebraQuestion & { kind: "problem" }): AlgebraQuestion[] {
-  const shifted = peopleNames.map((name, i) => [name, peopleNames[(i + 1) % peopleNames.length]] as const);
-  return [{ ...problem, facts: [...problem.facts].reverse() }, rename(problem, new Map(shifted))].filter(isReadable);
+/** What `y + 1` brings goes into the parentheses and the number of its side, or into the number of the other side. */
+function withSmallerAnswer({ left, right }: Equation): Equation {
+  const hasNumber = (side: readonly Term[]): boolean => side.some(({ name }) => name === null);
+  const brought = (side: readonly Term[]): number =>
+    side.reduce((sum, term) => sum + (term.name === null || term.shift !== 0 ? 0 : term.coefficient), 0);
+  const inParentheses = (side: readonly Term[]): readonly Term[] =>
+    side.map((term) => (term.name === null || term.shift === 0 ? term : { ...term, shift: term.shift + 1 }));
+  const added = (side: readonly Term[], number: number): readonly Term[] => {
+    const index = side.findIndex(({ name }) => name === null);
+    const term = { coefficient: number + (side[index]?.coefficient ?? 0), name: null, shift: 0 };
+    const others = side.filter((_, i) => i !== index);
+    if (term.coefficient === 0 && others.length > 0) return others;
+    return index === -1 ? [...others, term] : side.toSpliced(index, 1, term);
+  };
+  const [onLeft, onRight] = [brought(left), brought(right)];
+  if (hasNumber(left) === hasNumber(right)) {
+    return {
+      kind: "equation",
+      left: added(inParentheses(left), onLeft),
+      right: added(inParentheses(right), onRight),
+    };
+  }
+  return hasNumber(left)
+    ? { kind: "equation", left: added(inParentheses(left), onLeft - onRight), right: inParentheses(right) }
+    : { kind: "equation", left: inParentheses(left), right: added(inParentheses(right), onRight - onLeft) };
 }
 
-/** A form may be larger than the topic allows; then it is no question. */
-const isReadable = (form: AlgebraQuestion): boolean => readQuestionText(toQuestion(form).text).ok;
+/** The sentences in reverse order about other people, and, where nobody has times as many, everybody with one more. */
+function equivalentProblems(problem: Problem): Form[] {
+  const renamed = new Map(peopleNames.map((name, i) => [name, peopleNames[(i + 1) % peopleNames.length]] as const));
+  const reversed = rename({ ...problem, facts: [...problem.facts].reverse() }, renamed);
+  const oneMore = problem.facts.map((fact) => {
+    const added = { known: 1, total: 2, more: 0, fewer: 0, times: 0 }[fact.kind];
+    return { ...fact, number: fact.number + added };
+  });
+  const scales = problem.facts.some(({ kind }) => kind === "times");
+  return [{ form: reversed, shift: 0 }, ...(scales ? [] : [{ form: { ...problem, facts: oneMore }, shift: -1 }])];
+}
+
+/** A canonical number plus a whole one; what is in lowest terms stays so. */
+function addTo(answer: string, shift: number): string {
+  const [top, bottom = "1"] = answer.split("/");
+  const sum = String(Number(top) + shift * Number(bottom));
+  return bottom === "1" ? sum : `${sum}/${bottom}`;
+}
 
 function questionIn(question: Question): AlgebraQuestion {
   const read = readQuestionText(question.text);

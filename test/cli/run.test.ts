@@ -4,6 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { Parts } from "../../src/cli/parts.ts";
 import { createModel } from "../../src/engine/onnx/create-model.ts";
+import { notFiniteHint } from "../../src/errors.ts";
 import type { RunSummary } from "../../src/events.ts";
 import { lockRun } from "../../src/store/run-lock.ts";
 import { type CliResult, runCli, scriptedParts, temporaryFolder } from "./scripted-parts.ts";
@@ -105,6 +106,18 @@ describe("run", () => {
     expect(code).toBe(3);
     expect(stderr).toContain("sqlm: The loss is NaN.\n  Lower the learning rate.");
     expect(stdout).toMatch(/Go on with: sqlm resume arithmetic-/);
+  });
+
+  test("what is advised where numbers are no longer finite can be done", async () => {
+    const interrupted = summaryOf(await run(["--json"], scriptedParts({ beforeStep: () => process.emit("SIGINT") })));
+    const command = /`sqlm (run .*?)`/.exec(notFiniteHint)?.[1] ?? expect.fail("no command");
+    const given = { TOPIC: "arithmetic", CHECKPOINT: interrupted.checkpoint, SMALLER: "1e-6" };
+    const args = command.replaceAll(/[A-Z]+/g, (word) => given[word as keyof typeof given]).split(" ");
+    const flag = /--grad-clip\S+/.exec(notFiniteHint)?.[0] ?? expect.fail("no flag");
+    const restarted = await play([...args, "--steps", "1", flag, "0.5", "--json"]);
+    expect(restarted.code).toBe(0);
+    const { config } = summaryOf<{ config: object }>(await play(["show", summaryOf(restarted).run, "--json"]));
+    expect(config).toMatchObject({ model: interrupted.checkpoint, learningRate: 1e-6, gradClipNorm: 0.5 });
   });
 
   test("what cannot work leaves no run behind", async () => {

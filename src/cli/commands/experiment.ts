@@ -70,9 +70,7 @@ export function experimentCommand(parts: Parts): Command {
       const left = trials.length - [...known.values()].filter(({ finished }) => finished).length;
       terminal.note(`${experiment.name}: ${trials.length} runs, ${parallel} at a time`);
       if (left < trials.length) {
-        terminal.note(
-          `${trials.length - left} of them are in the record and not played again (--fresh plays all anew)`,
-        );
+        terminal.note(`in the record already, not played again: ${trials.length - left} (--fresh plays all anew)`);
       }
       const play = async (trial: Trial, stopped: AbortSignal) => {
         const name = nameOf(trial);

@@ -70,7 +70,7 @@ export const parts: readonly Part[] = [
   { name: "sandboxes", files: /^sandbox\//, imports: ["nouns", "sandbox contract", "verify"] },
   {
     name: "store queries",
-    files: /^store\/(queries|diff-runs|export|tensorboard)\.ts$/,
+    files: /^store\/(queries|diff-runs|export|summarize-run|tensorboard)\.ts$/,
     imports: ["nouns", "config", "store contract", "store"],
   },
   { name: "store", files: /^store\//, imports: ["nouns", "config", "store contract"] },

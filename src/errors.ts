@@ -72,3 +72,8 @@ function editDistance(a: string, b: string): number {
   }
   return previous[b.length];
 }
+
+/** What helps a run whose loss or gradient is no longer finite. Resuming repeats it: a run keeps its settings. */
+export const notFiniteHint =
+  "A resumed run keeps its settings and would end here again. Start a new run from the last checkpoint, which `sqlm show RUN` " +
+  "names, with smaller updates: `sqlm run TOPIC --model CHECKPOINT --learning-rate SMALLER`; --grad-clip-norm limits them too.";

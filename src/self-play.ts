@@ -6,7 +6,7 @@
 // rewards are fixed; the only exception is a control of an experiment, which is passed in from outside.
 import type { RunConfig } from "./config.ts";
 import type { Engine } from "./engine/engine.ts";
-import { UnsupportedError } from "./errors.ts";
+import { UnsupportedError, UsageError } from "./errors.ts";
 import type { Control } from "./evaluate/controls.ts";
 import { evaluate, heldOutQuestions } from "./evaluate/evaluate.ts";
 import type { GroupRecord, RunEvent, StepRecord } from "./events.ts";
@@ -32,7 +32,7 @@ export interface SelfPlayOptions {
   readonly sandbox?: Sandbox;
   /** The starting model, frozen; needed where `klPenaltyCoef` > 0. */
   readonly reference?: Engine;
-  /** Only experiments pass one. */
+  /** Only experiments pass one: the one that the store says this run is under. */
   readonly control?: Control;
   /** When it fires, the run ends after the current step with a checkpoint. */
   readonly signal?: AbortSignal;
@@ -53,13 +53,15 @@ const recentQuestions = 32;
 
 /**
  * Runs self-play from the store's newest checkpoint, or from the beginning, to `config.steps`. Yields each event after it
- * was recorded. Throws UnsupportedError before any work when the parts do not fit together, and RunStoppedError when the
- * run had to stop (NaN, full disk); the last good checkpoint is whole then.
+ * was recorded. Throws UnsupportedError before any work when the parts do not fit together, UsageError when the control is
+ * not the one that the run is recorded under, and RunStoppedError when the run had to stop (NaN, full disk); the last good
+ * checkpoint is whole then.
  */
 export async function* selfPlay(options: SelfPlayOptions): AsyncGenerator<RunEvent, void> {
   const { store, config, signal } = options;
   const { hidden } = options.topic;
   checkFit(options);
+  checkControl(options);
   const record = <Event extends RunEvent>(event: Event): Event => {
     store.append(event);
     return event;
@@ -254,3 +256,16 @@ export function checkFit({
     );
   }
 }
+
+/** A record must say under which control every one of its steps was played, so that nobody takes a control for a run. */
+function checkControl({ store, control }: SelfPlayOptions): void {
+  const recorded = store.trial?.control ?? null;
+  const given = control?.name ?? null;
+  if (recorded === given) return;
+  throw new UsageError(
+    `The run ${store.run} is recorded ${under(recorded)} and cannot be played ${under(given)}.`,
+    "Make a run of its own: a run stays under the control that it was made under.",
+  );
+}
+
+const under = (control: string | null): string => (control === null ? "under no control" : `under control ${control}`);

@@ -5,7 +5,8 @@ import { afterEach, describe, expect, test } from "vitest";
 import { type RunConfigInput, runConfigSchema } from "../src/config.ts";
 import type { Engine } from "../src/engine/engine.ts";
 import { createScriptedEngine } from "../src/engine/scripted.ts";
-import { RunStoppedError, UnsupportedError } from "../src/errors.ts";
+import { RunStoppedError, UnsupportedError, UsageError } from "../src/errors.ts";
+import { makeControl } from "../src/evaluate/controls.ts";
 import type { RunEvent, StepRecord } from "../src/events.ts";
 import { type SelfPlayOptions, selfPlay } from "../src/self-play.ts";
 import { openWorkspace } from "../src/store/workspace.ts";
@@ -113,6 +114,23 @@ describe("self-play with a scripted engine", () => {
       expect(metrics["updates"]).toBe(1);
       expect(proposals.some(({ reason }) => reason?.startsWith("malformed"))).toBe(true);
     }
+  });
+
+  test("no step is played under a control that the record does not name, and none without the one that it names", async () => {
+    const folder = newFolder();
+    const control = makeControl("oracle", arithmetic);
+    await expect(play(folder, {}, { control })).rejects.toThrow(UsageError);
+    {
+      await using workspace = openWorkspace(newFolder());
+      const config = runConfigSchema.parse(quick);
+      const trial = { experiment: "controls", variant: "truth", control: "oracle" };
+      await using store = workspace.createRun(config, trial);
+      const options = { topic: arithmetic, config, store, engine: halfTrained() };
+      await expect(selfPlay(options).next()).rejects.toThrow("recorded under control oracle");
+      expect((await selfPlay({ ...options, control }).next()).value).toMatchObject({ type: "run-start" });
+    }
+    // The refused run has nothing in its record and can be played as what it was made for.
+    expect((await play(folder, {})).steps).toHaveLength(4);
   });
 
   test("the same seed gives the same run, another seed another", async () => {

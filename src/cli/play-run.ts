@@ -3,24 +3,22 @@ import { resolve } from "node:path";
 import type { RunConfig } from "../config.ts";
 import type { Engine } from "../engine/engine.ts";
 import { UnsupportedError } from "../errors.ts";
-import type { Control } from "../evaluate/controls.ts";
+import { makeControl } from "../evaluate/controls.ts";
 import type { RunEvent, RunSummary } from "../events.ts";
-import type { RunStore, Workspace } from "../store/store.ts";
-import type { DefinedTopic } from "../topics/define-topic.ts";
+import { openReader } from "../store/queries.ts";
+import type { RunTrial, Workspace } from "../store/store.ts";
+import { summarizeRun } from "../store/summarize-run.ts";
 import { builtInTopicNames, openTopic } from "../topics/registry.ts";
 import { findStartingModel } from "./model-folder.ts";
 import type { Parts } from "./parts.ts";
-import { addEvaluation, addStep, advance, noProgress, type RunProgress, summarize } from "./summary.ts";
 
 export interface PlayOptions {
   readonly parts: Parts;
   readonly workspace: Workspace;
-  /** The settings of a new run, or the name of one to go on with. */
-  readonly run: { readonly config: RunConfig } | { readonly resume: string };
+  /** The settings of a new run and which of an experiment's it is, or the name of one to go on with. */
+  readonly run: { readonly config: RunConfig; readonly trial?: RunTrial } | { readonly resume: string };
   /** Ends the run after the current step. */
   readonly signal: AbortSignal;
-  /** Makes the control of an experiment. */
-  readonly control?: (topic: DefinedTopic) => Control;
   readonly onEvent: (event: RunEvent) => void;
 }
 
@@ -30,13 +28,14 @@ export interface PlayedRun {
 }
 
 /**
- * Plays a run. Throws what cannot work before a run is made (UsageError, UnsupportedError), and RunStoppedError where the
+ * Plays a run, under the control that its trial names: a run that is resumed goes on under the one in its record. Throws what cannot work before a run is made (UsageError, UnsupportedError), and RunStoppedError where the
  * loop had to stop.
  */
-export async function playRun({ parts, workspace, run, signal, control, onEvent }: PlayOptions): Promise<PlayedRun> {
-  const given = "config" in run ? run.config : workspace.info(run.resume).config;
+export async function playRun({ parts, workspace, run, signal, onEvent }: PlayOptions): Promise<PlayedRun> {
+  const { config: given, trial } = "config" in run ? run : workspace.info(run.resume);
   const topic = await openTopic(given.topic);
   const config = withAbsolutePaths(given);
+  const control = trial?.control;
   await using sandbox = topic.topic.verification === "tests" ? await parts.openSandbox() : undefined;
   const { language } = topic.topic;
   if (sandbox !== undefined && language !== undefined && !sandbox.languages.includes(language)) {
@@ -55,23 +54,20 @@ export async function playRun({ parts, workspace, run, signal, control, onEvent 
     signal,
     ...(sandbox === undefined ? {} : { sandbox }),
     ...(reference === undefined ? {} : { reference }),
-    ...(control === undefined ? {} : { control: control(topic) }),
+    ...(control == null ? {} : { control: makeControl(control, topic) }),
   };
   // Before a run is made, so that what cannot work leaves nothing behind.
   await parts.checkFit(playOptions);
   await using store =
-    "config" in run ? workspace.createRun(withThreadsOf(engine, config)) : workspace.openRun(run.resume);
+    "config" in run ? workspace.createRun(withThreadsOf(engine, config), run.trial) : workspace.openRun(run.resume);
 
-  const started = performance.now();
-  let progress = "config" in run ? noProgress : await recorded(store);
   let reason: PlayedRun["reason"] = "stopped";
   for await (const event of await parts.selfPlay({ ...playOptions, store })) {
-    progress = advance(progress, event);
     if (event.type === "run-end") reason = event.reason;
     onEvent(event);
   }
-  const seconds = (performance.now() - started) / 1000;
-  return { summary: summarize(store.run, progress, seconds, topic.hidden?.frontier ?? null), reason };
+  using reader = openReader(workspace.folder);
+  return { summary: summarizeRun(reader, store.run, topic.hidden?.frontier ?? null), reason };
 }
 
 /** Where the engine chose its threads by measuring, the choice becomes part of the run: resuming must not measure again. */
@@ -80,19 +76,7 @@ function withThreadsOf({ capabilities: { threads } }: Engine, config: RunConfig)
 }
 
 /** The same config for a process in another working folder: a run may be resumed from anywhere. */
-function withAbsolutePaths(config: RunConfig): RunConfig {
+export function withAbsolutePaths(config: RunConfig): RunConfig {
   const topic = builtInTopicNames.includes(config.topic) ? config.topic : resolve(config.topic);
   return { ...config, topic, model: findStartingModel(config) };
-}
-
-/** What the store knows of a run up to the checkpoint that it will go on from. */
-async function recorded(store: RunStore): Promise<RunProgress> {
-  const checkpoint = await store.latestCheckpoint();
-  if (checkpoint === null) return noProgress;
-  let progress: RunProgress = { ...noProgress, checkpoint: checkpoint.folder };
-  for (const { step, levels } of store.evaluations()) {
-    if (step <= checkpoint.step) progress = addEvaluation(progress, step, levels);
-  }
-  for (const record of store.steps()) if (record.step <= checkpoint.step) progress = addStep(progress, record);
-  return progress;
 }

@@ -10,6 +10,7 @@ import type { Parts } from "./parts.ts";
 import { playRun } from "./play-run.ts";
 import { beforeAfterTable, describeLevels, describeStep } from "./step-line.ts";
 import type { Terminal } from "./terminal.ts";
+import { describeTrial } from "./trials.ts";
 
 export interface SessionOptions {
   readonly terminal: Terminal;
@@ -22,8 +23,9 @@ export interface SessionOptions {
 /** Runs to the end or to an interrupt; returns the exit code. */
 export async function runSession({ terminal, parts, workspace: folder, run }: SessionOptions): Promise<number> {
   await using workspace = await parts.openWorkspace(resolve(folder));
-  const config = "config" in run ? run.config : workspace.info(run.resume).config;
+  const { config, trial } = "config" in run ? { config: run.config, trial: null } : workspace.info(run.resume);
   terminal.status(`opening ${config.model}`);
+  if (trial !== null) terminal.note(`a trial of experiment ${describeTrial(trial)}`);
   using interrupt = listenForInterrupt(terminal);
   const show = eventPrinter(terminal, config);
   const { signal } = interrupt;

@@ -2,7 +2,6 @@
 import type { GroupRecord, GroupSignal, StepRecord } from "../events.ts";
 import type { LevelResult, Verdict } from "../types.ts";
 import { formatDuration, formatShare, formatTable, oneLine } from "./format.ts";
-import { meanDifficulty } from "./summary.ts";
 
 const mean = (values: readonly number[]): number | null =>
   values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -33,7 +32,7 @@ export function describeStep(
 ): readonly string[] {
   const { groups, proposals } = record;
   const accuracy = labelAccuracy(groups);
-  const difficulty = meanDifficulty(record);
+  const difficulty = mean(groups.map(({ question }) => question.difficulty));
   const free = signalFree(groups);
   const taught = groups.length - free.reduce((sum, [, count]) => sum + count, 0);
   const unreadable = proposals.filter(({ question }) => question === null).length;

@@ -4,7 +4,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { FileFormatError, RunStoppedError } from "../errors.ts";
+import { FileFormatError, notFiniteHint, RunStoppedError } from "../errors.ts";
 import { batchLoss } from "../learn/losses.ts";
 import { type Random, randomStream, uniformAt } from "../random.ts";
 import type { Completion } from "../types.ts";
@@ -101,7 +101,7 @@ export function createScriptedEngine({ reply, maxSequenceTokens = 4096 }: Script
       const gradNorm = Math.sqrt(squaredGradient);
       squaredGradient = 0;
       if (!Number.isFinite(gradNorm)) {
-        throw new RunStoppedError("The gradient is not a finite number.", "Lower the learning rate and resume.");
+        throw new RunStoppedError("The gradient is not a finite number.", notFiniteHint);
       }
       updates += 1;
       optimizerSteps += 1;

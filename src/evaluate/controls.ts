@@ -1,6 +1,7 @@
 // Controls of the experiments: what a run is compared with to know what self-play itself is worth. A control changes what
 // the loop is told of a group. `oracle` tells it the truth: that is what makes it a control, and why it can be reached
 // from an experiment only, never from a run's config.
+import { UsageError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import type { DefinedTopic } from "../topics/define-topic.ts";
 import type { Answer, Question, Verdict } from "../types.ts";
@@ -16,8 +17,19 @@ export interface Control {
 export const controlNames = ["shuffled-vote", "oracle"] as const;
 export type ControlName = (typeof controlNames)[number];
 
-export function makeControl(name: ControlName, topic: DefinedTopic): Control {
-  return name === "oracle" ? oracle(topic) : shuffledVote;
+/** The control of this name, as an experiment or the record of a run names it. Throws UsageError for an unknown one. */
+export function makeControl(name: string, topic: DefinedTopic): Control {
+  switch (name as ControlName) {
+    case "oracle":
+      return oracle(topic);
+    case "shuffled-vote":
+      return shuffledVote;
+    default:
+      throw new UsageError(
+        `There is no control "${name}".`,
+        `Controls are ${controlNames.join(", ")}. A run that names another was made by another version of sqlm.`,
+      );
+  }
 }
 
 /**

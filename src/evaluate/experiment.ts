@@ -45,6 +45,16 @@ export interface VariantResult {
 
 /** Checks an experiment's names. Throws UsageError. */
 export function defineExperiment(experiment: Experiment): Experiment {
+  for (const [what, name] of [
+    ["experiment", experiment.name],
+    ...experiment.variants.map((one) => ["variant", one.name]),
+  ]) {
+    if (typeof name !== "string" || name === "")
+      throw new UsageError(
+        `The ${what} has no name.`,
+        "Its runs are found again by the names of experiment and variant.",
+      );
+  }
   const names = experiment.variants.map(({ name }) => name);
   if (names.length === 0)
     throw new UsageError(`The experiment ${experiment.name} has no variants.`, "List at least one.");
@@ -77,13 +87,16 @@ export interface ExperimentOptions {
   readonly seeds: readonly number[];
   /** Runs that are played at the same time; each takes a core and its own memory. */
   readonly parallel: number;
-  /** Plays one run to its end. */
-  readonly play: (trial: Trial) => Promise<RunSummary>;
+  /** Plays one run to its end; the signal fires when another has failed, and the experiment with it. */
+  readonly play: (trial: Trial, signal: AbortSignal) => Promise<RunSummary>;
   /** Called after each run. */
   readonly onTrial?: (trial: Trial, summary: RunSummary, done: number, total: number) => void;
 }
 
-/** Plays every trial and summarises each variant, in the experiment's order. The first failure stops it. */
+/**
+ * Plays every trial and summarises each variant, in the experiment's order. The first failure stops it: no other trial
+ * begins, those that are being played are told so, and it is thrown when they have ended.
+ */
 export async function runExperiment(
   experiment: Experiment,
   { seeds, parallel, play, onTrial }: ExperimentOptions,
@@ -91,14 +104,21 @@ export async function runExperiment(
   const trials = trialsOf(experiment, seeds);
   const summaries = new Map<Trial, RunSummary>();
   const waiting = [...trials];
+  const stop = new AbortController();
   const playNext = async (): Promise<void> => {
-    for (let trial = waiting.shift(); trial !== undefined; trial = waiting.shift()) {
-      const summary = await play(trial);
-      summaries.set(trial, summary);
-      onTrial?.(trial, summary, summaries.size, trials.length);
+    for (let trial = waiting.shift(); trial !== undefined && !stop.signal.aborted; trial = waiting.shift()) {
+      try {
+        const summary = await play(trial, stop.signal);
+        summaries.set(trial, summary);
+        onTrial?.(trial, summary, summaries.size, trials.length);
+      } catch (error) {
+        // Later failures follow from the first, which stays the reason.
+        stop.abort(error);
+      }
     }
   };
   await Promise.all(Array.from({ length: Math.min(parallel, trials.length) }, playNext));
+  stop.signal.throwIfAborted();
   return experiment.variants.map((variant) => {
     const results = trials
       .filter((trial) => trial.variant === variant)

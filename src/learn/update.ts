@@ -2,7 +2,7 @@
 // formulas are in datum.ts and losses.ts.
 import type { RunConfig } from "../config.ts";
 import type { Engine } from "../engine/engine.ts";
-import { RunStoppedError } from "../errors.ts";
+import { notFiniteHint, RunStoppedError } from "../errors.ts";
 import { randomStream } from "../random.ts";
 import {
   aggregateLoss,
@@ -49,10 +49,7 @@ export async function updateModel(
     if (reference !== undefined) data = withReference(data, await reference.score(data.map(({ tokens }) => tokens)));
     const forward = await engine.forwardBackward(data, lossFn, { clipLow, clipHigh, klPenaltyCoef });
     if (!Number.isFinite(forward.metrics["loss"])) {
-      throw new RunStoppedError(
-        `The loss of step ${step} is ${forward.metrics["loss"]}.`,
-        "Resume from the last checkpoint with a lower learningRate.",
-      );
+      throw new RunStoppedError(`The loss of step ${step} is ${forward.metrics["loss"]}.`, notFiniteHint);
     }
     const update = await engine.optimStep({ learningRate, beta1, beta2, eps, weightDecay, gradClipNorm });
     for (const [name, value] of Object.entries({ ...forward.metrics, gradNorm: update.metrics["gradNorm"] })) {

@@ -151,14 +151,16 @@ export function removeCheckpoint(parent: string, step: number): void {
   rmSync(trash, { recursive: true, force: true });
 }
 
+/** True for the name of what a killed process left half written or half removed. */
+export function isLeftover(name: string): boolean {
+  return name.startsWith(temporaryPrefix) || name.startsWith(trashPrefix);
+}
+
 /** Removes what a killed process left half written or half removed. */
 export function removeLeftovers(parent: string): void {
   if (!existsSync(parent)) return;
-  for (const name of readdirSync(parent)) {
-    if (name.startsWith(temporaryPrefix) || name.startsWith(trashPrefix)) {
-      rmSync(join(parent, name), { recursive: true, force: true });
-    }
-  }
+  for (const name of readdirSync(parent).filter(isLeftover))
+    rmSync(join(parent, name), { recursive: true, force: true });
 }
 
 /** Bytes of all files in a folder; 0 when there is none. */

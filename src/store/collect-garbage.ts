@@ -4,9 +4,9 @@ import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { FileFormatError } from "../errors.ts";
-import { checkpointName, checkpointSteps, folderBytes, readCheckpoint } from "./checkpoint-files.ts";
+import { checkpointName, checkpointSteps, folderBytes, isLeftover, readCheckpoint } from "./checkpoint-files.ts";
 import { firstRow, openDatabase, transaction, translateErrors } from "./database.ts";
-import { lockRun } from "./run-lock.ts";
+import { tryLockRun } from "./run-lock.ts";
 import { steppedTables } from "./schema.ts";
 import type { LoopState } from "./store.ts";
 import { findRun, readRuns } from "./workspace.ts";
@@ -56,7 +56,7 @@ export async function collectGarbage(folder: string, options: GarbageOptions): P
     const busy: string[] = [];
     for (const { run, config } of chosen) {
       // Held until its garbage is gone, so that nobody resumes the run in between.
-      using lock = tryLock(run, join(folder, "runs", run));
+      using lock = lockFolder(join(folder, "runs", run));
       if (lock === null) {
         busy.push(run);
         continue;
@@ -87,24 +87,28 @@ function shrink(database: DatabaseSync, path: string): number {
   return before - statSync(path).size;
 }
 
-function tryLock(run: string, folder: string): Disposable | null {
-  try {
-    return lockRun(run, folder);
-  } catch {
-    return null;
-  }
+/** The lock of the run in `folder`, null when it is held. Nobody can hold that of a folder that someone has removed. */
+function lockFolder(folder: string): Disposable | null {
+  return existsSync(folder) ? tryLockRun(folder) : { [Symbol.dispose]: () => {} };
 }
 
 /**
- * Folders in `parent` beyond the `keep` newest and the best, and what a killed process left half-written. Where no
- * checkpoint is whole, none is given up: they are all that there is to look at.
+ * Folders in `parent` beyond the `keep` newest and the best, and what a killed process left half-written. The newest are
+ * counted from the newest that is whole: broken ones must not take the place of what a run can go on from. Where none
+ * is whole, none is given up: they are all that there is to look at.
  */
 async function unkeptCheckpoints(parent: string, keep: number): Promise<string[]> {
   if (!existsSync(parent)) return [];
   const steps = checkpointSteps(parent);
   const newest = await newestState(parent, steps);
-  const unkept = newest === null ? [] : steps.slice(keep).filter((step) => step !== newest.best?.step);
-  const halfWritten = readdirSync(parent).filter((name) => name.startsWith("."));
+  const unkept =
+    newest === null
+      ? []
+      : steps
+          .filter((step) => step <= newest.step)
+          .slice(keep)
+          .filter((step) => step !== newest.best?.step);
+  const halfWritten = readdirSync(parent).filter(isLeftover);
   return [...unkept.map(checkpointName), ...halfWritten].map((name) => join(parent, name));
 }
 

@@ -9,6 +9,12 @@ export interface RunDiff {
   readonly b: string;
   /** Config keys whose values differ; a key that only one run has is null in the other. */
   readonly config: readonly { readonly key: string; readonly a: unknown; readonly b: unknown }[];
+  /** What differs in what they were made for: experiment, variant, control; null in a run that has none. */
+  readonly trial: readonly {
+    readonly key: "experiment" | "variant" | "control";
+    readonly a: string | null;
+    readonly b: string | null;
+  }[];
   /** Levels of the last evaluation of each; null where a run has none of that difficulty. */
   readonly evaluations: readonly {
     readonly difficulty: number;
@@ -27,9 +33,8 @@ export interface RunDiff {
 
 /** Compares two runs. Throws UsageError for an unknown one. */
 export function diffRuns(reader: Reader, a: string, b: string): RunDiff {
-  const [configA, configB] = [runInfo(reader, a).config, runInfo(reader, b).config].map(
-    (config) => config as unknown as Record<string, unknown>,
-  );
+  const [infoA, infoB] = [runInfo(reader, a), runInfo(reader, b)];
+  const [configA, configB] = [infoA, infoB].map(({ config }) => config as unknown as Record<string, unknown>);
   const [idA, idB] = [idOf(reader, a), idOf(reader, b)];
   return translateErrors(reader.path, () => {
     const { database } = reader;
@@ -54,6 +59,9 @@ export function diffRuns(reader: Reader, a: string, b: string): RunDiff {
       config: keys
         .filter((key) => JSON.stringify(configA[key]) !== JSON.stringify(configB[key]))
         .map((key) => ({ key, a: configA[key] ?? null, b: configB[key] ?? null })),
+      trial: (["experiment", "variant", "control"] as const)
+        .map((key) => ({ key, a: infoA.trial?.[key] ?? null, b: infoB.trial?.[key] ?? null }))
+        .filter((row) => row.a !== row.b),
       evaluatedSteps: { a: lastA?.step ?? null, b: lastB?.step ?? null },
       evaluations: [...new Set(difficulties)]
         .sort((x, y) => x - y)

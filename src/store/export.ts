@@ -44,6 +44,7 @@ const tables = {
   runs: {
     columns: [
       ...columns("string", { created: "created", status: "status" }),
+      ...columns("string", { experiment: "experiment", variant: "variant", control: "control" }),
       ...columns("integer", { lastStep: "last_step" }),
       ...columns("json", { config: "config" }),
     ],

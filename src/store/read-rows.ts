@@ -2,6 +2,18 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { LevelResult, Question, UnitTest } from "../types.ts";
 import { allRows } from "./database.ts";
+import type { RunTrial } from "./store.ts";
+
+/** Columns of `runs` that say which trial of an experiment a run is. */
+export interface TrialColumns {
+  readonly experiment: string | null;
+  readonly variant: string | null;
+  readonly control: string | null;
+}
+
+export function readTrial({ experiment, variant, control }: TrialColumns): RunTrial | null {
+  return experiment === null || variant === null ? null : { experiment, variant, control };
+}
 
 interface EvaluationRow {
   readonly step: number;

@@ -10,6 +10,16 @@ import { busy, databaseError, primaryCode, translateErrors } from "./database.ts
 
 /** Takes the lock of the run in `folder`, for as long as the result is not disposed. Throws UsageError when it is held. */
 export function lockRun(run: string, folder: string): Disposable {
+  const lock = tryLockRun(folder);
+  if (lock !== null) return lock;
+  throw new UsageError(
+    `Run ${run} is open in another process.`,
+    "Wait until that process ends, or stop it (Ctrl-C ends a run with a checkpoint); then try again.",
+  );
+}
+
+/** Like lockRun, but null when the lock is held. Throws FileFormatError or UsageError for a lock that cannot be used. */
+export function tryLockRun(folder: string): Disposable | null {
   // The wait covers a process that is only looking whether the run is going (isRunLocked).
   const path = join(folder, "lock");
   const database = translateErrors(path, () => new DatabaseSync(path, { timeout: 500 }));
@@ -17,12 +27,8 @@ export function lockRun(run: string, folder: string): Disposable {
     database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
   } catch (cause) {
     database.close();
-    if (primaryCode(cause) !== busy) throw databaseError(path, cause);
-    throw new UsageError(
-      `Run ${run} is open in another process.`,
-      "Wait until that process ends, or stop it (Ctrl-C ends a run with a checkpoint); then try again.",
-      { cause },
-    );
+    if (primaryCode(cause) === busy) return null;
+    throw databaseError(path, cause);
   }
   return { [Symbol.dispose]: () => database.close() };
 }

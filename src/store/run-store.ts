@@ -20,14 +20,14 @@ import { firstRow, openDatabase, transaction, translateErrors } from "./database
 import { appendEventLines, eventLine, rewriteEventsLog, stepOf } from "./events-log.ts";
 import { findCheckpoint } from "./find-checkpoint.ts";
 import { diskError, requireSpace, type StoreHost } from "./host.ts";
-import { readEvaluations } from "./read-rows.ts";
+import { readEvaluations, readTrial, type TrialColumns } from "./read-rows.ts";
 import { type EventWriter, prepareEventWriter } from "./record-event.ts";
 import { readSteps } from "./record-step.ts";
 import { lockRun } from "./run-lock.ts";
 import { steppedTables } from "./schema.ts";
-import type { LoopState, RecordedStep, RunStore, SavedCheckpoint } from "./store.ts";
+import type { LoopState, RecordedStep, RunStore, RunTrial, SavedCheckpoint } from "./store.ts";
 
-interface RunRow {
+interface RunRow extends TrialColumns {
   readonly id: number;
   readonly config: string;
   readonly last_step: number;
@@ -37,6 +37,7 @@ interface RunRow {
 
 export class SqliteRunStore implements RunStore {
   readonly run: string;
+  readonly trial: RunTrial | null;
   readonly #checkpoints: string;
   readonly #log: string;
   readonly #databasePath: string;
@@ -72,12 +73,15 @@ export class SqliteRunStore implements RunStore {
     try {
       const row = this.#translate(() =>
         firstRow<RunRow>(
-          this.#database.prepare("SELECT id, config, last_step, recorded, model_shape FROM runs WHERE name = ?"),
+          this.#database.prepare(
+            `SELECT id, config, experiment, variant, control, last_step, recorded, model_shape FROM runs WHERE name = ?`,
+          ),
           run,
         ),
       );
       if (row === undefined) throw new UsageError(`There is no run ${run}.`, "See `sqlm list`.");
       this.#runId = row.id;
+      this.trial = readTrial(row);
       this.#config = JSON.parse(row.config) as RunConfig;
       this.#lastStep = row.last_step;
       this.#recorded = row.recorded;

@@ -171,8 +171,15 @@ CREATE TABLE anomalies (
 CREATE INDEX anomalies_of_run ON anomalies (run_id, superseded, id);
 `;
 
+// What a run was made for: all three NULL for one that no experiment made, `control` for one that is no control.
+const version2 = `
+ALTER TABLE runs ADD COLUMN experiment TEXT;
+ALTER TABLE runs ADD COLUMN variant TEXT;
+ALTER TABLE runs ADD COLUMN control TEXT;
+`;
+
 /** Migration i takes a database from version i to version i + 1. */
-export const migrations: readonly string[] = [version1];
+export const migrations: readonly string[] = [version1, version2];
 
 /** Tables whose rows carry `run_id`, `step` and `superseded` and are rewound together. */
 export const steppedTables = [

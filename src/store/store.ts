@@ -4,9 +4,22 @@ import type { RunConfig } from "../config.ts";
 import type { GroupRecord, RunEvent, StepRecord } from "../events.ts";
 import type { LevelResult, Question } from "../types.ts";
 
+/** What makes a run one of an experiment's: everything about it that its config does not say. */
+export interface RunTrial {
+  readonly experiment: string;
+  readonly variant: string;
+  /**
+   * Name of the control that changed what the loop was told, for example `oracle`, whose rewards know the truth; null
+   * for self-play as it is.
+   */
+  readonly control: string | null;
+}
+
 export interface RunInfo {
   readonly run: string;
   readonly config: RunConfig;
+  /** Null for a run that no experiment made. */
+  readonly trial: RunTrial | null;
   /** ISO 8601 time at which the run was first started. */
   readonly created: string;
   readonly status: "running" | "finished" | "interrupted" | "stopped" | "crashed";
@@ -43,6 +56,8 @@ export interface SavedCheckpoint {
 /** The record of one run, open for appending by one process. */
 export interface RunStore extends AsyncDisposable {
   readonly run: string;
+  /** As the run was made: a run goes on under the control that it began under. */
+  readonly trial: RunTrial | null;
   /**
    * Records one event durably; a step is one transaction, and steps come in order, each once. An evaluation replaces an
    * earlier one of the same step. Throws RunStoppedError when the disk is full: what was recorded before is whole.
@@ -76,7 +91,8 @@ export interface Workspace extends AsyncDisposable {
   list(): readonly RunInfo[];
   /** Throws UsageError, naming the nearest run, when there is none of this name. */
   info(run: string): RunInfo;
-  createRun(config: RunConfig): RunStore;
+  /** Makes a run and opens it. `trial` says which of an experiment's it is. */
+  createRun(config: RunConfig, trial?: RunTrial): RunStore;
   /** Opens an existing run for appending. Throws UsageError when another process has it open. */
   openRun(run: string): RunStore;
 }

@@ -6,9 +6,10 @@ import type { RunConfig } from "../config.ts";
 import { nearestName, UsageError } from "../errors.ts";
 import { allRows, openDatabase, transaction, translateErrors } from "./database.ts";
 import { type StoreHost, thisHost } from "./host.ts";
+import { readTrial, type TrialColumns } from "./read-rows.ts";
 import { isRunLocked } from "./run-lock.ts";
 import { SqliteRunStore } from "./run-store.ts";
-import type { RunInfo, RunStore, Workspace } from "./store.ts";
+import type { RunInfo, RunStore, RunTrial, Workspace } from "./store.ts";
 
 /**
  * Opens a workspace folder, making it where there is none. Throws UsageError where it cannot be written, FileFormatError
@@ -50,14 +51,23 @@ class SqliteWorkspace implements Workspace {
     return findRun(this.list(), run);
   }
 
-  createRun(config: RunConfig): RunStore {
+  createRun(config: RunConfig, trial?: RunTrial): RunStore {
     const now = this.#host.now();
     const name = this.#claimFolder(config, now);
     translateErrors(this.#path, () =>
       transaction(this.#database, () =>
         this.#database
-          .prepare("INSERT INTO runs (name, config, created, recorded, status) VALUES (?, ?, ?, ?, 'running')")
-          .run(name, JSON.stringify(config), new Date(now).toISOString(), now),
+          .prepare(
+            `INSERT INTO runs (name, config, created, recorded, status, experiment, variant, control)
+               VALUES (?, ?, ?, ?, 'running', ?, ?, ?)`,
+          )
+          .run(
+            name,
+            JSON.stringify(config),
+            new Date(now).toISOString(),
+            now,
+            ...[trial?.experiment ?? null, trial?.variant ?? null, trial?.control ?? null],
+          ),
       ),
     );
     return new SqliteRunStore(this.folder, name, this.#host);
@@ -104,7 +114,7 @@ function runName(config: RunConfig, now: number): string {
   return `${topic === "" ? "run" : topic}-${date}-${time}-s${config.seed}`;
 }
 
-interface RunRow {
+interface RunRow extends TrialColumns {
   readonly name: string;
   readonly config: string;
   readonly created: string;
@@ -114,10 +124,13 @@ interface RunRow {
 
 /** All runs in the order in which they were made, which is not that of a clock that was set back. */
 export function readRuns(database: DatabaseSync, folder: string): RunInfo[] {
-  const rows = database.prepare("SELECT name, config, created, status, last_step FROM runs ORDER BY id");
+  const rows = database.prepare(
+    "SELECT name, config, experiment, variant, control, created, status, last_step FROM runs ORDER BY id",
+  );
   return allRows<RunRow>(rows).map((row) => ({
     run: row.name,
     config: JSON.parse(row.config) as RunConfig,
+    trial: readTrial(row),
     created: row.created,
     // A run that says it is running while no process has it open was killed.
     status: row.status === "running" && !isRunLocked(join(folder, "runs", row.name)) ? "crashed" : row.status,

@@ -130,6 +130,35 @@ export const storeContract: readonly StoreContractCase[] = [
     },
   },
   {
+    name: "tells which trial of an experiment a run is, before and after opening it again",
+    async run(open, folder) {
+      const trials = [
+        undefined,
+        { experiment: "контроль", variant: "plain", control: null },
+        { experiment: "контроль", variant: "truth", control: "oracle" },
+      ];
+      const names: string[] = [];
+      {
+        await using workspace = open(folder);
+        for (const trial of trials) {
+          await using run = workspace.createRun(config, trial);
+          names.push(run.run);
+          assert.deepEqual(run.trial, trial ?? null);
+        }
+      }
+      await using workspace = open(folder);
+      assert.deepEqual(
+        workspace.list().map(({ trial }) => trial),
+        trials.map((trial) => trial ?? null),
+      );
+      for (const [i, name] of names.entries()) {
+        assert.deepEqual(workspace.info(name).trial, trials[i] ?? null);
+        await using run = workspace.openRun(name);
+        assert.deepEqual(run.trial, trials[i] ?? null);
+      }
+    },
+  },
+  {
     name: "lets one at a time append to a run",
     async run(open, folder) {
       await using workspace = open(folder);

@@ -1,9 +1,12 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { Parts } from "../../src/cli/parts.ts";
 import { createModel } from "../../src/engine/onnx/create-model.ts";
+import { notFiniteHint } from "../../src/errors.ts";
 import type { RunSummary } from "../../src/events.ts";
+import { lockRun } from "../../src/store/run-lock.ts";
 import { type CliResult, runCli, scriptedParts, temporaryFolder } from "./scripted-parts.ts";
 
 let workspace: string;
@@ -103,6 +106,18 @@ describe("run", () => {
     expect(code).toBe(3);
     expect(stderr).toContain("sqlm: The loss is NaN.\n  Lower the learning rate.");
     expect(stdout).toMatch(/Go on with: sqlm resume arithmetic-/);
+  });
+
+  test("what is advised where numbers are no longer finite can be done", async () => {
+    const interrupted = summaryOf(await run(["--json"], scriptedParts({ beforeStep: () => process.emit("SIGINT") })));
+    const command = /`sqlm (run .*?)`/.exec(notFiniteHint)?.[1] ?? expect.fail("no command");
+    const given = { TOPIC: "arithmetic", CHECKPOINT: interrupted.checkpoint, SMALLER: "1e-6" };
+    const args = command.replaceAll(/[A-Z]+/g, (word) => given[word as keyof typeof given]).split(" ");
+    const flag = /--grad-clip\S+/.exec(notFiniteHint)?.[0] ?? expect.fail("no flag");
+    const restarted = await play([...args, "--steps", "1", flag, "0.5", "--json"]);
+    expect(restarted.code).toBe(0);
+    const { config } = summaryOf<{ config: object }>(await play(["show", summaryOf(restarted).run, "--json"]));
+    expect(config).toMatchObject({ model: interrupted.checkpoint, learningRate: 1e-6, gradClipNorm: 0.5 });
   });
 
   test("what cannot work leaves no run behind", async () => {
@@ -284,10 +299,160 @@ describe("experiments", () => {
     expect(existsSync(workspace)).toBe(false);
   });
 
-  test("an interrupt ends it with exit code 3", async () => {
-    const script = scriptedParts({ beforeStep: () => process.emit("SIGINT") });
-    const result = await play(["experiment", write([{ name: "a" }]), "--json"], script);
-    expect(result).toMatchObject({ code: 3, stdout: "" });
+  interface Results {
+    variants: { seeds: RunSummary[] }[];
+  }
+  interface Listed {
+    runs: { run: string; status: string; trial: object | null }[];
+  }
+  const controls = [{ name: "plain" }, { name: "truth", control: "oracle" }];
+  /** What of an experiment's result no clock and no workspace decides. */
+  const table = (result: CliResult): object =>
+    JSON.parse(result.stdout, (key, value: unknown) =>
+      ["run", "checkpoint", "seconds"].includes(key) ? undefined : value,
+    ) as object;
+  const listed = async (): Promise<Listed["runs"]> =>
+    summaryOf<Listed>(await play(["list", "--json"])).runs.toReversed();
+
+  test.each(["1", "2", "4"])(
+    "interrupted, the same command goes on and ends in the same table, %s at a time",
+    async (parallel) => {
+      const file = write(controls);
+      const command = ["experiment", file, "--seeds", "1,2", "--parallel", parallel, "--json"];
+      let steps = 0;
+      const script = scriptedParts({ beforeStep: () => ++steps === 5 && process.emit("SIGINT") });
+      const interrupted = await play(command, script);
+      expect(interrupted).toMatchObject({ code: 3, stdout: "" });
+      expect(interrupted.stderr).toContain("The same command goes on from here");
+      const before = await listed();
+
+      const resumed = await play(command);
+      expect(resumed.code).toBe(0);
+      const after = await listed();
+      expect(after.slice(0, before.length).map(({ run: name }) => name)).toEqual(before.map(({ run: name }) => name));
+      expect(after).toHaveLength(4);
+      expect(new Set(after.map(({ trial }) => JSON.stringify(trial))).size).toBe(2);
+      expect(after.map(({ status }) => status)).toEqual(Array(4).fill("finished"));
+      for (const { run: name, status } of before) {
+        const line = status === "finished" ? `(${name}, from the record)` : `going on with ${name} from step `;
+        expect(resumed.stderr).toContain(line);
+      }
+
+      workspace = join(temporaryFolder(), ".sqlm");
+      expect(table(resumed)).toEqual(table(await play(command)));
+    },
+  );
+
+  test("a run that was killed is gone on with; one that has other settings, control or name is not taken for it", async () => {
+    const file = write(controls);
+    const whole = await play(["experiment", file, "--seeds", "1", "--json"]);
+    const known = (await listed()).map(({ run: name }) => name);
+    const database = new DatabaseSync(join(workspace, "sqlm.db"));
+    database.exec("UPDATE runs SET status = 'running' WHERE control IS NULL");
+    const killed = await play(["experiment", file, "--seeds", "1", "--json"]);
+    expect(killed.stderr).toContain(`plain, seed 1: going on with ${known[0]} from step 2`);
+    expect(killed.stderr).toContain(`(${known[1]}, from the record)`);
+    expect(table(killed)).toEqual(table(whole));
+
+    for (const change of [
+      "variant = 'other'",
+      "control = 'shuffled-vote'",
+      "experiment = 'one'",
+      "config = json_set(config, '$.groupSize', 3)",
+    ]) {
+      const count = (await listed()).length;
+      database.exec(`UPDATE runs SET ${change} WHERE id = (SELECT max(id) FROM runs WHERE control = 'oracle')`);
+      const again = await play(["experiment", file, "--seeds", "1", "--json"]);
+      expect(again.code).toBe(0);
+      expect(await listed()).toHaveLength(count + 1);
+    }
+    database.close();
+  });
+
+  test("what is reused is what the run printed; --fresh plays all anew", async () => {
+    const command = ["experiment", write([{ name: "plain" }]), "--seeds", "1,2", "--json"];
+    const printed = summaryOf<Results>(await play(command));
+    expect(
+      summaryOf<Results>(await play(command, { ...scriptedParts(), selfPlay: () => expect.fail("played") })),
+    ).toEqual(printed);
+    const fresh = summaryOf<Results>(await play([...command, "--fresh"]));
+    expect(fresh.variants[0].seeds.map(({ run: name }) => name)).not.toEqual(
+      printed.variants[0].seeds.map(({ run: name }) => name),
+    );
+    expect(await listed()).toHaveLength(4);
+  });
+
+  test("a trial that another process plays is not played twice", async () => {
+    const command = ["experiment", write([{ name: "plain" }]), "--seeds", "1", "--json"];
+    await play(command);
+    const [{ run: name }] = await listed();
+    const database = new DatabaseSync(join(workspace, "sqlm.db"));
+    database.exec("UPDATE runs SET status = 'running'");
+    database.close();
+    using _lock = lockRun(name, join(workspace, "runs", name));
+    expect(await play(command)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("is open in another process"),
+    });
+    expect(await play([...command, "--fresh"])).toMatchObject({ code: 0 });
+  });
+
+  test("the first failure ends the other trials with a checkpoint, and is what is reported", async () => {
+    let steps = 0;
+    // Long enough that none finishes before it hears of the failure.
+    const long = ["a", "b", "c"].map((name) => ({ name, config: { steps: 60 } }));
+    const parts = scriptedParts({
+      beforeStep: () => {
+        if (++steps === 3) throw new Error("out of memory");
+      },
+    });
+    const result = await play(["experiment", write(long), "--seeds", "1", "--parallel", "2"], parts);
+    expect(result).toMatchObject({ code: 1, stderr: expect.stringContaining("sqlm: out of memory") });
+    expect((await listed()).map(({ status }) => status).sort()).toEqual(["crashed", "interrupted"]);
+  });
+
+  test.each([
+    [["--seeds", "1,2,1"], controls, "--seeds names 1 twice"],
+    [[], [{ config: {} }], "The variant has no name."],
+  ])("%j with %j is refused", async (flags, variants, sentence) => {
+    const result = await play(["experiment", write(variants), ...flags]);
+    expect(result).toMatchObject({ code: 2, stderr: expect.stringContaining(sentence) });
+  });
+
+  test("the record says which runs are controls, and resume goes on under the control", async () => {
+    const seen: (string | null)[] = [];
+    const watched = (script: Parameters<typeof scriptedParts>[0] = {}): Partial<Parts> => {
+      const parts = scriptedParts(script);
+      return {
+        ...parts,
+        selfPlay: (options) => {
+          seen.push(options.control?.name ?? null);
+          return parts.selfPlay!(options);
+        },
+      };
+    };
+    const interrupt = watched({ beforeStep: () => process.emit("SIGINT") });
+    await play(["experiment", write(controls.toReversed()), "--seeds", "1"], interrupt);
+    await run([], watched());
+    const [control, plain] = await listed();
+    expect([control.trial, plain.trial]).toEqual([{ experiment: "two", variant: "truth", control: "oracle" }, null]);
+
+    const resumed = await play(["resume", control.run], watched());
+    expect(resumed).toMatchObject({ code: 0, stderr: expect.stringContaining("two: truth (control oracle)") });
+    expect(seen).toEqual(["oracle", null, "oracle"]);
+
+    expect((await play(["list"])).stdout).toContain("two: truth (control oracle)");
+    expect((await play(["show", control.run])).stdout).toContain("two: truth (control oracle)");
+    expect(summaryOf<object>(await play(["show", control.run, "--json"]))).toMatchObject({ trial: control.trial });
+    expect(summaryOf<object>(await play(["diff", control.run, plain.run, "--json"]))).toMatchObject({
+      trial: [
+        { key: "experiment", a: "two", b: null },
+        { key: "variant", a: "truth", b: null },
+        { key: "control", a: "oracle", b: null },
+      ],
+    });
+    expect((await play(["diff", control.run, plain.run])).stdout).toMatch(/^control +oracle +-$/m);
+    expect(await run(["--control", "oracle"])).toMatchObject({ code: 2 });
   });
 });
 

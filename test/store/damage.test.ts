@@ -65,8 +65,10 @@ describe("databases", () => {
         mkdirSync(workspaceFolder);
         cpSync(join(fixtures, name), join(workspaceFolder, "sqlm.db"));
         await using workspace = openWorkspace(workspaceFolder);
-        const [info] = workspace.list();
-        expect(info).toMatchObject({ lastStep: 3, status: "finished" });
+        const [info, trial] = workspace.list();
+        expect(info).toMatchObject({ lastStep: 3, status: "finished", trial: null });
+        const recordedTrial = { experiment: "as it was", variant: "truth", control: "oracle" };
+        expect(trial?.trial).toEqual(name === "schema-v1.db" ? undefined : recordedTrial);
         using reader = openReader(workspaceFolder);
         expect(runOverview(reader, info.run).totals).toMatchObject({ steps: 3, questions: 12, answers: 48 });
         await using run = workspace.openRun(info.run);

@@ -15,9 +15,10 @@ export function diffCommand(): Command {
       using reader = openReader(options.workspace);
       const diff = diffRuns(reader, a, b);
       terminal.say(`A: ${a}\nB: ${b}\n`);
-      if (diff.config.length === 0) terminal.say("The settings are the same.");
+      const settings = [...diff.trial, ...diff.config];
+      if (settings.length === 0) terminal.say("The settings are the same.");
       else {
-        const rows = diff.config.map((row) => [row.key, String(row.a ?? "-"), String(row.b ?? "-")]);
+        const rows = settings.map((row) => [row.key, String(row.a ?? "-"), String(row.b ?? "-")]);
         terminal.say(formatTable(["setting", "A", "B"], rows));
       }
       const difference = (of: { a: number | null; b: number | null }): string =>

@@ -1,4 +1,5 @@
-// `sqlm experiment`: plays every variant of an experiment file with every seed and prints the table.
+// `sqlm experiment`: plays every variant of an experiment file with every seed and prints the table. What the workspace
+// has of it in its record is not played again, so that the same command goes on with an experiment that was interrupted.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -6,7 +7,6 @@ import type { Command } from "commander";
 import type { RunConfig } from "../../config.ts";
 import { resolveConfig } from "../../config-layers.ts";
 import { RunStoppedError, UsageError } from "../../errors.ts";
-import { makeControl } from "../../evaluate/controls.ts";
 import {
   defineExperiment,
   type Experiment,
@@ -16,77 +16,102 @@ import {
   type VariantResult,
 } from "../../evaluate/experiment.ts";
 import { mean, standardDeviation } from "../../evaluate/statistics.ts";
+import type { RunSummary } from "../../events.ts";
+import { openReader } from "../../store/queries.ts";
+import type { RunTrial, Workspace } from "../../store/store.ts";
+import { summarizeRun } from "../../store/summarize-run.ts";
 import { openTopic } from "../../topics/registry.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { formatDuration, formatShare, formatTable } from "../format.ts";
 import { listenForInterrupt } from "../interrupt.ts";
 import { findStartingModel } from "../model-folder.ts";
 import type { Parts } from "../parts.ts";
-import { playRun } from "../play-run.ts";
+import { playRun, withAbsolutePaths } from "../play-run.ts";
+import { findTrial, type RecordedTrial } from "../trials.ts";
 
 interface ExperimentCommandOptions {
   readonly json?: boolean;
   readonly workspace: string;
   readonly seeds: string;
   readonly parallel: string;
+  readonly fresh?: boolean;
 }
 
 export function experimentCommand(parts: Parts): Command {
-  const command = makeCommand("experiment", "Compare variants of a run over seeds.", [
-    "sqlm experiment examples/arithmetic-controls.ts --seeds 1,2,3",
-    "sqlm experiment ./mine.ts --seeds 1,2 --parallel 2 --json",
-  ]);
+  const command = makeCommand(
+    "experiment",
+    "Compare variants of a run over seeds. Interrupted, the same command goes on.",
+    [
+      "sqlm experiment examples/arithmetic-controls.ts --seeds 1,2,3",
+      "sqlm experiment ./mine.ts --seeds 1,2 --parallel 2 --json",
+    ],
+  );
   return withWorkspace(command)
     .argument("<file>", "File that exports the experiment (defineExperiment).")
     .option("--seeds <numbers>", "Seeds, separated by commas.", "1,2,3")
     .option("--parallel <count>", "Runs at a time; each takes a core and its own memory.", "1")
+    .option("--fresh", "Play every run anew, also those that the workspace has in its record.")
     .action(async (file: string, options: ExperimentCommandOptions) => {
       const terminal = terminalOf(options);
-      const seeds = options.seeds.split(",").map((seed) => readCount("--seeds", seed.trim()));
+      const seeds = readSeeds(options.seeds);
       const parallel = readCount("--parallel", options.parallel, 1);
       const experiment = await openExperiment(file);
       const trials = trialsOf(experiment, seeds);
       // Every config is checked before the first run begins: a mistake in the last variant must not cost hours.
       for (const trial of trials) {
-        const config = configOfTrial(trial, file, parallel);
+        const config = configOfTrial(trial, file);
         await openTopic(config.topic);
         findStartingModel(config);
       }
 
       await using workspace = await parts.openWorkspace(resolve(options.workspace));
       using interrupt = listenForInterrupt(terminal);
-      const started = performance.now();
+      const known = options.fresh === true ? new Map() : findTrials(workspace, experiment, trials, file);
+      const left = trials.length - [...known.values()].filter(({ finished }) => finished).length;
       terminal.note(`${experiment.name}: ${trials.length} runs, ${parallel} at a time`);
-      const play = async (trial: Trial) => {
-        const config = configOfTrial(trial, file, parallel);
-        const name = `${trial.variant.name}, seed ${trial.seed}`;
-        const { control } = trial.variant;
+      if (left < trials.length) {
+        terminal.note(`in the record already, not played again: ${trials.length - left} (--fresh plays all anew)`);
+      }
+      const play = async (trial: Trial, stopped: AbortSignal) => {
+        const name = nameOf(trial);
+        const config = configOfTrial(trial, file);
+        const recorded = known.get(name);
+        if (recorded?.finished === true) return summaryOf(workspace, recorded.run, config);
+        const signal = AbortSignal.any([interrupt.signal, stopped]);
+        if (signal.aborted) throw experimentEnded(`before ${name}`);
         const { summary, reason } = await playRun({
           parts,
           workspace,
-          run: { config },
-          signal: interrupt.signal,
-          ...(control === undefined ? {} : { control: (topic) => makeControl(control, topic) }),
+          run:
+            recorded === undefined
+              ? { config: withThreads(config, parallel), trial: recordOf(experiment, trial) }
+              : { resume: recorded.run },
+          signal,
           onEvent: (event) => {
+            if (event.type === "run-start" && recorded !== undefined) {
+              terminal.note(`${name}: going on with ${event.run} from step ${event.fromStep}`);
+            }
             if (event.type === "step-end") terminal.status(`${name}: step ${event.record.step}/${config.steps}`);
             if (event.type === "anomaly") terminal.note(`${name}, step ${event.step}: ${event.message}`);
           },
         });
         if (reason === "finished") return summary;
-        throw new RunStoppedError(
-          `The experiment ended in ${name}, after step ${summary.steps} of ${config.steps}.`,
-          "Runs that were finished are recorded: `sqlm list`. The experiment itself starts over.",
-        );
+        throw experimentEnded(`in ${name}, after step ${summary.steps} of ${config.steps}`);
       };
+      const started = performance.now();
+      let played = 0;
       const variants = await runExperiment(experiment, {
         seeds,
         parallel,
         play,
-        onTrial: ({ variant, seed }, summary, done, total) => {
-          const left = ((performance.now() - started) / 1000 / done) * (total - done);
+        onTrial: (trial, summary, done, total) => {
+          const fromRecord = known.get(nameOf(trial))?.finished === true;
+          if (!fromRecord) played++;
+          const secondsLeft = ((performance.now() - started) / 1000 / Math.max(1, played)) * (left - played);
           terminal.note(
-            `${done}/${total} ${variant.name}, seed ${seed}: ${frontierChange(summary)} (${summary.run})` +
-              `${done < total ? `, ${formatDuration(left)} left` : ""}`,
+            `${done}/${total} ${nameOf(trial)}: ${frontierChange(summary)} ` +
+              `(${summary.run}${fromRecord ? ", from the record" : ""})` +
+              `${played > 0 && played < left ? `, ${formatDuration(secondsLeft)} left` : ""}`,
           );
         },
       });
@@ -94,6 +119,56 @@ export function experimentCommand(parts: Parts): Command {
       terminal.say(variantTable(variants));
       terminal.result({ variants });
     });
+}
+
+function experimentEnded(where: string): RunStoppedError {
+  return new RunStoppedError(
+    `The experiment ended ${where}.`,
+    "The same command goes on from here: what was played is in the record (`sqlm list`).",
+  );
+}
+
+/** Names a trial within its experiment. */
+function nameOf({ variant, seed }: Trial): string {
+  return `${variant.name}, seed ${seed}`;
+}
+
+function readSeeds(text: string): number[] {
+  const seeds = text.split(",").map((seed) => readCount("--seeds", seed.trim()));
+  const repeated = seeds.find((seed, index) => seeds.indexOf(seed) !== index);
+  if (repeated === undefined) return seeds;
+  throw new UsageError(
+    `--seeds names ${repeated} twice.`,
+    "The same seed gives the same run, which says nothing of the spread; give another.",
+  );
+}
+
+/** What a run of this trial is marked with in its record. */
+function recordOf({ name }: Experiment, { variant }: Trial): RunTrial {
+  return { experiment: name, variant: variant.name, control: variant.control ?? null };
+}
+
+/** The trials that the workspace has runs of, by name. */
+function findTrials(
+  workspace: Workspace,
+  experiment: Experiment,
+  trials: readonly Trial[],
+  file: string,
+): Map<string, RecordedTrial> {
+  const runs = workspace.list();
+  return new Map(
+    trials.flatMap((trial) => {
+      const config = withAbsolutePaths(configOfTrial(trial, file));
+      const found = findTrial(runs, recordOf(experiment, trial), config);
+      return found === null ? [] : [[nameOf(trial), found] as const];
+    }),
+  );
+}
+
+async function summaryOf({ folder }: Workspace, run: string, { topic }: RunConfig): Promise<RunSummary> {
+  const { hidden } = await openTopic(topic);
+  using reader = openReader(folder);
+  return summarizeRun(reader, run, hidden?.frontier ?? null);
 }
 
 /** The experiment that a file exports, by default or as `experiment`. Throws UsageError. */
@@ -111,10 +186,13 @@ async function openExperiment(file: string): Promise<Experiment> {
   return defineExperiment(found as Experiment);
 }
 
-function configOfTrial({ variant, config }: Trial, file: string, parallel: number): RunConfig {
-  const resolved = resolveConfig({ file: { path: `${file}, variant ${variant.name}`, values: config } }).config;
-  // Threads that are measured while other runs compute would be measured wrong, and differently each time.
-  return parallel > 1 && resolved.threads === 0 ? { ...resolved, threads: 1 } : resolved;
+function configOfTrial({ variant, config }: Trial, file: string): RunConfig {
+  return resolveConfig({ file: { path: `${file}, variant ${variant.name}`, values: config } }).config;
+}
+
+/** Threads that are measured while other runs compute would be measured wrong, and differently each time. */
+function withThreads(config: RunConfig, parallel: number): RunConfig {
+  return parallel > 1 && config.threads === 0 ? { ...config, threads: 1 } : config;
 }
 
 type Summary = Pick<VariantResult["seeds"][number], "frontier" | "before" | "after">;

@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { listRuns, openReader, runOverview } from "../../store/queries.ts";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { formatShare, formatTable } from "../format.ts";
+import { describeTrial } from "../trials.ts";
 
 export function listCommand(): Command {
   const command = makeCommand("list", "List recorded runs, newest first.", ["sqlm list", "sqlm list --json"]);
@@ -11,14 +12,17 @@ export function listCommand(): Command {
     using reader = openReader(options.workspace);
     const runs = listRuns(reader)
       .toReversed()
-      .map(({ run, config, created, status, lastStep }) => {
+      .map(({ run, config, trial, created, status, lastStep }) => {
         const levels = runOverview(reader, run).evaluations.at(-1)?.levels ?? [];
         const passAt1 = levels.map(({ difficulty, passAt1 }) => ({ difficulty, passAt1 }));
-        return { run, topic: config.topic, status, step: lastStep, steps: config.steps, created, passAt1 };
+        return { run, topic: config.topic, trial, status, step: lastStep, steps: config.steps, created, passAt1 };
       });
-    const rows = runs.map(({ run, topic, status, step, steps, created, passAt1 }) => [
+    // A column of its own only where there is something in it.
+    const withTrials = runs.some(({ trial }) => trial !== null);
+    const rows = runs.map(({ run, topic, trial, status, step, steps, created, passAt1 }) => [
       run,
       topic,
+      ...(withTrials ? [trial === null ? "" : describeTrial(trial)] : []),
       status,
       `${step}/${steps}`,
       created.slice(0, 16).replace("T", " "),
@@ -27,7 +31,13 @@ export function listCommand(): Command {
     terminal.say(
       rows.length === 0
         ? "There are no runs here yet. Start one with: sqlm run"
-        : formatTable(["run", "topic", "status", "step", "started (UTC)", "pass@1 by difficulty"], rows),
+        : formatTable(
+            [
+              ...["run", "topic", ...(withTrials ? ["experiment: variant"] : [])],
+              ...["status", "step", "started (UTC)", "pass@1 by difficulty"],
+            ],
+            rows,
+          ),
     );
     terminal.result({ runs });
   });

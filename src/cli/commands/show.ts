@@ -6,6 +6,7 @@ import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { formatBytes, formatDuration, formatNumber, formatShare, formatTable, oneLine, sparkline } from "../format.ts";
 import { beforeAfterTable, levelTable } from "../step-line.ts";
 import type { Terminal } from "../terminal.ts";
+import { describeTrial } from "../trials.ts";
 
 export function showCommand(): Command {
   const command = makeCommand("show", "Show what a run did: results, curves, checkpoints, anomalies.", [
@@ -31,9 +32,11 @@ export function showCommand(): Command {
 }
 
 function print(terminal: Terminal, overview: RunOverview, series: readonly MetricSeries[]): void {
-  const { run, config, status, lastStep, created, totals, evaluations, checkpoints, anomalies, guardEvents } = overview;
+  const { run, config, trial, status, lastStep, created, totals, evaluations, checkpoints, anomalies, guardEvents } =
+    overview;
   const section = (title: string, text: string): void => terminal.say(`\n${title}\n${text}`);
   terminal.say(`${run}: ${status} at step ${lastStep} of ${config.steps}, started ${created}`);
+  if (trial !== null) terminal.say(`trial of experiment ${describeTrial(trial)}`);
   terminal.say(`${config.topic} from ${config.model}, ${formatDuration(totals.seconds)} in ${totals.steps} steps`);
   terminal.say(
     `${totals.proposals} proposals, ${totals.questions} questions, ${totals.answers} answers; ` +

@@ -1,7 +1,7 @@
 // The training half of the engine: scores sequences, accumulates gradients over micro-batches, updates with AdamW.
 // Runs on the worker thread and blocks it; calls are checked before (src/engine/checks.ts). Weights are tensors that the
 // sampler shares; updates happen in place.
-import { RunStoppedError, UnsupportedError } from "../../errors.ts";
+import { notFiniteHint, RunStoppedError, UnsupportedError } from "../../errors.ts";
 import type { Datum } from "../../types.ts";
 import type { AdamParams, ForwardBackwardResult, LossConfig, LossFn, OptimStepResult } from "../engine.ts";
 import { type MicroBatch, planBatches } from "./batches.ts";
@@ -98,10 +98,7 @@ export function createTrainer(config: ModelConfig, weights: ReadonlyMap<string, 
       );
       if (!Number.isFinite(gradNorm)) {
         clearGradients();
-        throw new RunStoppedError(
-          `The gradient is ${gradNorm}: the update was not applied.`,
-          "Resume from the last checkpoint with a lower learningRate, or with gradClipNorm set.",
-        );
+        throw new RunStoppedError(`The gradient is ${gradNorm}: the update was not applied.`, notFiniteHint);
       }
       const { run } = await sessions.get("adam", () => adamGraph(specs));
       updates++;

@@ -33,7 +33,7 @@ export class WorkerConnection {
       const fail = (reason: string, cause?: Error): void => {
         this.#closed ??= new RunStoppedError(
           `The thread of the onnx engine ended: ${reason}.`,
-          "Resume from the last checkpoint; if memory ran out, use a smaller model or smaller batches.",
+          "Go on from the last checkpoint with `sqlm resume RUN`; if memory ran out, start a new run with a lower --groups-per-batch.",
           { cause },
         );
         reject(this.#closed);

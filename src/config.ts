@@ -65,7 +65,9 @@ const rewards = {
   consistentVote: z
     .boolean()
     .default(true)
-    .describe("Split each group over restatements; teach only where their winners agree."),
+    .describe(
+      "Split each group over restatements; teach only where their winners agree. With tests: count those that the programs' own vote confirms.",
+    ),
 };
 
 const learning = {

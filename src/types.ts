@@ -102,6 +102,8 @@ export interface TestsVerdict {
   readonly unagreedTests: readonly number[];
   /** Tests (by index) that ask for different values of the same call. */
   readonly contradictoryTests: readonly number[];
+  /** Tests (by index) that contradict no other and expect what strictly most programs give: proposer and solver agree. */
+  readonly trustedTests: readonly number[];
   /** Agreement of the programs' outputs on the proposed inputs, whatever the proposer expected, 0 to 1. */
   readonly outputAgreement: number;
 }

@@ -25,7 +25,7 @@ export interface Judged {
 /** Rewards and advantages of both roles for one step. `truth` is left null: diagnostics come later. */
 export function judge({ proposals, answers, verdicts, step, changeRewards }: JudgeInput, config: RunConfig): Judged {
   const rewards = verdicts.map((verdict, index) => {
-    const given = solverRewardFunctions[config.solverReward](answers[index], verdict);
+    const given = solverRewardFunctions[config.solverReward](answers[index], verdict, config);
     return changeRewards?.(given) ?? given;
   });
   const signals = verdicts.map((verdict, index) => groupSignal(verdict, rewards[index], config));

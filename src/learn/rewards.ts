@@ -2,7 +2,7 @@
 // inputs are verdicts and the config. Advantages are the next stage (advantages.ts).
 import type { proposerRewards, RunConfig } from "../config.ts";
 import type { GroupSignal } from "../events.ts";
-import type { Answer, Proposal, Verdict } from "../types.ts";
+import type { Answer, Proposal, TestsVerdict, Verdict } from "../types.ts";
 
 export type ProposerRewardName = (typeof proposerRewards)[number];
 
@@ -12,7 +12,7 @@ export interface QuestionOutcome {
   readonly successRate: number;
   /** The question has a label: the vote has a strict winner, or there are tests. */
   readonly decided: boolean;
-  /** Every form of the question elected the same winner (always true for tests). */
+  /** Every form of the question elected the same winner; for tests, the programs' vote confirms most of them. */
   readonly consistent: boolean;
   /** Neither nobody nor everybody: 1 < votes of the leader < N, or 0 < mean pass fraction < 1. */
   readonly disputed: boolean;
@@ -24,12 +24,22 @@ export type ProposerRewardConfig = Pick<
   "proposerReward" | "bandLow" | "bandHigh" | "consistentVote" | "malformedReward" | "duplicateReward"
 >;
 
-/** Reduces a verdict to what proposer rewards depend on. */
-export function questionOutcome(verdict: Verdict): QuestionOutcome {
+/**
+ * Reduces a verdict to what proposer rewards depend on. `trustedOnly` counts only those tests that the programs' own vote
+ * confirms.
+ */
+export function questionOutcome(verdict: Verdict, trustedOnly = false): QuestionOutcome {
   if (verdict.kind === "tests") {
-    const mean = verdict.meanPassFraction;
-    const decided = verdict.groupSize > 0 && verdict.passed.some((row) => row.length > 0);
-    return { successRate: mean, decided, consistent: true, disputed: mean > 0 && mean < 1 };
+    const fractions = passFractions(verdict, trustedOnly);
+    const mean = fractions.reduce((sum, fraction) => sum + fraction, 0) / Math.max(1, fractions.length);
+    const tests = verdict.passed[0]?.length ?? 0;
+    const decided = verdict.groupSize > 0 && tests > 0;
+    return {
+      successRate: mean,
+      decided,
+      consistent: 2 * verdict.trustedTests.length > tests,
+      disputed: mean > 0 && mean < 1,
+    };
   }
   const leading = verdict.counts.length === 0 ? 0 : verdict.counts[0][1];
   return {
@@ -67,7 +77,7 @@ export const proposerRewardFunctions: Readonly<
  * what cannot be labelled must not be worth proposing.
  */
 export function questionReward(verdict: Verdict, config: Omit<ProposerRewardConfig, "malformedReward">): number {
-  const outcome = questionOutcome(verdict);
+  const outcome = questionOutcome(verdict, config.consistentVote);
   if (config.consistentVote && !(outcome.decided && outcome.consistent)) return 0;
   return proposerRewardFunctions[config.proposerReward](outcome, config);
 }
@@ -88,21 +98,30 @@ export function proposalReward(
   return null;
 }
 
+/** Fraction of the tests, or of the trusted ones alone, that each program passed; 0 where there is none. */
+function passFractions({ passed, trustedTests, passFractions }: TestsVerdict, trustedOnly: boolean): readonly number[] {
+  if (!trustedOnly) return passFractions;
+  return passed.map((row) => trustedTests.filter((test) => row[test]).length / Math.max(1, trustedTests.length));
+}
+
 /** What a solver reward may see of an answer. */
 type Judged = Pick<Answer, "value">;
 
 /**
  * Solver rewards, one number an answer, 0 to 1.
  * - `majority`: 1 where the answer is the strict winner of the vote, 0 for all where there is none; for tests, the
- *   fraction of the proposer's tests that the program passed.
+ *   fraction of the proposer's tests that the program passed, with `consistentVote` of the trusted ones.
  * - `format`: 1 where the answer is readable, whatever it says (a control).
  */
 export const solverRewardFunctions: Readonly<
-  Record<RunConfig["solverReward"], (answers: readonly Judged[], verdict: Verdict) => number[]>
+  Record<
+    RunConfig["solverReward"],
+    (answers: readonly Judged[], verdict: Verdict, config: Pick<RunConfig, "consistentVote">) => number[]
+  >
 > = {
-  majority: (answers, verdict) =>
+  majority: (answers, verdict, { consistentVote }) =>
     verdict.kind === "tests"
-      ? [...verdict.passFractions]
+      ? [...passFractions(verdict, consistentVote)]
       : // A null value never equals a winner, even where there is none: unreadable answers do not vote.
         answers.map(({ value }) => (value !== null && value === verdict.winner ? 1 : 0)),
   format: (answers) => answers.map(({ value }) => (value !== null ? 1 : 0)),
@@ -123,8 +142,9 @@ export function groupSignal(
       if (verdict.winner === null) return "tie";
       if (config.consistentVote && !verdict.consistent) return "inconsistent";
       if (verdict.agreement < config.minAgreement) return "low-agreement";
-    } else if (!questionOutcome(verdict).decided) {
-      return "no-tests";
+    } else {
+      if (!questionOutcome(verdict).decided) return "no-tests";
+      if (config.consistentVote && verdict.trustedTests.length === 0) return "inconsistent";
     }
   }
   return rewards.every((reward) => reward === rewards[0]) ? "all-equal" : "trained";

@@ -35,6 +35,7 @@ export function stepMetrics(step: {
   for (const signal of groupSignals) {
     metrics[`groups.${signal}`] = groups.filter((group) => group.signal === signal).length;
   }
+  Object.assign(metrics, testShares(groups));
   const labels = groups.flatMap(({ truth }) =>
     truth === null || truth.labelRight === null ? [] : [Number(truth.labelRight)],
   );
@@ -49,6 +50,20 @@ export function stepMetrics(step: {
   const accuracies = groups.flatMap(({ truth }) => (truth === null ? [] : [truth.accuracy]));
   if (accuracies.length > 0) metrics["accuracy"] = average(accuracies);
   return metrics;
+}
+
+/** Shares of the proposer's tests by what became of them, where there are tests. */
+function testShares(groups: readonly GroupRecord[]): Record<string, number> {
+  const verdicts = groups.flatMap(({ verdict }) => (verdict.kind === "tests" ? [verdict] : []));
+  const tests = sum(verdicts.map(({ passed }) => passed[0]?.length ?? 0));
+  if (tests === 0) return {};
+  const share = (kind: "trustedTests" | "unagreedTests" | "contradictoryTests"): number =>
+    sum(verdicts.map((verdict) => verdict[kind].length)) / tests;
+  return {
+    trustedTestShare: share("trustedTests"),
+    unagreedTestShare: share("unagreedTests"),
+    contradictoryTestShare: share("contradictoryTests"),
+  };
 }
 
 function agreement({ verdict }: GroupRecord): number {

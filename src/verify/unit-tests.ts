@@ -1,6 +1,6 @@
 // Verification by unit tests: every answer's program runs in the sandbox on the inputs of the proposer's tests, values
 // come out, and the comparison with what the tests expect happens here, where no program can reach it. Also says which
-// tests are doubtful: contradictory ones, ones that nobody passes, ones that the programs' own vote contradicts.
+// tests are doubtful: contradictory ones, ones that nobody passes, and all that the programs' own vote does not confirm.
 import { UnsupportedError } from "../errors.ts";
 import { equalityKey, type PlainValue, plainValueProblem } from "../sandbox/plain-values.ts";
 import type { CallResult, ProgramLanguage, ProgramLimits, ProgramOutcome, Sandbox } from "../sandbox/sandbox.ts";
@@ -22,8 +22,6 @@ export interface TestsVerification {
   readonly results: readonly (readonly TestResult[])[];
   /** For each test the output with strictly the most votes among the programs; null where there is none. */
   readonly votedOutputs: readonly (PlainValue | null)[];
-  /** Tests (by index) that expect something else than the voted output. */
-  readonly outvotedTests: readonly number[];
 }
 
 /** Why a test cannot be run or compared, or null. */
@@ -107,6 +105,7 @@ export async function verifyByTests(
   const passed = ran.map((run) => tests.map((_, index) => run?.results[index].passed ?? false));
   const passFractions = passed.map((row) => row.filter(Boolean).length / tests.length);
   const votes = tests.map((_, index) => voteOn(ran.map((run) => run?.outcome.results[index] ?? null)));
+  const contradictory = contradictoryTests(tests);
   return {
     verdict: {
       kind: "tests",
@@ -116,17 +115,17 @@ export async function verifyByTests(
       groupSize: programs.length,
       unreadable: programs.filter((program) => program === null).length,
       unagreedTests: indicesWhere(tests, (_, index) => passed.every((row) => !row[index])),
-      contradictoryTests: contradictoryTests(tests),
+      contradictoryTests: contradictory,
+      trustedTests: indicesWhere(tests, (test, index) => {
+        const winner = votes[index].winner;
+        if (winner === null || contradictory.includes(index) || testProblem(test) !== null) return false;
+        return equalityKey(test.expected as PlainValue) === winner.key;
+      }),
       outputAgreement: mean(votes.map(({ agreement }) => agreement)),
     },
     outcomes: ran.map((run) => run?.outcome ?? null),
     results: ran.map((run) => run?.results ?? []),
     votedOutputs: votes.map(({ winner }) => winner?.value ?? null),
-    outvotedTests: indicesWhere(tests, (test, index) => {
-      const winner = votes[index].winner;
-      if (winner === null) return false;
-      return testProblem(test) !== null || equalityKey(test.expected as PlainValue) !== winner.key;
-    }),
   };
 }
 

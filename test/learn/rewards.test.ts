@@ -18,7 +18,7 @@ const group = (...values: (string | null)[]) => values.map((value) => ({ form: 0
 const rewardOf = (name: (typeof proposerRewards)[number], ...values: (string | null)[]) =>
   questionReward(vote(group(...values)), { ...plain, proposerReward: name });
 
-function testsVerdict(passed: boolean[][]): TestsVerdict {
+function testsVerdict(passed: boolean[][], trustedTests = [...(passed[0] ?? []).keys()]): TestsVerdict {
   const passFractions = passed.map((row) => (row.length === 0 ? 0 : row.filter(Boolean).length / row.length));
   return {
     kind: "tests",
@@ -29,6 +29,7 @@ function testsVerdict(passed: boolean[][]): TestsVerdict {
     unreadable: 0,
     unagreedTests: [],
     contradictoryTests: [],
+    trustedTests,
     outputAgreement: 1,
   };
 }
@@ -133,17 +134,17 @@ describe("solver rewards", () => {
   const answers = group("1", "1", "2", null);
 
   it("majority rewards the winner's voters", () => {
-    expect(solverRewardFunctions.majority(answers, vote(answers))).toEqual([1, 1, 0, 0]);
+    expect(solverRewardFunctions.majority(answers, vote(answers), defaults)).toEqual([1, 1, 0, 0]);
   });
 
   it("majority rewards nobody without a winner, unreadable answers least of all", () => {
     for (const undecided of [group("1", "2", null), group(null, null)]) {
-      expect(solverRewardFunctions.majority(undecided, vote(undecided))).toEqual(undecided.map(() => 0));
+      expect(solverRewardFunctions.majority(undecided, vote(undecided), defaults)).toEqual(undecided.map(() => 0));
     }
   });
 
   it("format rewards every readable answer", () => {
-    expect(solverRewardFunctions.format(answers, vote(answers))).toEqual([1, 1, 1, 0]);
+    expect(solverRewardFunctions.format(answers, vote(answers), defaults)).toEqual([1, 1, 1, 0]);
   });
 
   it("gives the fraction of tests passed where tests judge", () => {
@@ -151,7 +152,28 @@ describe("solver rewards", () => {
       [true, false],
       [true, true],
     ]);
-    expect(solverRewardFunctions.majority(group("f", "g"), verdict)).toEqual([0.5, 1]);
+    expect(solverRewardFunctions.majority(group("f", "g"), verdict, defaults)).toEqual([0.5, 1]);
+  });
+
+  it("counts the tests that the programs' vote confirms, with consistentVote those alone", () => {
+    const verdict = testsVerdict(
+      [
+        [true, false, false],
+        [true, false, false],
+        [false, true, false],
+      ],
+      [0],
+    );
+    const answers = group("f", "g", "h");
+    expect(solverRewardFunctions.majority(answers, verdict, defaults)).toEqual([1, 1, 0]);
+    expect(solverRewardFunctions.majority(answers, verdict, plain)).toEqual([1 / 3, 1 / 3, 1 / 3]);
+    // Most tests of a question must be confirmed before it is worth proposing.
+    expect(questionReward(verdict, { ...defaults, proposerReward: "sqlm" })).toBe(0);
+    expect(questionReward(verdict, { ...plain, proposerReward: "sqlm" })).toBe(1);
+    const doubtful = testsVerdict([[true], [false]], []);
+    expect(solverRewardFunctions.majority(group("f", "g"), doubtful, defaults)).toEqual([0, 0]);
+    expect(groupSignal(doubtful, [0, 0], defaults)).toBe("inconsistent");
+    expect(groupSignal(doubtful, [1, 0], plain)).toBe("trained");
   });
 });
 
@@ -159,7 +181,7 @@ describe("groupSignal", () => {
   const signal = (values: (string | null)[], config = defaults) => {
     const answers = group(...values);
     const verdict = vote(answers);
-    return groupSignal(verdict, solverRewardFunctions[config.solverReward](answers, verdict), config);
+    return groupSignal(verdict, solverRewardFunctions[config.solverReward](answers, verdict, config), config);
   };
 
   it("names the reason why a group teaches nothing", () => {

@@ -75,7 +75,7 @@ describe("the truth stays out of rewards", () => {
         heldOutKeys: new Set<string>(),
       });
       const verdicts = groups.map(vote);
-      const solver = groups.map((answers, i) => solverRewardFunctions.majority(answers, verdicts[i]));
+      const solver = groups.map((answers, i) => solverRewardFunctions.majority(answers, verdicts[i], config));
       const proposer = accepted.map(({ proposal }, i) => proposalReward(proposals[proposal], verdicts[i], config));
       return { solver: advantages(solver, "grpo"), proposer };
     };

@@ -64,6 +64,7 @@ const verdict = fc.oneof(
     unreadable: fc.nat(9),
     unagreedTests: fc.array(fc.nat(9)),
     contradictoryTests: fc.array(fc.nat(9)),
+    trustedTests: fc.array(fc.nat(9)),
     outputAgreement: fraction,
   }),
 );

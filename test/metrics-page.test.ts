@@ -5,29 +5,49 @@ import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { presets, type RunConfigInput, runConfigSchema } from "../src/config.ts";
 import { createScriptedEngine } from "../src/engine/scripted.ts";
+import type { Random } from "../src/random.ts";
+import type { Sandbox } from "../src/sandbox/sandbox.ts";
 import { selfPlay } from "../src/self-play.ts";
 import { openWorkspace } from "../src/store/workspace.ts";
 import { arithmetic } from "../src/topics/arithmetic.ts";
+import { coding } from "../src/topics/coding.ts";
+import type { DefinedTopic } from "../src/topics/define-topic.ts";
 
 const root = resolve(import.meta.dirname, "..");
 const page = readFileSync(join(root, "docs", "metrics.md"), "utf8");
 const documented = [...page.matchAll(/^\| `([^`]+)` *\|/gm)].map(([, name]) => name);
 
+/** Whatever the program says, every call gives its number plus one. */
+const addsOne: Sandbox = {
+  languages: ["python"],
+  run: async ({ calls }) => {
+    const results = calls.map(({ args }) => ({ value: Number(args[0]) + 1 }));
+    return { status: "ok", results, output: "", milliseconds: 0 };
+  },
+  [Symbol.asyncDispose]: async () => {},
+};
+
+const sums = ({ prompt, random }: { prompt: string; random: Random }): string =>
+  prompt === "P" ? `${random.integer(1, 9)}+${random.integer(1, 9)}=` : String(random.integer(1, 3));
+
+const tasks = ({ prompt, random }: { prompt: string; random: Random }): string =>
+  prompt === "K" ? `+${random.integer(1, 9)}|1>2;2>3;3>4;4>5;5>7` : "x+1";
+
 /** Names of the metrics that a short run over a scripted model records. */
-async function recordedMetrics(input: RunConfigInput): Promise<Set<string>> {
+async function recordedMetrics(
+  input: RunConfigInput,
+  topic: DefinedTopic,
+  reply: (asked: { prompt: string; random: Random }) => string,
+): Promise<Set<string>> {
   const config = runConfigSchema.parse({ ...input, groupsPerBatch: 6, groupSize: 6, steps: 5, evalQuestions: 3 });
   const folder = mkdtempSync(join(tmpdir(), "sqlm-metrics-"));
-  const engine = (): ReturnType<typeof createScriptedEngine> =>
-    createScriptedEngine({
-      reply: ({ prompt, random }) =>
-        prompt === "P" ? `${random.integer(1, 9)}+${random.integer(1, 9)}=` : String(random.integer(1, 3)),
-    });
+  const engine = () => createScriptedEngine({ reply });
   const names = new Set<string>();
   try {
     await using workspace = openWorkspace(folder);
     await using store = workspace.createRun(config);
     const reference = config.klPenaltyCoef > 0 ? { reference: engine() } : {};
-    for await (const event of selfPlay({ topic: arithmetic, engine: engine(), store, config, ...reference })) {
+    for await (const event of selfPlay({ topic, engine: engine(), store, config, sandbox: addsOne, ...reference })) {
       if (event.type === "step-end") for (const name of Object.keys(event.record.metrics)) names.add(name);
     }
   } finally {
@@ -40,8 +60,10 @@ describe("docs/metrics.md", async () => {
   // The paper's preset has a KL penalty and a clipped loss, the default has neither.
   const recorded = new Set<string>();
   for (const preset of Object.values(presets)) {
-    for (const name of await recordedMetrics({ ...preset, minAgreement: 0 })) recorded.add(name);
+    for (const name of await recordedMetrics({ ...preset, minAgreement: 0 }, arithmetic, sums)) recorded.add(name);
   }
+  // What only a topic with tests has.
+  for (const name of await recordedMetrics({}, coding, tasks)) recorded.add(name);
 
   it("explains every metric that a run records", () => {
     expect(recorded).toContain("groups.trained");

@@ -63,7 +63,7 @@ export const multiplicationCharacters = "Mm*=+#0123456789";
 
 const levels = [2, 3, 4, 5, 6] as const;
 
-/** The hidden half of the topic. `frontier` follows the shipped seed model: change both together. */
+/** The hidden half of the topic. `frontier` follows the shipped seed model: three-digit operands, as in the paper. */
 export const multiplicationTruth: HiddenTruth = {
   check(question, answer) {
     const product = readProduct(question.text);
@@ -73,7 +73,7 @@ export const multiplicationTruth: HiddenTruth = {
     return answer === productOf(product.value);
   },
   levels,
-  frontier: 5,
+  frontier: 6,
   heldOut(difficulty, count, random) {
     if (!levels.some((level) => level === difficulty)) {
       throw new UsageError(

@@ -179,7 +179,7 @@ function readProblem(text: string): Reading<Problem> {
   }
   const problem: Problem = { kind: "problem", facts, asked: ask[1] };
   const names = namesOf(problem);
-  if (names.length < 2 || names.length > 3) return refuse("not about two or three people");
+  if (names.length < 2) return refuse("not about two people or more");
   if (!facts.some((fact) => fact.who === ask[1] || ("other" in fact && fact.other === ask[1]))) {
     return refuse("asks for somebody of whom nothing is said");
   }
@@ -221,12 +221,17 @@ export function factRow(fact: Fact): { readonly weights: ReadonlyMap<string, num
 
 /** True when the facts fix every number: their determinant is not 0. */
 function isDetermined({ facts }: Problem, names: readonly string[]): boolean {
-  const matrix = facts.map((fact) => names.map((name) => factRow(fact).weights.get(name) ?? 0));
-  const [a, b, c] = matrix;
-  if (names.length === 2) return a[0] * b[1] !== a[1] * b[0];
-  return (
-    a[0] * (b[1] * c[2] - b[2] * c[1]) - a[1] * (b[0] * c[2] - b[2] * c[0]) + a[2] * (b[0] * c[1] - b[1] * c[0]) !== 0
-  );
+  return determinant(facts.map((fact) => names.map((name) => factRow(fact).weights.get(name) ?? 0))) !== 0;
+}
+
+/** Determinant of a small square matrix of whole numbers. */
+export function determinant(matrix: readonly (readonly number[])[]): number {
+  if (matrix.length === 1) return matrix[0][0];
+  return matrix[0].reduce((sum, value, column) => {
+    if (value === 0) return sum;
+    const minor = matrix.slice(1).map((row) => row.toSpliced(column, 1));
+    return sum + (column % 2 === 0 ? 1 : -1) * value * determinant(minor);
+  }, 0);
 }
 
 // ---- questions
@@ -285,7 +290,7 @@ export const readWrittenQuestion = (reply: string): Reading<AlgebraQuestion> =>
 /** Steps that a solution takes: 1 for `x+5=9` up to 4. */
 export function difficultyOf(question: AlgebraQuestion): number {
   if (question.kind === "problem") {
-    return namesOf(question).length + (question.facts.some((fact) => fact.kind === "known") ? 0 : 1);
+    return Math.min(4, namesOf(question).length + (question.facts.some((fact) => fact.kind === "known") ? 0 : 1));
   }
   const terms = [...question.left, ...question.right];
   const withName = terms.filter((term) => term.name !== null);
@@ -318,12 +323,16 @@ function keyOf(question: AlgebraQuestion): string {
   }
   // The asked one is A; of the ways to name the others, the first in lexical order.
   const others = namesOf(question).filter((name) => name !== question.asked);
-  const orders = others.length === 2 ? [others, [...others].reverse()] : [others];
-  const keys = orders.map((order) => {
+  const keys = permutations(others).map((order) => {
     const named = rename(question, new Map([question.asked, ...order].map((name, i) => [name, peopleNames[i]])));
     return named.facts.map(orderedFact).map(writeFact).sort().join(";");
   });
   return keys.sort()[0];
+}
+
+function permutations(names: readonly string[]): string[][] {
+  if (names.length <= 1) return [[...names]];
+  return names.flatMap((name, i) => permutations(names.toSpliced(i, 1)).map((rest) => [name, ...rest]));
 }
 
 /** A total says the same of both, so the first in lexical order comes first. */

@@ -5,6 +5,7 @@ import type { Random } from "../random.ts";
 import {
   type AlgebraQuestion,
   algebraMarks,
+  determinant,
   difficultyOf,
   type Equation,
   type Fact,
@@ -60,18 +61,6 @@ function reduceProblem(question: Problem): Reduced {
   return { name: question.asked, slope: determinant(matrix), constant: determinant(replaced) };
 }
 
-function determinant(matrix: readonly (readonly number[])[]): number {
-  if (matrix.length === 1) return matrix[0][0];
-  return matrix[0].reduce(
-    (sum, value, column) =>
-      sum +
-      (value === 0
-        ? 0
-        : (column % 2 === 0 ? 1 : -1) * value * determinant(matrix.slice(1).map((row) => row.toSpliced(column, 1)))),
-    0,
-  );
-}
-
 /** The exact solution in lowest terms, `-7/3` or `5`. */
 export function solutionOf(question: AlgebraQuestion): string {
   const { slope, constant } = reduce(question);
@@ -88,7 +77,7 @@ function greatestCommonDivisor(a: number, b: number): number {
 
 /**
  * The right reply with its working in the model's notation, one small step a line: `2(x+3)+5=4x-7` gives
- * `2x+6+5=4x-7;2x+11=4x-7;-2x=-18#9`, and `A=B+5;A+B=27;A?` gives `2B+5=27;2B=22;B=11;A=11+5=16#16`, digits reversed.
+ * `2x+6+5=4x-7;2x+11=4x-7;-2x=-18#9`, and `C=3A;A+B=27;B=12;C?` gives `A=27-12=15;C=3(15)=45#45`, digits reversed.
  */
 export function workedReply(question: AlgebraQuestion): string {
   const lines = question.kind === "equation" ? equationWorking(question) : problemWorking(question);
@@ -133,47 +122,48 @@ const sideOf = (slope: number, name: string, constant: number): readonly Term[] 
   ].filter(({ coefficient }) => coefficient !== 0);
 
 /**
- * From the person whose number is known, or follows from a total, fact by fact to the one asked for. For problems as
- * `drawProblem` draws them; of others only the last line.
+ * From the person whose number is known, fact by fact, to the one asked for. Problems that need more than that (drawn by
+ * nobody, but a proposer may write them) get their last line only.
  */
 function problemWorking(problem: Problem): string[] {
   const values = new Map<string, number>();
   const lines: string[] = [];
-  const facts = new Set(problem.facts);
-  const take = (kind: Fact["kind"]): Fact | undefined => problem.facts.find((fact) => fact.kind === kind);
-  const [known, total] = [take("known"), take("total")];
-  if (known !== undefined) {
-    facts.delete(known);
-    values.set(known.who, known.number);
-  } else if (total?.kind === "total") {
-    facts.delete(total);
-    const pair = problem.facts.find(
-      (fact) => fact !== total && [total.who, total.other].every((name) => factRow(fact).weights.has(name)),
-    );
-    if (pair !== undefined && pair.kind !== "known" && pair.kind !== "total") {
-      const { other: first, number } = pair;
-      const [factor, more] = pair.kind === "times" ? [number + 1, 0] : [2, pair.kind === "more" ? number : -number];
-      const equation = (left: readonly Term[], constant: number): string =>
-        shortText({ kind: "equation", left, right: sideOf(0, first, constant) });
-      if (more !== 0) lines.push(equation(sideOf(factor, first, more), total.number));
-      lines.push(equation(sideOf(factor, first, 0), total.number - more));
-      values.set(first, (total.number - more) / factor);
-      lines.push(`${first}=${values.get(first)}`);
-    }
-  }
+  const left = new Set(problem.facts);
   while (!values.has(problem.asked)) {
-    const fact = [...facts].find((each) => "other" in each && values.has(each.other) && each.kind !== "total");
-    if (fact === undefined || fact.kind === "known") return [`${problem.asked}=${solutionOf(problem)}`];
-    facts.delete(fact);
-    const from = values.get(fact.other) as number;
-    const value =
-      fact.kind === "times" ? fact.number * from : fact.kind === "more" ? from + fact.number : from - fact.number;
-    const step =
-      fact.kind === "times" ? `${fact.number}(${from})` : `${from}${fact.kind === "more" ? "+" : "-"}${fact.number}`;
-    lines.push(`${fact.who}=${step}=${value}`);
-    values.set(fact.who, value);
+    const found = [...left].flatMap((fact) => {
+      const step = stepOf(fact, values);
+      return step === null ? [] : [{ fact, ...step }];
+    })[0];
+    if (found === undefined) return [`${problem.asked}=${solutionOf(problem)}`];
+    left.delete(found.fact);
+    values.set(found.who, found.value);
+    if (found.fact.kind !== "known") lines.push(`${found.who}=${found.working}=${found.value}`);
   }
   return lines;
+}
+
+/** Whose number a fact gives when the other's is known, and how; null where it gives no whole number yet. */
+function stepOf(
+  fact: Fact,
+  values: ReadonlyMap<string, number>,
+): { readonly who: string; readonly working: string; readonly value: number } | null {
+  const { kind, who, number } = fact;
+  if (kind === "known") return { who, working: "", value: number };
+  const [first, second] = [values.get(who), values.get(fact.other)];
+  if ((first === undefined) === (second === undefined)) return null;
+  if (kind === "total") {
+    const value = number - (first ?? second ?? 0);
+    return { who: first === undefined ? who : fact.other, working: `${number}-${first ?? second}`, value };
+  }
+  if (second !== undefined) {
+    if (kind === "times") return { who, working: `${number}(${second})`, value: number * second };
+    const sign = kind === "more" ? "+" : "-";
+    return { who, working: `${second}${sign}${number}`, value: kind === "more" ? second + number : second - number };
+  }
+  if (kind === "times" || first === undefined) return null;
+  const sign = kind === "more" ? "-" : "+";
+  const value = kind === "more" ? first - number : first + number;
+  return { who: fact.other, working: `${first}${sign}${number}`, value };
 }
 
 /** A random question of exactly this difficulty (1 to 4). Seven in ten have whole solutions by construction. */
@@ -194,7 +184,7 @@ export function drawAlgebra(difficulty: number, random: Random): AlgebraQuestion
 
 function drawEquation(random: Random): Equation {
   const name = random.pick(unknownNames);
-  const number = (): Term => ({ coefficient: signed(random, 1, 60), name: null, shift: 0 });
+  const number = (): Term => ({ coefficient: signed(random, 1, 40), name: null, shift: 0 });
   const shift = random.next() < 0.3 ? signed(random, 1, 9) : 0;
   const factor = shift === 0 && random.next() < 0.3 ? 1 : random.integer(2, 9);
   const unknown: Term = { coefficient: factor, name, shift };
@@ -206,26 +196,26 @@ function drawEquation(random: Random): Equation {
   return random.next() < 0.5 ? { kind: "equation", left, right } : { kind: "equation", left: right, right: left };
 }
 
-/** Everybody has a whole number from 0 to 99, so that no sentence sounds odd. */
+/** A chain of people from one whose number is known to the one asked for; everybody has 0 to 99. */
 function drawProblem(random: Random): Problem {
-  const names = random.shuffle(peopleNames).slice(0, random.integer(2, 3));
+  const names = random.shuffle(peopleNames).slice(0, random.integer(2, 4));
   for (;;) {
-    const numbers = [random.integer(1, 40)];
-    const facts: Fact[] = [];
+    let value = random.integer(1, 40);
+    const facts: Fact[] = [{ kind: "known", who: names[0], number: value }];
+    let sound = true;
     for (const [i, who] of names.slice(1).entries()) {
-      const kind = random.pick(["more", "fewer", "times"] as const);
-      const number = kind === "times" ? random.integer(2, 6) : random.integer(1, 30);
-      facts.push({ kind, who, other: names[i], number });
-      numbers.push(kind === "times" ? number * numbers[i] : numbers[i] + (kind === "more" ? number : -number));
+      const before = names[i];
+      const kind = random.pick(["more", "fewer", "times", "total"] as const);
+      const number = kind === "times" ? random.integer(2, 6) : random.integer(1, kind === "total" ? 99 : 30);
+      // "A has 5 more than B" may tell A from B or B from A.
+      const forward = kind === "times" || random.next() < 0.5;
+      facts.push({ kind, who: forward ? who : before, other: forward ? before : who, number });
+      if (kind === "times") value *= number;
+      else if (kind === "total") value = number - value;
+      else value += (kind === "more") === forward ? number : -number;
+      sound &&= value >= 0 && value <= 99;
     }
-    if (numbers.some((number) => number < 0 || number > 99)) continue;
-    const given = random.next() < 0.5;
-    facts.push(
-      given
-        ? { kind: "known", who: names[0], number: numbers[0] }
-        : { kind: "total", who: names[0], other: names[1], number: numbers[0] + numbers[1] },
-    );
-    return { kind: "problem", facts: random.shuffle(facts), asked: random.pick(given ? names.slice(1) : names) };
+    if (sound) return { kind: "problem", facts: random.shuffle(facts), asked: names[names.length - 1] };
   }
 }
 

@@ -27,11 +27,11 @@ export const parts: readonly Part[] = [
   // The plain values that pass the sandbox's wall are part of what it promises.
   { name: "sandbox contract", files: /^sandbox\/(sandbox|plain-values)\.ts$/, imports: ["nouns"] },
   { name: "store contract", files: /^store\/store\.ts$/, imports: ["nouns", "config"], pure: true },
-  // A hidden check may run programs, so a topic's definition names the sandbox that it is handed.
+  // A topic may ask for settings; its hidden check may run programs, so it names the sandbox that it is handed.
   {
     name: "topic contract",
     files: /^topics\/define-topic\.ts$/,
-    imports: ["nouns", "sandbox contract"],
+    imports: ["nouns", "config", "sandbox contract"],
     pure: true,
   },
 

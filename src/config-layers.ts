@@ -1,14 +1,14 @@
-// Puts layers of config values together (default < preset < file < flags) and remembers where each value came from.
+// Puts layers of config values together (default < topic < preset < file < flags) and remembers where each value came from.
 // Pure: reading a config file is in config-file.ts, reading flags in cli/config-flags.ts.
 import { inspect } from "node:util";
 import { z } from "zod";
 import { type ConfigKey, configKeys, presets, type RunConfig, type RunConfigInput, runConfigSchema } from "./config.ts";
 import { didYouMean, UsageError } from "./errors.ts";
 
-export const layerNames = ["default", "preset", "file", "flag"] as const;
+export const layerNames = ["default", "topic", "preset", "file", "flag"] as const;
 export type LayerName = (typeof layerNames)[number];
 
-/** Where a value came from: the layer, and which preset, file or flag of it. */
+/** Where a value came from: the layer, and which topic, preset, file or flag of it. */
 export interface Origin {
   readonly layer: LayerName;
   readonly name?: string;
@@ -20,6 +20,8 @@ export interface ResolvedConfig {
 }
 
 export interface ConfigLayers {
+  /** What a topic asks for (`Topic.settings`), not yet checked. */
+  readonly topic?: { readonly name: string; readonly settings?: unknown } | undefined;
   /** Values of a config file as read, not yet checked. */
   readonly file?: { readonly path: string; readonly values: unknown } | undefined;
   /** Values of flags, by config key, not yet checked. */
@@ -31,7 +33,15 @@ export interface ConfigLayers {
  * Throws UsageError that names the file or flag, the key and what it may be; an unknown key gets the nearest name.
  */
 export function resolveConfig(layers: ConfigLayers = {}): ResolvedConfig {
-  const { file } = layers;
+  const { file, topic } = layers;
+  const topicValues =
+    topic?.settings === undefined
+      ? {}
+      : checkLayer(
+          topic.settings,
+          (key) => `settings of topic ${topic.name}: ${key}`,
+          `settings of topic ${topic.name}`,
+        );
   const fileValues = file === undefined ? {} : checkLayer(file.values, (key) => `${file.path}: ${key}`, file.path);
   const flagValues = checkLayer(layers.flags ?? {}, (key) => flagName(key), "flags");
   const preset = flagValues.preset ?? fileValues.preset ?? "default";
@@ -45,6 +55,7 @@ export function resolveConfig(layers: ConfigLayers = {}): ResolvedConfig {
       origins[key] = origin(key);
     }
   };
+  lay(topicValues, () => ({ layer: "topic", name: topic?.name ?? "" }));
   lay(presets[preset], () => ({ layer: "preset", name: preset }));
   lay(fileValues, () => ({ layer: "file", name: file?.path ?? "" }));
   lay(flagValues, (key) => ({ layer: "flag", name: flagName(key) }));

@@ -20,7 +20,10 @@ const what = {
     .default("seed")
     .describe("Model to start from: a folder in Hugging Face layout, or `seed` for the one shipped for the topic."),
   engine: z.enum(["onnx"]).default("onnx").describe("What samples and trains the model."),
-  preset: z.enum(["default", "paper"]).default("default").describe("Named set of values below the ones you give."),
+  preset: z
+    .enum(["default", "quick", "paper"])
+    .default("default")
+    .describe("Named set of values below the ones you give."),
   seed: z
     .number()
     .int()
@@ -140,9 +143,13 @@ export function defineConfig(config: RunConfigInput): RunConfigInput {
   return config;
 }
 
-/** Published hyper-parameters (arXiv 2508.03682, Table of hyper-parameters); docs/decisions/ says where it departs. */
-export const presets: Readonly<Record<"default" | "paper", RunConfigInput>> = {
+/**
+ * `quick` takes minutes on any topic. `paper` has the published hyper-parameters (arXiv 2508.03682, Table of
+ * hyper-parameters); docs/decisions/ says where it departs.
+ */
+export const presets: Readonly<Record<"default" | "quick" | "paper", RunConfigInput>> = {
   default: {},
+  quick: { steps: 40, groupsPerBatch: 64, evalQuestions: 100 },
   paper: {
     groupsPerBatch: 64,
     groupSize: 4,

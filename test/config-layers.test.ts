@@ -13,7 +13,7 @@ const someValues = fc.record(
     temperature: fc.double({ min: 0.01, max: 5, noNaN: true }),
     consistentVote: fc.boolean(),
     proposerReward: fc.constantFrom("sqlm" as const, "band" as const),
-    preset: fc.constantFrom("default" as const, "paper" as const),
+    preset: fc.constantFrom("default" as const, "quick" as const, "paper" as const),
     learningRate: fc.double({ min: 1e-9, max: 1, noNaN: true }),
   },
   { requiredKeys: [] },
@@ -22,8 +22,9 @@ const someValues = fc.record(
 describe("layers", () => {
   test("each value is that of the highest layer that gives one, and says so", () => {
     fc.assert(
-      fc.property(someValues, someValues, (file, flags) => {
-        const { config, origins } = resolveConfig({ file: { path: "f.ts", values: file }, flags });
+      fc.property(someValues, someValues, someValues, ({ seed: _, preset: __, ...settings }, file, flags) => {
+        const topic = { name: "t", settings };
+        const { config, origins } = resolveConfig({ topic, file: { path: "f.ts", values: file }, flags });
         const preset = flags.preset ?? file.preset ?? "default";
         const defaults = runConfigSchema.parse({});
         for (const key of configKeys) {
@@ -31,6 +32,7 @@ describe("layers", () => {
             ["flag", flags],
             ["file", file],
             ["preset", presets[preset] as Partial<RunConfig>],
+            ["topic", settings],
             ["default", defaults],
           ];
           const [layer, values] = layers.find(([, layerValues]) => layerValues[key] !== undefined)!;
@@ -55,6 +57,11 @@ describe("layers", () => {
     const { config, origins } = resolveConfig({ flags: { steps: undefined } });
     expect(config.steps).toBe(runConfigSchema.parse({}).steps);
     expect(origins.steps).toEqual({ layer: "default" });
+  });
+
+  test("a topic's settings that cannot be used are refused by name", () => {
+    const topic = { name: "capitals", settings: { step: 4 } };
+    expect(() => resolveConfig({ topic })).toThrow(/settings of topic capitals.*"step".*Did you mean "steps"/s);
   });
 
   test("presets are valid", () => {

@@ -1,7 +1,9 @@
-// From parsed options to the config in force: the working folder's config file below the flags.
+// From parsed options to the config in force: the working folder's config file below the flags,
+// and what the topic asks for below both.
 import { type ConfigFile, readConfigFile } from "../config-file.ts";
-import { type ResolvedConfig, resolveConfig } from "../config-layers.ts";
+import { type ConfigLayers, type ResolvedConfig, resolveConfig } from "../config-layers.ts";
 import { UsageError } from "../errors.ts";
+import { openTopic } from "../topics/registry.ts";
 import { configFlagValues } from "./config-flags.ts";
 
 /**
@@ -21,5 +23,12 @@ export async function configOf(
   }
   const named = options["config"];
   const file = await readConfigFile(process.cwd(), typeof named === "string" ? named : undefined);
-  return { ...resolveConfig({ file, flags }), file };
+  return { ...(await resolveWithTopic({ file, flags })), file };
+}
+
+/** The config with the settings that its topic asks for. Throws what `openTopic` and `resolveConfig` throw. */
+export async function resolveWithTopic(layers: Omit<ConfigLayers, "topic">): Promise<ResolvedConfig> {
+  const { config } = resolveConfig(layers);
+  const { topic } = await openTopic(config.topic);
+  return resolveConfig({ ...layers, topic });
 }

@@ -1,6 +1,7 @@
 // The one extension point: a topic says what to ask about, how to read questions and answers, and how to verify.
 // What knows the truth (`hidden`) is kept apart from what training sees (`topic`): the loop's reward path is typed to
 // receive a Topic only, so a checker cannot reach a reward.
+import type { RunConfigInput } from "../config.ts";
 import { didYouMean, UsageError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
@@ -36,7 +37,12 @@ export interface Topic {
   };
   /** For `tests`: the language of the programs. */
   readonly language?: "python" | "javascript";
+  /** Settings that suit the topic: they stand above the defaults, below a preset, a config file and flags. */
+  readonly settings?: TopicSettings;
 }
+
+/** Any settings of a run but those that say which run it is. */
+export type TopicSettings = Readonly<Omit<RunConfigInput, "topic" | "model" | "preset" | "seed">>;
 
 /** What knows the truth. Feeds diagnostics and evaluation only. */
 export interface HiddenTruth {
@@ -122,6 +128,7 @@ export function defineTopic(definition: TopicDefinition): DefinedTopic {
     ...(definition.restatements && { restatements: definition.restatements }),
     ...(definition.paraphrase && { paraphrase: Object.freeze({ ...definition.paraphrase }) }),
     ...(definition.language && { language: definition.language }),
+    ...(definition.settings && { settings: checkedSettings(name, definition.settings) }),
   });
   const hidden = definition.hidden == null ? null : checkedHidden(name, definition.hidden);
   return Object.freeze({ topic, hidden });
@@ -139,8 +146,17 @@ const knownParts: ReadonlySet<string> = new Set<keyof TopicDefinition>([
   "restatements",
   "paraphrase",
   "language",
+  "settings",
   "hidden",
 ]);
+
+/** Their values are checked with the run's config, where the message can say which key may be what. */
+function checkedSettings(name: string, settings: TopicSettings): TopicSettings {
+  if (typeof settings !== "object" || settings === null) throw problem(name, "settings must be an object");
+  const refused = ["topic", "model", "preset", "seed"].find((key) => key in settings);
+  if (refused !== undefined) throw problem(name, `settings.${refused} is not a topic's to set`);
+  return Object.freeze({ ...settings });
+}
 
 function checkedHidden(name: string, hidden: HiddenTruth): HiddenTruth {
   requireFunctions(name, "hidden.", hidden, ["check", "heldOut"]);

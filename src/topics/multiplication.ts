@@ -29,6 +29,8 @@ export const multiplication = defineTopic({
   solvePrompt: (question) => `${multiplicationMarks.solve}${writeProduct(productIn(question))}`,
   readAnswer: (reply) => readMarkedProduct(reply),
   restatements: (question) => equivalentProducts(productIn(question)),
+  // Votes are right nearly always, so the proposer may follow the solver closely.
+  settings: { steps: 100, groupsPerBatch: 64, proposerEvery: 1, proposerLossWeight: 0.2, bandHigh: 0.95 },
   hidden: multiplicationTruth,
 });
 

@@ -21,7 +21,7 @@ describe("the process", () => {
     const configFile = `import { defineConfig } from "sqlm";
       export default defineConfig({ steps: 7 as number, preset: "paper" });`;
     writeFileSync(join(cwd, "sqlm.config.ts"), configFile);
-    const { status, stdout } = sqlm(["config", "--seed", "3", "--json"], { cwd });
+    const { status, stdout } = sqlm(["config", "--seed", "3", "--topic", "multiplication", "--json"], { cwd });
     expect(status).toBe(0);
     const { config, origins } = JSON.parse(stdout.trimEnd()) as {
       config: Record<string, unknown>;
@@ -32,6 +32,7 @@ describe("the process", () => {
       steps: { layer: "file" },
       seed: { layer: "flag" },
       groupSize: { layer: "preset" },
+      bandHigh: { layer: "topic" },
       topK: { layer: "default" },
     });
   });

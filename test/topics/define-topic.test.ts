@@ -69,6 +69,12 @@ describe("defineTopic", () => {
     expect(() => defineTopic(null as unknown as TopicDefinition)).toThrow(UsageError);
   });
 
+  it("keeps settings, and refuses those that say which run it is", () => {
+    expect(defineTopic({ ...complete, settings: { steps: 4 } }).topic.settings).toEqual({ steps: 4 });
+    expect(broken({ settings: { steps: 4, topic: "other" } })).toThrow("settings.topic is not a topic's to set");
+    expect(broken({ settings: "steps" })).toThrow("settings must be an object");
+  });
+
   it("refuses an unknown part and names the nearest", () => {
     expect(broken({ restatement: () => [] })).toThrow('Did you mean "restatements"?');
   });

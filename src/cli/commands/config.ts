@@ -15,9 +15,10 @@ interface ConfigOptions extends Record<string, unknown> {
 export function configCommand(): Command {
   const command = makeCommand(
     "config",
-    "Print the settings in force and where each came from: default, preset, file or flag.",
+    "Print the settings in force and where each came from: default, topic, preset, file or flag.",
     [
       "sqlm config",
+      "sqlm config --topic multiplication",
       "sqlm config --preset paper --steps 40",
       "sqlm config --schema > sqlm.schema.json    completion for sqlm.config.json in editors",
     ],
@@ -35,7 +36,7 @@ export function configCommand(): Command {
   });
 }
 
-/** `default`, `preset paper`, `file sqlm.config.ts`, `flag --steps`. */
+/** `default`, `topic coding`, `preset paper`, `file sqlm.config.ts`, `flag --steps`. */
 function describeOrigin({ layer, name }: Origin): string {
   return name === undefined ? layer : `${layer} ${name}`;
 }

@@ -5,7 +5,6 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
 import type { RunConfig } from "../../config.ts";
-import { resolveConfig } from "../../config-layers.ts";
 import { RunStoppedError, UsageError } from "../../errors.ts";
 import {
   defineExperiment,
@@ -22,6 +21,7 @@ import type { RunTrial, Workspace } from "../../store/store.ts";
 import { summarizeRun } from "../../store/summarize-run.ts";
 import { openTopic } from "../../topics/registry.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
+import { resolveWithTopic } from "../config-options.ts";
 import { formatDuration, formatShare, formatTable } from "../format.ts";
 import { listenForInterrupt } from "../interrupt.ts";
 import { findStartingModel } from "../model-folder.ts";
@@ -58,15 +58,16 @@ export function experimentCommand(parts: Parts): Command {
       const experiment = await openExperiment(file);
       const trials = trialsOf(experiment, seeds);
       // Every config is checked before the first run begins: a mistake in the last variant must not cost hours.
+      const configs = new Map<string, RunConfig>();
       for (const trial of trials) {
-        const config = configOfTrial(trial, file);
-        await openTopic(config.topic);
+        const config = await configOfTrial(trial, file);
         findStartingModel(config);
+        configs.set(nameOf(trial), config);
       }
 
       await using workspace = await parts.openWorkspace(resolve(options.workspace));
       using interrupt = listenForInterrupt(terminal);
-      const known = options.fresh === true ? new Map() : findTrials(workspace, experiment, trials, file);
+      const known = options.fresh === true ? new Map() : findTrials(workspace, experiment, trials, configs);
       const left = trials.length - [...known.values()].filter(({ finished }) => finished).length;
       terminal.note(`${experiment.name}: ${trials.length} runs, ${parallel} at a time`);
       if (left < trials.length) {
@@ -74,7 +75,7 @@ export function experimentCommand(parts: Parts): Command {
       }
       const play = async (trial: Trial, stopped: AbortSignal) => {
         const name = nameOf(trial);
-        const config = configOfTrial(trial, file);
+        const config = configs.get(name)!;
         const recorded = known.get(name);
         if (recorded?.finished === true) return summaryOf(workspace, recorded.run, config);
         const signal = AbortSignal.any([interrupt.signal, stopped]);
@@ -153,12 +154,12 @@ function findTrials(
   workspace: Workspace,
   experiment: Experiment,
   trials: readonly Trial[],
-  file: string,
+  configs: ReadonlyMap<string, RunConfig>,
 ): Map<string, RecordedTrial> {
   const runs = workspace.list();
   return new Map(
     trials.flatMap((trial) => {
-      const config = withAbsolutePaths(configOfTrial(trial, file));
+      const config = withAbsolutePaths(configs.get(nameOf(trial))!);
       const found = findTrial(runs, recordOf(experiment, trial), config);
       return found === null ? [] : [[nameOf(trial), found] as const];
     }),
@@ -186,8 +187,9 @@ async function openExperiment(file: string): Promise<Experiment> {
   return defineExperiment(found as Experiment);
 }
 
-function configOfTrial({ variant, config }: Trial, file: string): RunConfig {
-  return resolveConfig({ file: { path: `${file}, variant ${variant.name}`, values: config } }).config;
+async function configOfTrial({ variant, config }: Trial, file: string): Promise<RunConfig> {
+  const layers = { file: { path: `${file}, variant ${variant.name}`, values: config } };
+  return (await resolveWithTopic(layers)).config;
 }
 
 /** Threads that are measured while other runs compute would be measured wrong, and differently each time. */

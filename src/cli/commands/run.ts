@@ -1,6 +1,5 @@
 // `sqlm run`: self-play on a topic. `sqlm start` is the same under the name that `npm start` calls.
 import type { Command } from "commander";
-import { openTopic } from "../../topics/registry.ts";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { addConfigFlags } from "../config-flags.ts";
 import { configOf } from "../config-options.ts";
@@ -33,8 +32,7 @@ function make(name: string, description: string, parts: Parts): Command {
   const command = makeCommand(name, description, examples).argument("[topic]", "Topic name or path of a topic file.");
   return addConfigFlags(withWorkspace(command)).action(async (topic: string | undefined, options: RunOptions) => {
     const { config } = await configOf(options, topic);
-    // Both are found before anything is opened, so a mistyped name costs no time and leaves no empty run behind.
-    await openTopic(config.topic);
+    // Found before anything is opened, so a mistyped name costs no time and leaves no empty run behind.
     findStartingModel(config);
     process.exitCode = await runSession({
       terminal: terminalOf(options),

@@ -13,6 +13,7 @@ import { openWorkspace } from "../src/store/workspace.ts";
 import { arithmetic } from "../src/topics/arithmetic.ts";
 import { readWrittenSum, writeNumber } from "../src/topics/arithmetic-notation.ts";
 import { truth } from "../src/topics/arithmetic-truth.ts";
+import { coding } from "../src/topics/coding.ts";
 import type { DefinedTopic } from "../src/topics/define-topic.ts";
 import type { Datum } from "../src/types.ts";
 
@@ -114,6 +115,11 @@ describe("self-play with a scripted engine", () => {
       expect(metrics["updates"]).toBe(1);
       expect(proposals.some(({ reason }) => reason?.startsWith("malformed"))).toBe(true);
     }
+  });
+
+  test("the truth replaces a vote only where there are both", () => {
+    expect(() => makeControl("oracle", coding)).toThrow("does not vote");
+    expect(() => makeControl("oracle", { ...arithmetic, hidden: null })).toThrow("no hidden checker");
   });
 
   test("no step is played under a control that the record does not name, and none without the one that it names", async () => {

@@ -1,7 +1,7 @@
 // Controls of the experiments: what a run is compared with to know what self-play itself is worth. A control changes what
 // the loop is told of a group. `oracle` tells it the truth: that is what makes it a control, and why it can be reached
 // from an experiment only, never from a run's config.
-import { UsageError } from "../errors.ts";
+import { UnsupportedError, UsageError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import type { DefinedTopic } from "../topics/define-topic.ts";
 import type { Answer, Question, Verdict } from "../types.ts";
@@ -41,12 +41,22 @@ const shuffledVote: Control = {
   rewards: (rewards, random) => random.shuffle(rewards),
 };
 
-/** Takes the hidden checker for the winner of every vote: what self-play could reach with perfect labels. */
-function oracle({ hidden }: DefinedTopic): Control {
+/**
+ * Takes the hidden checker for the winner of every vote: what self-play could reach with perfect labels. Throws
+ * UnsupportedError for a topic that has no checker or no vote.
+ */
+function oracle({ topic, hidden }: DefinedTopic): Control {
+  if (hidden === null || topic.verification !== "vote") {
+    const reason = hidden === null ? "has no hidden checker" : "does not vote";
+    throw new UnsupportedError(
+      `The control "oracle" cannot be played on ${topic.name}, which ${reason}.`,
+      "Leave the variant out, or give the topic a checker.",
+    );
+  }
   return {
     name: "oracle",
     async verdict(question, answers, verdict) {
-      if (hidden === null || verdict.kind !== "vote") return verdict;
+      if (verdict.kind !== "vote") return verdict;
       let winner: string | null = null;
       for (const { value } of answers) {
         if (winner === null && value !== null && (await hidden.check(question, value))) winner = value;

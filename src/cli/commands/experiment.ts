@@ -6,6 +6,7 @@ import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
 import type { RunConfig } from "../../config.ts";
 import { RunStoppedError, UsageError } from "../../errors.ts";
+import { makeControl } from "../../evaluate/controls.ts";
 import {
   defineExperiment,
   type Experiment,
@@ -62,6 +63,7 @@ export function experimentCommand(parts: Parts): Command {
       for (const trial of trials) {
         const config = await configOfTrial(trial, file);
         findStartingModel(config);
+        if (trial.variant.control !== undefined) makeControl(trial.variant.control, await openTopic(config.topic));
         configs.set(nameOf(trial), config);
       }
 

@@ -1,0 +1,18 @@
+// What is self-play worth on algebra? The topic's own recipe beside two controls:
+//
+//   npx sqlm experiment examples/algebra-controls.ts --seeds 1,2,3 --parallel 2
+//
+// docs/results.md has the table that it gave.
+import { defineExperiment } from "../src/evaluate/experiment.ts";
+
+export const experiment = defineExperiment({
+  name: "algebra-controls",
+  config: { topic: "algebra" },
+  variants: [
+    { name: "default" },
+    // Questions come from the starting proposer throughout.
+    { name: "frozen proposer", config: { proposerEvery: 0 } },
+    // Every readable answer is rewarded alike.
+    { name: "format reward only", config: { solverReward: "format" } },
+  ],
+});

@@ -76,7 +76,7 @@ export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
     ...medium,
     characters: algebraCharacters,
     maxPositions: 160,
-    steps: 1200,
+    steps: 700,
     finalLearningRate: 1,
     drawLine: linesOf(algebraLines, difficulties(1, [0.35, 0.4, 0.2, 0.05]), difficulties(1, [0.2, 0.35, 0.35, 0.1])),
   },

@@ -335,6 +335,8 @@ function permutations(names: readonly string[]): string[][] {
   return names.flatMap((name, i) => permutations(names.toSpliced(i, 1)).map((rest) => [name, ...rest]));
 }
 
-/** A total says the same of both, so the first in lexical order comes first. */
-const orderedFact = (fact: Fact): Fact =>
-  fact.kind === "total" && fact.who > fact.other ? { ...fact, who: fact.other, other: fact.who } : fact;
+/** One way to say what can be said two ways: the first of a total in lexical order, and "more" in place of "fewer". */
+function orderedFact(fact: Fact): Fact {
+  if (fact.kind === "fewer") return { ...fact, kind: "more", who: fact.other, other: fact.who };
+  return fact.kind === "total" && fact.who > fact.other ? { ...fact, who: fact.other, other: fact.who } : fact;
+}

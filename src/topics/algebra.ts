@@ -7,6 +7,7 @@ import {
   type AlgebraQuestion,
   algebraMarks,
   type Equation,
+  type Fact,
   namesOf,
   type Problem,
   peopleNames,
@@ -41,6 +42,7 @@ export const algebra = defineTopic({
       .filter(({ form }) => readQuestionText(toQuestion(form).text).ok)
       .map(({ form, shift }) => ({ question: toQuestion(form), toOriginal: (answer) => addTo(answer, shift) }));
   },
+  settings: { steps: 100, groupsPerBatch: 64 },
   hidden: algebraTruth,
 });
 
@@ -105,16 +107,32 @@ function withSmallerAnswer({ left, right }: Equation): Equation {
     : { kind: "equation", left: inParentheses(left), right: added(inParentheses(right), onRight - onLeft) };
 }
 
-/** The sentences in reverse order about other people, and, where nobody has times as many, everybody with one more. */
+/**
+ * The sentences in reverse order about other people, each said from the other side ("A has 5 more than B" as "B has 5
+ * fewer than A"): a model that takes one for the other is wrong with conviction. And, where nobody has times as many,
+ * everybody with one more.
+ */
 function equivalentProblems(problem: Problem): Form[] {
   const renamed = new Map(peopleNames.map((name, i) => [name, peopleNames[(i + 1) % peopleNames.length]] as const));
-  const reversed = rename({ ...problem, facts: [...problem.facts].reverse() }, renamed);
+  const turned = rename({ ...problem, facts: problem.facts.map(turnedRound).reverse() }, renamed);
   const oneMore = problem.facts.map((fact) => {
     const added = { known: 1, total: 2, more: 0, fewer: 0, times: 0 }[fact.kind];
     return { ...fact, number: fact.number + added };
   });
   const scales = problem.facts.some(({ kind }) => kind === "times");
-  return [{ form: reversed, shift: 0 }, ...(scales ? [] : [{ form: { ...problem, facts: oneMore }, shift: -1 }])];
+  return [{ form: turned, shift: 0 }, ...(scales ? [] : [{ form: { ...problem, facts: oneMore }, shift: -1 }])];
+}
+
+function turnedRound(fact: Fact): Fact {
+  switch (fact.kind) {
+    case "more":
+    case "fewer":
+      return { ...fact, kind: fact.kind === "more" ? "fewer" : "more", who: fact.other, other: fact.who };
+    case "total":
+      return { ...fact, who: fact.other, other: fact.who };
+    default:
+      return fact;
+  }
 }
 
 /** A canonical number plus a whole one; what is in lowest terms stays so. */

@@ -85,13 +85,14 @@ describe("algebra", () => {
     expect(seen.problem).toBeGreaterThan(20);
   });
 
-  it("gives one key to renamed unknowns, exchanged sides and reordered facts", () => {
+  it("gives one key to renamed unknowns, exchanged sides, reordered facts and facts said from the other side", () => {
     const key = (text: string): string => {
       const read = readQuestionText(text);
       return read.ok ? toQuestion(read.value).key : expect.fail(read.reason);
     };
     expect(key("3x+5=20")).toBe(key("20=5+3y"));
     expect(key("A=B+5;A+B=27;A?")).toBe(key("D+C=27;C=D+5;C?"));
+    expect(key("A=B+5;B=4;A?")).toBe(key("B=A-5;B=4;A?"));
     expect(key("A=B+5;A+B=27;A?")).not.toBe(key("A=B+5;A+B=27;B?"));
     expect(key("3x+5=20")).not.toBe(key("3x+5=21"));
   });

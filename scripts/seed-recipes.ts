@@ -84,7 +84,7 @@ export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
     ...small,
     characters: codingCharacters,
     maxPositions: 256,
-    steps: 1000,
+    steps: 900,
     finalLearningRate: 1,
     drawLine: linesOf(
       codingLines,

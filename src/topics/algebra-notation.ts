@@ -38,6 +38,8 @@ export type AlgebraQuestion = Equation | Problem;
 
 const maxNumber = 999;
 const maxTerms = 3;
+/** Most that anybody has in a word problem, give or take one. */
+const maxOwned = 200;
 
 const refuse = (reason: string): { readonly ok: false; readonly reason: string } => ({ ok: false, reason });
 const reverse = (digits: string): string => [...digits].reverse().join("");
@@ -134,8 +136,8 @@ function readFact(text: string): Reading<Fact> {
   const digits = /[0-9]+/.exec(text)?.[0] ?? "";
   if (digits.length > 1 && digits.startsWith("0")) return refuse("leading zero");
   const number = Number(digits);
-  if (digits === "" || number > maxNumber)
-    return refuse(digits === "" ? "a fact without a number" : "number too large");
+  if (digits === "") return refuse("a fact without a number");
+  if (number > maxOwned) return refuse(`number above ${maxOwned}`);
   const known = /^([A-D])=[0-9]+$/.exec(text);
   if (known !== null) return { ok: true, value: { kind: "known", who: known[1], number } };
   const pair = /^([A-D])(?:=([A-D])([+-])[0-9]+|=[0-9]+([A-D])|\+([A-D])=[0-9]+)$/.exec(text) ?? undefined;
@@ -184,6 +186,7 @@ function readProblem(text: string): Reading<Problem> {
     return refuse("asks for somebody of whom nothing is said");
   }
   if (facts.length !== names.length || !isDetermined(problem, names)) return refuse("no single solution");
+  if (hasIdleFact(problem, names)) return refuse("a fact that the answer does not need");
   return { ok: true, value: problem };
 }
 
@@ -217,6 +220,18 @@ export function factRow(fact: Fact): { readonly weights: ReadonlyMap<string, num
         constant: fact.kind === "more" ? fact.number : -fact.number,
       };
   }
+}
+
+/**
+ * True where somebody's number is given and the facts do not lead from them in one chain to the one asked for. What is
+ * beside the chain, or beyond its end, plays no part in the answer.
+ */
+function hasIdleFact({ facts, asked }: Problem, names: readonly string[]): boolean {
+  const known = facts.find(({ kind }) => kind === "known")?.who;
+  if (known === undefined) return false;
+  const links = (name: string): number =>
+    facts.filter((fact) => "other" in fact && (fact.who === name || fact.other === name)).length;
+  return names.some((name) => links(name) !== (name === known || name === asked ? 1 : 2)) || known === asked;
 }
 
 /** True when the facts fix every number: their determinant is not 0. */

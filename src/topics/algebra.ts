@@ -42,7 +42,7 @@ export const algebra = defineTopic({
       .filter(({ form }) => readQuestionText(toQuestion(form).text).ok)
       .map(({ form, shift }) => ({ question: toQuestion(form), toOriginal: (answer) => addTo(answer, shift) }));
   },
-  settings: { steps: 100, groupsPerBatch: 64 },
+  settings: { steps: 60, groupsPerBatch: 64 },
   hidden: algebraTruth,
 });
 
@@ -66,27 +66,39 @@ interface Form {
   readonly shift: number;
 }
 
+/** How far the answer of the second form lies from the original's: far enough for other digits and another sign. */
+const answerShift = 7;
+
 /**
- * The sides exchanged under another name, and the equation that `y + 1` in place of the unknown gives, whose answer is
- * smaller by 1. Both are as hard as the original: a form that the model cannot solve would silence the vote.
+ * The sides exchanged under another name, and the equation that `y ± 7` in place of the unknown gives. Both are as hard
+ * as the original: a form that the model cannot solve would silence the vote.
  */
 function equivalentEquations(equation: Equation): Form[] {
   const [name] = namesOf(equation);
   const next = unknownNames[((unknownNames as readonly string[]).indexOf(name) + 1) % unknownNames.length];
   const { left, right } = rename(equation, new Map([[name, next]]));
+  // Of both directions the one that leaves the smaller numbers.
+  const shifted = [answerShift, -answerShift].map((shift) => ({ form: withMovedAnswer(equation, shift), shift }));
+  const largest = ({ form }: { readonly form: Equation }): number =>
+    Math.max(
+      ...[...form.left, ...form.right].map((term) => Math.max(Math.abs(term.coefficient), Math.abs(term.shift))),
+    );
   return [
     { form: { kind: "equation", left: right, right: left }, shift: 0 },
-    { form: withSmallerAnswer(equation), shift: 1 },
+    size(shifted[0]) <= size(shifted[1]) ? shifted[0] : shifted[1],
   ];
 }
 
-/** What `y + 1` brings goes into the parentheses and the number of its side, or into the number of the other side. */
-function withSmallerAnswer({ left, right }: Equation): Equation {
+/**
+ * Puts `y + by` in place of the unknown, which makes the answer smaller by `by`. What that brings goes into the
+ * parentheses and the number of its side, or into the number of the other side.
+ */
+function withMovedAnswer({ left, right }: Equation, by: number): Equation {
   const hasNumber = (side: readonly Term[]): boolean => side.some(({ name }) => name === null);
   const brought = (side: readonly Term[]): number =>
-    side.reduce((sum, term) => sum + (term.name === null || term.shift !== 0 ? 0 : term.coefficient), 0);
+    side.reduce((sum, term) => sum + (term.name === null || term.shift !== 0 ? 0 : by * term.coefficient), 0);
   const inParentheses = (side: readonly Term[]): readonly Term[] =>
-    side.map((term) => (term.name === null || term.shift === 0 ? term : { ...term, shift: term.shift + 1 }));
+    side.map((term) => (term.name === null || term.shift === 0 ? term : { ...term, shift: term.shift + by }));
   const added = (side: readonly Term[], number: number): readonly Term[] => {
     const index = side.findIndex(({ name }) => name === null);
     const term = { coefficient: number + (side[index]?.coefficient ?? 0), name: null, shift: 0 };

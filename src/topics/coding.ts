@@ -26,5 +26,6 @@ export const coding = defineTopic({
     );
   },
   readAnswer: (reply) => readProgram(reply),
+  settings: { steps: 40, groupsPerBatch: 64 },
   hidden: codingTruth,
 });

@@ -79,10 +79,8 @@ function equivalentEquations(equation: Equation): Form[] {
   const { left, right } = rename(equation, new Map([[name, next]]));
   // Of both directions the one that leaves the smaller numbers.
   const shifted = [answerShift, -answerShift].map((shift) => ({ form: withMovedAnswer(equation, shift), shift }));
-  const largest = ({ form }: { readonly form: Equation }): number =>
-    Math.max(
-      ...[...form.left, ...form.right].map((term) => Math.max(Math.abs(term.coefficient), Math.abs(term.shift))),
-    );
+  const size = ({ form }: { readonly form: Equation }): number =>
+    [...form.left, ...form.right].reduce((sum, term) => sum + Math.abs(term.coefficient) + Math.abs(term.shift), 0);
   return [
     { form: { kind: "equation", left: right, right: left }, shift: 0 },
     size(shifted[0]) <= size(shifted[1]) ? shifted[0] : shifted[1],

@@ -186,7 +186,8 @@ function readProblem(text: string): Reading<Problem> {
     return refuse("asks for somebody of whom nothing is said");
   }
   if (facts.length !== names.length || !isDetermined(problem, names)) return refuse("no single solution");
-  if (hasIdleFact(problem, names)) return refuse("a fact that the answer does not need");
+  const reason = chainProblem(problem, names);
+  if (reason !== null) return refuse(reason);
   return { ok: true, value: problem };
 }
 
@@ -223,15 +224,23 @@ export function factRow(fact: Fact): { readonly weights: ReadonlyMap<string, num
 }
 
 /**
- * True where somebody's number is given and the facts do not lead from them in one chain to the one asked for. What is
- * beside the chain, or beyond its end, plays no part in the answer.
+ * Where somebody's number is given, the facts must lead from them in one chain to the one asked for: what is beside the
+ * chain, or beyond its end, plays no part in the answer. Along it nobody is divided: parts of people are no numbers.
  */
-function hasIdleFact({ facts, asked }: Problem, names: readonly string[]): boolean {
+function chainProblem({ facts, asked }: Problem, names: readonly string[]): string | null {
   const known = facts.find(({ kind }) => kind === "known")?.who;
-  if (known === undefined) return false;
-  const links = (name: string): number =>
-    facts.filter((fact) => "other" in fact && (fact.who === name || fact.other === name)).length;
-  return names.some((name) => links(name) !== (name === known || name === asked ? 1 : 2)) || known === asked;
+  if (known === undefined) return null;
+  const left = new Set(facts.filter((fact) => "other" in fact));
+  let at = known;
+  for (let length = 1; length < names.length; length++) {
+    const next = [...left].filter((fact) => "other" in fact && (fact.who === at || fact.other === at));
+    if (next.length !== 1) return "a fact that the answer does not need";
+    const [fact] = next;
+    if (fact.kind === "times" && fact.who === at) return "a number that would have to be divided";
+    left.delete(fact);
+    at = fact.who === at && "other" in fact ? fact.other : fact.who;
+  }
+  return at === asked ? null : "a fact that the answer does not need";
 }
 
 /** True when the facts fix every number: their determinant is not 0. */

@@ -117,20 +117,25 @@ function withMovedAnswer({ left, right }: Equation, by: number): Equation {
     : { kind: "equation", left: inParentheses(left), right: added(inParentheses(right), onRight - onLeft) };
 }
 
+const addedToAll = 20;
+
 /**
  * The sentences in reverse order about other people, each said from the other side ("A has 5 more than B" as "B has 5
  * fewer than A"): a model that takes one for the other is wrong with conviction. And, where nobody has times as many,
- * everybody with one more.
+ * everybody with twenty more.
  */
 function equivalentProblems(problem: Problem): Form[] {
   const renamed = new Map(peopleNames.map((name, i) => [name, peopleNames[(i + 1) % peopleNames.length]] as const));
   const turned = rename({ ...problem, facts: problem.facts.map(turnedRound).reverse() }, renamed);
-  const oneMore = problem.facts.map((fact) => {
-    const added = { known: 1, total: 2, more: 0, fewer: 0, times: 0 }[fact.kind];
+  const withMore = problem.facts.map((fact) => {
+    const added = { known: addedToAll, total: 2 * addedToAll, more: 0, fewer: 0, times: 0 }[fact.kind];
     return { ...fact, number: fact.number + added };
   });
   const scales = problem.facts.some(({ kind }) => kind === "times");
-  return [{ form: turned, shift: 0 }, ...(scales ? [] : [{ form: { ...problem, facts: oneMore }, shift: -1 }])];
+  return [
+    { form: turned, shift: 0 },
+    ...(scales ? [] : [{ form: { ...problem, facts: withMore }, shift: -addedToAll }]),
+  ];
 }
 
 function turnedRound(fact: Fact): Fact {

@@ -111,6 +111,7 @@ describe("algebra", () => {
     ["A=9;B=A+1;A?", "a fact that the answer does not need"],
     ["A=9;B=A+1;C=A+2;B?", "a fact that the answer does not need"],
     ["A=9;B=A+1;C=B+2;B?", "a fact that the answer does not need"],
+    ["A=9;A=3B;B?", "a number that would have to be divided"],
     ["A=9;B=A+102;B?", "number above 200"],
     ["A=B+5;B=A-5;A?", "no single solution"],
     ["A=A+5;A+B=3;A?", "a fact about one person twice"],

@@ -196,10 +196,7 @@ function drawEquation(random: Random): Equation {
   return random.next() < 0.5 ? { kind: "equation", left, right } : { kind: "equation", left: right, right: left };
 }
 
-/**
- * A chain of people from one whose number is known to the one asked for. A few have less than nothing, as a proposer may
- * ask: what the solver was never shown it would be wrong about with conviction.
- */
+/** A chain of people from one whose number is known to the one asked for; everybody has 0 to 99. */
 function drawProblem(random: Random): Problem {
   const names = random.shuffle(peopleNames).slice(0, random.integer(2, 4));
   for (;;) {
@@ -216,7 +213,7 @@ function drawProblem(random: Random): Problem {
       if (kind === "times") value *= number;
       else if (kind === "total") value = number - value;
       else value += (kind === "more") === forward ? number : -number;
-      sound &&= value >= -30 && value <= 150;
+      sound &&= value >= 0 && value <= 99;
     }
     if (sound) return { kind: "problem", facts: random.shuffle(facts), asked: names[names.length - 1] };
   }

@@ -20,7 +20,7 @@ async function play(): Promise<StepRecord[]> {
     const config = runConfigSchema.parse({
       topic: "coding",
       steps: 2,
-      groupsPerBatch: 3,
+      groupsPerBatch: 2,
       groupSize: 6,
       evalQuestions: 1,
     });

@@ -26,6 +26,14 @@ export const coding = defineTopic({
     );
   },
   readAnswer: (reply) => readProgram(reply),
-  settings: { steps: 40, groupsPerBatch: 64 },
+  // Right tests of hard tasks are few, so the proposer learns at every step, also where hardly any program passes yet.
+  settings: {
+    steps: 40,
+    groupsPerBatch: 64,
+    proposerEvery: 1,
+    proposerLossWeight: 0.1,
+    bandLow: 0.1,
+    bandHigh: 0.95,
+  },
   hidden: codingTruth,
 });

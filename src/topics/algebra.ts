@@ -105,16 +105,17 @@ function withMovedAnswer({ left, right }: Equation, by: number): Equation {
     return index === -1 ? [...others, term] : side.toSpliced(index, 1, term);
   };
   const [onLeft, onRight] = [brought(left), brought(right)];
-  if (hasNumber(left) === hasNumber(right)) {
-    return {
-      kind: "equation",
-      left: added(inParentheses(left), onLeft),
-      right: added(inParentheses(right), onRight),
-    };
-  }
-  return hasNumber(left)
-    ? { kind: "equation", left: added(inParentheses(left), onLeft - onRight), right: inParentheses(right) }
-    : { kind: "equation", left: inParentheses(left), right: added(inParentheses(right), onRight - onLeft) };
+  const [toLeft, toRight] =
+    hasNumber(left) === hasNumber(right)
+      ? [onLeft, onRight]
+      : hasNumber(left)
+        ? [onLeft - onRight, 0]
+        : [0, onRight - onLeft];
+  return {
+    kind: "equation",
+    left: added(inParentheses(left), toLeft),
+    right: added(inParentheses(right), toRight),
+  };
 }
 
 const addedToAll = 20;

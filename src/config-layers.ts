@@ -33,6 +33,20 @@ export interface ConfigLayers {
  * Throws UsageError that names the file or flag, the key and what it may be; an unknown key gets the nearest name.
  */
 export function resolveConfig(layers: ConfigLayers = {}): ResolvedConfig {
+  const resolved = layTogether(layers);
+  checkTogether(resolved);
+  return resolved;
+}
+
+/**
+ * The topic that layers name, before its own settings are among them: values that only fit together with those are not
+ * refused yet. Throws UsageError for a value that cannot be used by itself.
+ */
+export function topicNamedIn(layers: Omit<ConfigLayers, "topic">): string {
+  return layTogether(layers).config.topic;
+}
+
+function layTogether(layers: ConfigLayers): ResolvedConfig {
   const { file, topic } = layers;
   const topicValues =
     topic?.settings === undefined
@@ -60,9 +74,7 @@ export function resolveConfig(layers: ConfigLayers = {}): ResolvedConfig {
   lay(fileValues, () => ({ layer: "file", name: file?.path ?? "" }));
   lay(flagValues, (key) => ({ layer: "flag", name: flagName(key) }));
 
-  const resolved = { config: config as RunConfig, origins: origins as Record<ConfigKey, Origin> };
-  checkTogether(resolved);
-  return resolved;
+  return { config: config as RunConfig, origins: origins as Record<ConfigKey, Origin> };
 }
 
 /** `--groups-per-batch` for `groupsPerBatch`. */

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { type ConfigKey, configGroups, configKeys, presets, type RunConfig, runConfigSchema } from "../src/config.ts";
-import { configJsonSchema, flagName, resolveConfig } from "../src/config-layers.ts";
+import { configJsonSchema, flagName, resolveConfig, topicNamedIn } from "../src/config-layers.ts";
 import { UsageError } from "../src/errors.ts";
 
 /** Some settings, each with a valid value. */
@@ -62,6 +62,14 @@ describe("layers", () => {
   test("a topic's settings that cannot be used are refused by name", () => {
     const topic = { name: "capitals", settings: { step: 4 } };
     expect(() => resolveConfig({ topic })).toThrow(/settings of topic capitals.*"step".*Did you mean "steps"/s);
+  });
+
+  test("values that only fit together with the topic's are not refused before the topic is known", () => {
+    const flags = { topic: "capitals", bandHigh: 0.3 };
+    expect(topicNamedIn({ flags })).toBe("capitals");
+    expect(() => resolveConfig({ flags })).toThrow("bandLow (0.5) is above bandHigh (0.3)");
+    const topic = { name: "capitals", settings: { bandLow: 0.1 } };
+    expect(resolveConfig({ topic, flags }).config).toMatchObject({ bandLow: 0.1, bandHigh: 0.3 });
   });
 
   test("presets are valid", () => {

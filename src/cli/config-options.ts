@@ -1,7 +1,7 @@
 // From parsed options to the config in force: the working folder's config file below the flags,
 // and what the topic asks for below both.
 import { type ConfigFile, readConfigFile } from "../config-file.ts";
-import { type ConfigLayers, type ResolvedConfig, resolveConfig } from "../config-layers.ts";
+import { type ConfigLayers, type ResolvedConfig, resolveConfig, topicNamedIn } from "../config-layers.ts";
 import { UsageError } from "../errors.ts";
 import { openTopic } from "../topics/registry.ts";
 import { configFlagValues } from "./config-flags.ts";
@@ -28,7 +28,6 @@ export async function configOf(
 
 /** The config with the settings that its topic asks for. Throws what `openTopic` and `resolveConfig` throw. */
 export async function resolveWithTopic(layers: Omit<ConfigLayers, "topic">): Promise<ResolvedConfig> {
-  const { config } = resolveConfig(layers);
-  const { topic } = await openTopic(config.topic);
+  const { topic } = await openTopic(topicNamedIn(layers));
   return resolveConfig({ ...layers, topic });
 }

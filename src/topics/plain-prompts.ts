@@ -14,33 +14,68 @@ export interface PlainPrompts {
   paraphrase(subject: string, question: string): readonly ChatMessage[];
 }
 
+/**
+ * One exchange about another subject, shown before the real one: a small model copies the form of a reply more surely
+ * than it follows instructions about it (docs/decisions/0016).
+ */
+const example = {
+  subject: "the calendar",
+  question: "How many hours are there in three days?",
+  paraphrase: "What is the number of hours in three days?",
+  answer: "One day has 24 hours.\nThree days have 3 · 24 = 72 hours.\nThe answer is \\boxed{72}.",
+};
+
 const contract = `Write the question between ${questionMarkers.open} and ${questionMarkers.close}. Write those markers once, and nothing after them.`;
 
+const marked = (question: string): string => `${questionMarkers.open}${question}${questionMarkers.close}`;
+
+/** A conversation: the system's words, the example asked and answered, and what is asked now. */
+const conversation = (
+  system: string,
+  exampleRequest: string,
+  exampleReply: string,
+  request: string,
+): readonly ChatMessage[] => [
+  { role: "system", content: system },
+  { role: "user", content: exampleRequest },
+  { role: "assistant", content: exampleReply },
+  { role: "user", content: request },
+];
+
+const askForQuestion = (subject: string, recent: readonly string[]): string =>
+  [
+    `Write one challenging question about ${subject}.`,
+    "Its answer must be a single number, expression or short phrase. Do not give the answer and do not ask two things.",
+    ...(recent.length === 0 ? [] : ["Do not repeat these:", ...recent.map((question) => `- ${question}`)]),
+    contract,
+  ].join("\n");
+
+const askForAnswer = (question: string): string =>
+  `${question}\n\nThink step by step, then write the final answer once, in \\boxed{}.`;
+
+const askForParaphrase = (question: string): string =>
+  `Rewrite this question in other words. Keep every number, and keep the answer the same.\n\n${question}\n\n${contract}`;
+
 export const plainPrompts: PlainPrompts = {
-  propose: (subject, recent) => [
-    {
-      role: "system",
-      content: "You write questions that teach. Each has exactly one short answer that can be checked.",
-    },
-    {
-      role: "user",
-      content: [
-        `Write one challenging question about ${subject}.`,
-        "Its answer must be a single number, expression or short phrase. Do not give the answer and do not ask two things.",
-        ...(recent.length === 0 ? [] : ["Do not repeat these:", ...recent.map((question) => `- ${question}`)]),
-        contract,
-      ].join("\n"),
-    },
-  ],
-  solve: (_, question) => [
-    { role: "system", content: "You solve problems step by step." },
-    { role: "user", content: `${question}\n\nThink step by step, then write the final answer once, in \\boxed{}.` },
-  ],
-  paraphrase: (_, question) => [
-    { role: "system", content: "You rewrite questions without changing what they ask." },
-    {
-      role: "user",
-      content: `Rewrite this question in other words. Keep every number, and keep the answer the same.\n\n${question}\n\n${contract}`,
-    },
-  ],
+  propose: (subject, recent) =>
+    conversation(
+      "You write questions that teach. Each has exactly one short answer that can be checked.",
+      askForQuestion(example.subject, []),
+      marked(example.question),
+      askForQuestion(subject, recent),
+    ),
+  solve: (_, question) =>
+    conversation(
+      "You solve problems step by step.",
+      askForAnswer(example.question),
+      example.answer,
+      askForAnswer(question),
+    ),
+  paraphrase: (_, question) =>
+    conversation(
+      "You rewrite questions without changing what they ask.",
+      askForParaphrase(example.question),
+      marked(example.paraphrase),
+      askForParaphrase(question),
+    ),
 };

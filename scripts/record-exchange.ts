@@ -1,0 +1,81 @@
+// Records what an instruction-tuned model says to the prompts of a topic in words, and how each reply is read:
+//
+//   node scripts/bootstrap.mjs scripts/record-exchange.ts MODEL_FOLDER "adding two numbers" > exchange.json
+//
+// The model answers and paraphrases its own first readable question, or the one given with --question.
+// test/topics/plain.test.ts replays the recording.
+import { parseArgs } from "node:util";
+import { openOnnxEngine } from "../src/engine/onnx/onnx-engine.ts";
+import { decodeCompletion, encodePrompt } from "../src/play/prompts.ts";
+import { randomStream } from "../src/random.ts";
+import { plainTopic } from "../src/topics/plain.ts";
+import { questionMarkers } from "../src/topics/plain-prompts.ts";
+import type { ChatMessage, Reading } from "../src/types.ts";
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    replies: { type: "string", default: "12" },
+    temperature: { type: "string", default: "1" },
+    question: { type: "string" },
+    seed: { type: "string", default: "1" },
+  },
+});
+const [folder, subject] = positionals;
+if (folder === undefined || subject === undefined) {
+  console.error("Give a model folder in Hugging Face layout with a chat template, and a subject.");
+  process.exit(2);
+}
+await using engine = await openOnnxEngine({ model: folder, threads: 1 });
+const { topic } = plainTopic(subject);
+/** Short replies are enough here, and a model that goes on for ever is a case of its own. */
+const maxTokens = 200;
+
+async function replies(messages: readonly ChatMessage[]): Promise<string[]> {
+  const [completions] = await engine.sample([encodePrompt(engine.tokenizer, messages)], {
+    numSamples: Number(flags.replies),
+    maxTokens,
+    temperature: Number(flags.temperature),
+    topP: 0.95,
+    stop: engine.tokenizer.endTokens,
+    seed: Number(flags.seed),
+  });
+  return completions.map((completion) => decodeCompletion(engine.tokenizer, completion));
+}
+
+/** A reply beside what was read in it. */
+const recorded = (reply: string, reading: Reading<string>): object =>
+  reading.ok ? { reply, value: reading.value } : { reply, reason: reading.reason };
+
+const asked = topic.proposePrompt({ random: randomStream(0, "record-exchange"), recent: [] }) as ChatMessage[];
+const proposals = (await replies(asked)).map((reply) => ({ reply, reading: topic.readQuestion(reply) }));
+const given =
+  flags.question === undefined ? undefined : `${questionMarkers.open}${flags.question}${questionMarkers.close}`;
+const readable = given === undefined ? proposals.map(({ reading }) => reading) : [topic.readQuestion(given)];
+const question = readable.find((reading) => reading.ok)?.value;
+if (question === undefined || topic.paraphrase === undefined) {
+  console.error("No proposal was readable:", JSON.stringify(proposals, null, 2));
+  process.exit(1);
+}
+const { paraphrase } = topic;
+const solveMessages = topic.solvePrompt(question) as ChatMessage[];
+const paraphraseMessages = paraphrase.prompt(question) as ChatMessage[];
+const text = (reading: ReturnType<typeof topic.readQuestion>): Reading<string> =>
+  reading.ok ? { ok: true, value: reading.value.text } : reading;
+const exchange = {
+  subject,
+  propose: { messages: asked, replies: proposals.map(({ reply, reading }) => recorded(reply, text(reading))) },
+  solve: {
+    question: question.text,
+    messages: solveMessages,
+    replies: (await replies(solveMessages)).map((reply) => recorded(reply, topic.readAnswer(reply, question))),
+  },
+  paraphrase: {
+    question: question.text,
+    messages: paraphraseMessages,
+    replies: (await replies(paraphraseMessages)).map((reply) =>
+      recorded(reply, text(paraphrase.read(reply, question))),
+    ),
+  },
+};
+console.log(JSON.stringify(exchange, null, 2));

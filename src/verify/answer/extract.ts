@@ -13,7 +13,7 @@ const searched = 20_000;
 
 /** Candidates, best first. Empty for a blank text. */
 export function candidates(text: string): readonly Candidate[] {
-  const tail = text.slice(-searched).replace(/<\|[a-z_]{1,20}\|>\w{0,12}\s*$/g, "");
+  const tail = withoutEmphasis(text.slice(-searched).replace(/<\|[a-z_]{1,20}\|>\w{0,12}\s*$/g, ""));
   const found: Candidate[] = [];
   const boxes = boxedAt(tail);
   const final = lastMatch(tail, /final\s+answer\b(?:\s*\([^()]{0,20}\))?[\s:*_"']*(?:is|are|:|=)?[\s:*"']*/gi);
@@ -32,6 +32,9 @@ export function candidates(text: string): readonly Candidate[] {
   found.push(...inSentence(tail, "formula", false));
   return found;
 }
+
+/** A text that is emphasised from end to end in Markdown, as in `**42**`, without its marks. */
+const withoutEmphasis = (text: string): string => /^\s*(\*\*|__|\*|_|`)(?=\S)([^*_`]+)\1\s*$/.exec(text)?.[2] ?? text;
 
 interface Span {
   readonly start: number;

@@ -4,6 +4,7 @@
 import type { Node, Operator } from "./node.ts";
 import { type Rational, rational } from "./rational.ts";
 import type { Token } from "./syntax.ts";
+import { rename } from "./tree.ts";
 
 const maxDepth = 400;
 
@@ -441,7 +442,11 @@ export function parse(tokens: readonly Token[]): { readonly node: Node } | { rea
         expect("}");
       } else bounds[index] = argument(false);
     }
-    return { kind: "call", name, operands: [product(), ...bounds] };
+    const operands = [product(), ...bounds];
+    // The index has no meaning outside, and may be called i, which is a number elsewhere.
+    const index = bounds[0].kind === "relation" ? bounds[0].operands[0] : null;
+    const bound = index?.kind === "symbol" ? operands.map((each) => rename(each, index.name, "index")) : operands;
+    return { kind: "call", name, operands: bound };
   };
 
   const inBrackets = (read: () => Node): Node => {

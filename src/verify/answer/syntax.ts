@@ -144,7 +144,7 @@ export function normaliseText(text: string): string {
     .replace(/\\!|\u200b|\ufeff/g, "")
     .replace(/(\d)\s*\\,\s*(?=\d{3}(?!\d))/g, "$1{,}")
     .replace(/\\q?quad/g, " ")
-    .replace(/\\[,;: ]|\\(?:hspace|vspace)\{[^{}]*\}|~/g, " ")
+    .replace(/(?<!\\)\\[,;: ]|\\(?:hspace|vspace)\{[^{}]*\}|~/g, " ")
     .replace(/\\[$]|\$/g, " ")
     .replace(/(\d)\{,\}(?=\d{3})/g, "$1")
     .replace(/\*\*/g, "^")

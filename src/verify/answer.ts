@@ -13,6 +13,8 @@ import { readingsOf, sameReadings, type Value } from "./answer/value.ts";
 
 /** Longest text that is looked at. Reasoning is long, but what is longer than this is a flood. */
 const maxCharacters = 200_000;
+/** Longest text that may be one of the phrases in `inSymbols`. */
+const maxPhraseCharacters = 60;
 /** Longest piece that is parsed as one answer. */
 const maxAnswerCharacters = 4_000;
 
@@ -74,7 +76,7 @@ function parseAnswer(text: string): Reading<ParsedAnswer> {
 const refuse = (reason: string): { readonly ok: false; readonly reason: string } => ({ ok: false, reason });
 
 function readCandidate(candidate: Candidate): Reading<ParsedAnswer> {
-  const source = candidate.text.trim();
+  const source = inSymbols(candidate.text.trim());
   if (source === "") return refuse("not-mathematics");
   if (source.length > maxAnswerCharacters) return refuse("too-long");
   const normal = normaliseText(europeanNumber(source));
@@ -96,6 +98,16 @@ function readCandidate(candidate: Candidate): Reading<ParsedAnswer> {
     if (readings.length === 0 && !hasWord(tree.node)) return asWritten(source, normal);
   }
   return readings.length > 0 ? { ok: true, value: { source, readings } } : refuse(reason);
+}
+
+/** Phrases that stand for mathematics: "no solution" is the empty set, "option C" is C. */
+function inSymbols(source: string): string {
+  if (source.length > maxPhraseCharacters) return source;
+  const phrase = source.replace(/\\(?:text|mbox|textbf|mathrm)\s*|[${}.*]/g, "").trim();
+  if (/^(?:there (?:is|are) )?no (?:real |such )?(?:solutions?|roots?)$|^(?:the )?empty set$/i.test(phrase))
+    return "\\emptyset";
+  if (/^(?:all|every) reals?(?: numbers?)?$/i.test(phrase)) return "\\mathbb{R}";
+  return /^(?:option|choice)\s+\(?([A-Z])\)?$/i.exec(phrase)?.[1] ?? source;
 }
 
 /** 1.234,56 and 12.345.678 in the usual spelling; everything else as it is. */

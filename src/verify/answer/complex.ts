@@ -4,7 +4,8 @@ export type Complex = readonly [real: number, imaginary: number];
 
 export const real = (value: number): Complex => [value, 0];
 export const plus = (a: Complex, b: Complex): Complex => [a[0] + b[0], a[1] + b[1]];
-export const minus = (a: Complex): Complex => [-a[0], -a[1]];
+/** The imaginary part of a real number stays +0: -0 would lie on the other side of the branch cuts below. */
+export const minus = (a: Complex): Complex => [-a[0], 0 - a[1]];
 export const times = (a: Complex, b: Complex): Complex => [a[0] * b[0] - a[1] * b[1], a[0] * b[1] + a[1] * b[0]];
 export const magnitude = (a: Complex): number => Math.hypot(a[0], a[1]);
 

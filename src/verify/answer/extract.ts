@@ -27,6 +27,9 @@ export function candidates(text: string): readonly Candidate[] {
   );
   if (marked !== null && marked.end < tail.trimEnd().length)
     found.push(...inSentence(tail.slice(marked.end), "marked"));
+  // "The point is (3, 4)."
+  const said = tail.length <= 400 ? lastMatch(tail, /\b(?:is|are|equals)\s+/gi) : null;
+  if (said !== null) found.push({ text: tail.slice(said.end).replace(/[.\s]+$/, ""), source: "whole" });
   const conclusion = lastMatch(tail, /(?:^|[.!?]\s|\n)\s*(?:therefore|thus|hence|so|consequently)\b,?\s*/gi);
   if (conclusion !== null) found.push(...inSentence(tail.slice(conclusion.end), "formula"));
   found.push(...inSentence(tail, "formula", false));

@@ -42,8 +42,6 @@ const characters: Readonly<Record<string, string>> = {
   "±": "\\pm ",
   "∓": "\\mp ",
   "∖": "\\setminus ",
-  "²": "^2",
-  "³": "^3",
   "°": "^\\circ ",
   "½": "(1/2)",
   "¼": "(1/4)",
@@ -64,6 +62,9 @@ const characters: Readonly<Record<string, string>> = {
   "€": "",
   "¥": "",
 };
+/** Digits and signs of a raised number, by position: ⁻² is -2. */
+const raised = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺";
+const raisedPattern = new RegExp(`[${raised}]+`, "g");
 const characterPattern = new RegExp(`[${Object.keys(characters).join("")}]`, "g");
 
 const relations: Readonly<Record<string, string>> = {
@@ -133,7 +134,12 @@ const shortWords = new Set(
 
 /** Makes text uniform before tokens: repaired escapes, one spelling of each character, no layout commands. */
 export function normaliseText(text: string): string {
-  let result = repairEscapes(text).replace(characterPattern, (character) => characters[character] ?? "");
+  let result = repairEscapes(text)
+    .replace(
+      raisedPattern,
+      (digits) => `^{${[...digits].map((digit) => "0123456789-+"[raised.indexOf(digit)]).join("")}}`,
+    )
+    .replace(characterPattern, (character) => characters[character] ?? "");
   result = result
     .replace(/\\(?:left|right)\s*\./g, "")
     .replace(

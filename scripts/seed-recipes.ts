@@ -68,7 +68,7 @@ export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
     finalLearningRate: 1,
     drawLine: linesOf(
       multiplicationLines,
-      difficulties(2, [0.2, 0.35, 0.3, 0.1, 0.05]),
+      difficulties(2, [0.3, 0.44, 0.2, 0.05, 0.01]),
       difficulties(2, [0.1, 0.2, 0.35, 0.25, 0.1]),
     ),
   },

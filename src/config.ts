@@ -57,6 +57,11 @@ const rewards = {
   bandHigh: fraction.default(0.9).describe("Highest agreement that `band` rewards."),
   malformedReward: z.number().default(-0.5).describe("Reward of a proposal that is not a question."),
   duplicateReward: z.number().default(0).describe("Reward of a question that was asked before."),
+  proposerEntropyCoef: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("Entropy bonus: what a rewarded question earns on top for each nat of surprise; 0 is off."),
   proposerEvery: count.default(5).describe("Train the proposer every so many steps; 0 freezes it."),
   proposerLossWeight: z.number().min(0).default(0.05).describe("Weight of the proposer's loss beside the solver's."),
 

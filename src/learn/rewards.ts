@@ -2,7 +2,7 @@
 // inputs are verdicts and the config. Advantages are the next stage (advantages.ts).
 import type { proposerRewards, RunConfig } from "../config.ts";
 import type { GroupSignal } from "../events.ts";
-import type { Answer, Proposal, TestsVerdict, Verdict } from "../types.ts";
+import type { Answer, Completion, Proposal, TestsVerdict, Verdict } from "../types.ts";
 
 export type ProposerRewardName = (typeof proposerRewards)[number];
 
@@ -21,7 +21,13 @@ export interface QuestionOutcome {
 /** The parts of the config that a proposer reward reads. */
 export type ProposerRewardConfig = Pick<
   RunConfig,
-  "proposerReward" | "bandLow" | "bandHigh" | "consistentVote" | "malformedReward" | "duplicateReward"
+  | "proposerReward"
+  | "bandLow"
+  | "bandHigh"
+  | "consistentVote"
+  | "malformedReward"
+  | "duplicateReward"
+  | "proposerEntropyCoef"
 >;
 
 /**
@@ -76,7 +82,10 @@ export const proposerRewardFunctions: Readonly<
  * Reward of a question that was solved. With `consistentVote` a tied or inconsistent vote earns 0 whatever the formula:
  * what cannot be labelled must not be worth proposing.
  */
-export function questionReward(verdict: Verdict, config: Omit<ProposerRewardConfig, "malformedReward">): number {
+export function questionReward(
+  verdict: Verdict,
+  config: Omit<ProposerRewardConfig, "malformedReward" | "proposerEntropyCoef">,
+): number {
   const outcome = questionOutcome(verdict, config.consistentVote);
   if (config.consistentVote && !(outcome.decided && outcome.consistent)) return 0;
   return proposerRewardFunctions[config.proposerReward](outcome, config);
@@ -85,18 +94,30 @@ export function questionReward(verdict: Verdict, config: Omit<ProposerRewardConf
 /**
  * Reward of any proposal. `verdict` is that of its group, null where it was not solved. Returns null for a proposal that
  * was not judged at all (`surplus`, `held-out`): it takes no part in the proposer's training.
+ *
+ * A question that is rewarded earns `proposerEntropyCoef` × −log π(question) more. The expectation of −log π is the
+ * policy's entropy, and the policy that maximises reward plus entropy spreads over everything that is rewarded (maximum
+ * entropy reinforcement learning, arXiv 1702.08165) where reward alone would settle on the kind it already writes most.
  */
 export function proposalReward(
-  proposal: Pick<Proposal, "reason">,
+  proposal: Pick<Proposal, "reason" | "logprobs">,
   verdict: Verdict | null,
   config: ProposerRewardConfig,
 ): number | null {
-  if (proposal.reason === undefined) return verdict === null ? null : questionReward(verdict, config);
+  if (proposal.reason === undefined) {
+    if (verdict === null) return null;
+    const reward = questionReward(verdict, config);
+    return reward > 0 ? reward + config.proposerEntropyCoef * surprise(proposal) : reward;
+  }
   const kind = proposal.reason.split(":", 1)[0];
   if (kind === "malformed") return config.malformedReward;
   if (kind === "duplicate") return config.duplicateReward;
   return null;
 }
+
+/** −log of a completion's probability, in nats. */
+export const surprise = ({ logprobs }: Pick<Completion, "logprobs">): number =>
+  logprobs.reduce((sum, logprob) => sum - logprob, 0);
 
 /** Fraction of the tests, or of the trusted ones alone, that each program passed; 0 where there is none. */
 function passFractions({ passed, trustedTests, passFractions }: TestsVerdict, trustedOnly: boolean): readonly number[] {

@@ -17,7 +17,10 @@ export function stepMetrics(step: {
     duplicateShare: share("duplicate"),
     heldOutShare: share("held-out"),
   };
-  if (proposals.length > 0) metrics["proposerReward"] = average(proposals.map(({ reward }) => reward));
+  if (proposals.length > 0) {
+    metrics["proposerReward"] = average(proposals.map(({ reward }) => reward));
+    metrics["proposalEntropy"] = -ratio(sum(proposals.flatMap(({ logprobs }) => logprobs)), proposals.length);
+  }
   if (groups.length === 0) return metrics;
 
   metrics["difficulty"] = average(groups.map(({ question }) => question.difficulty));

@@ -27,8 +27,9 @@ export const algebra = defineTopic({
   name: "algebra",
   description: "Linear equations and word problems about who has how many, worked out before a marked answer.",
   verification: "vote",
-  maxTokens: { propose: 49, solve: 72 },
-  proposePrompt: () => algebraMarks.propose,
+  maxTokens: { propose: 49, solve: 80 },
+  // Left to choose, a proposer in training soon writes only the family that is rewarded more (0015).
+  proposePrompt: ({ random }) => algebraMarks.propose[random.pick(["equation", "problem"] as const)],
   readQuestion: (reply) => {
     const question = readWrittenQuestion(reply);
     return question.ok ? { ok: true, value: toQuestion(question.value) } : question;
@@ -42,7 +43,16 @@ export const algebra = defineTopic({
       .filter(({ form }) => readQuestionText(toQuestion(form).text).ok)
       .map(({ form, shift }) => ({ question: toQuestion(form), toOriginal: (answer) => addTo(answer, shift) }));
   },
-  settings: { steps: 60, groupsPerBatch: 64 },
+  // The proposer begins with easy questions of both families and learns at every step; the entropy bonus keeps all kinds.
+  settings: {
+    steps: 150,
+    groupsPerBatch: 64,
+    proposerEvery: 1,
+    proposerLossWeight: 0.1,
+    proposerEntropyCoef: 0.1,
+    bandLow: 0.1,
+    bandHigh: 0.95,
+  },
   hidden: algebraTruth,
 });
 

@@ -121,12 +121,41 @@ describe("proposer rewards", () => {
 
   it("prices proposals that are not solved by their reason", () => {
     const config = { ...defaults, malformedReward: -0.7, duplicateReward: -0.2 };
-    expect(proposalReward({ reason: "malformed: no =" }, null, config)).toBe(-0.7);
-    expect(proposalReward({ reason: "duplicate" }, null, config)).toBe(-0.2);
-    expect(proposalReward({ reason: "surplus" }, null, config)).toBeNull();
-    expect(proposalReward({ reason: "held-out" }, null, config)).toBeNull();
-    expect(proposalReward({}, null, config)).toBeNull();
-    expect(proposalReward({}, vote(group("1", "1", "1", "2")), config)).toBe(1);
+    expect(proposalReward({ reason: "malformed: no =", logprobs: [-2, -1] }, null, config)).toBe(-0.7);
+    expect(proposalReward({ reason: "duplicate", logprobs: [-2, -1] }, null, config)).toBe(-0.2);
+    expect(proposalReward({ reason: "surplus", logprobs: [-2, -1] }, null, config)).toBeNull();
+    expect(proposalReward({ reason: "held-out", logprobs: [-2, -1] }, null, config)).toBeNull();
+    expect(proposalReward({ logprobs: [-2, -1] }, null, config)).toBeNull();
+    expect(proposalReward({ logprobs: [-2, -1] }, vote(group("1", "1", "1", "2")), config)).toBe(1);
+  });
+
+  it("pays for surprise only where a question is rewarded", () => {
+    const config = { ...defaults, proposerEntropyCoef: 0.1 };
+    const rewarded = vote(group("1", "1", "1", "2"));
+    const unanimous = vote(group("1", "1", "1", "1"));
+    expect(proposalReward({ logprobs: [-2, -1] }, rewarded, config)).toBeCloseTo(1.3, 12);
+    expect(proposalReward({ logprobs: [-2, -10] }, rewarded, config)).toBeCloseTo(2.2, 12);
+    expect(proposalReward({ logprobs: [-2, -10] }, unanimous, config)).toBe(0);
+    expect(proposalReward({ reason: "malformed", logprobs: [-2, -10] }, null, config)).toBe(config.malformedReward);
+  });
+
+  it("with the entropy bonus is largest in expectation for the proposer that spreads over all that is rewarded", () => {
+    const coefficient = 0.1;
+    const rewarded = vote(group("1", "1", "1", "2"));
+    const config = { ...defaults, proposerEntropyCoef: coefficient };
+    const expected = (probabilities: readonly number[]): number =>
+      probabilities.reduce(
+        (sum, p) => sum + p * (proposalReward({ logprobs: [Math.log(p)] }, rewarded, config) ?? 0),
+        0,
+      );
+    const anyProposer = fc
+      .array(fc.double({ min: 0.01, max: 1, noNaN: true }), { minLength: 4, maxLength: 4 })
+      .map((weights) => weights.map((weight) => weight / weights.reduce((sum, each) => sum + each, 0)));
+    fc.assert(
+      fc.property(anyProposer, (probabilities) => {
+        expect(expected(probabilities)).toBeLessThanOrEqual(expected([0.25, 0.25, 0.25, 0.25]) + 1e-12);
+      }),
+    );
   });
 });
 

@@ -45,7 +45,7 @@ export const algebra = defineTopic({
   },
   // The proposer begins with easy questions of both families and learns at every step; the entropy bonus keeps all kinds.
   settings: {
-    steps: 150,
+    steps: 100,
     groupsPerBatch: 64,
     proposerEvery: 1,
     proposerLossWeight: 0.1,

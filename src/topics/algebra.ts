@@ -41,7 +41,10 @@ export const algebra = defineTopic({
     const forms = asked.kind === "equation" ? equivalentEquations(asked) : equivalentProblems(asked);
     return forms
       .filter(({ form }) => readQuestionText(toQuestion(form).text).ok)
-      .map(({ form, shift }) => ({ question: toQuestion(form), toOriginal: (answer) => addTo(answer, shift) }));
+      .map(({ form, shift, factor }) => ({
+        question: toQuestion(form),
+        toOriginal: (answer) => (factor === undefined ? addTo(answer, shift) : divideBy(answer, factor)),
+      }));
   },
   // The proposer begins with easy questions of both families and learns at every step; the entropy bonus keeps all kinds.
   settings: {
@@ -70,10 +73,11 @@ function readMarkedAnswer(reply: string): Reading<string> {
     : { ok: false, reason: "the marked answer has no value" };
 }
 
-/** An equivalent form, and what is added to its answer to get the original's. */
+/** An equivalent form, and what is added to its answer to get the original's, or what it is divided by. */
 interface Form {
   readonly form: AlgebraQuestion;
   readonly shift: number;
+  readonly factor?: number;
 }
 
 /** How far the answer of the second form lies from the original's: far enough for other digits and another sign. */
@@ -132,8 +136,9 @@ const addedToAll = 20;
 
 /**
  * The sentences in reverse order about other people, each said from the other side ("A has 5 more than B" as "B has 5
- * fewer than A"): a model that takes one for the other is wrong with conviction. And, where nobody has times as many,
- * everybody with twenty more.
+ * fewer than A"): a model that takes one for the other is wrong with conviction. And everybody with twenty more or, where
+ * somebody has times as many, with twice as many: a model that cannot write the number (it was never taught one above 99)
+ * gives the same wrong one to every form that leaves it as it is.
  */
 function equivalentProblems(problem: Problem): Form[] {
   const renamed = new Map(peopleNames.map((name, i) => [name, peopleNames[(i + 1) % peopleNames.length]] as const));
@@ -142,10 +147,13 @@ function equivalentProblems(problem: Problem): Form[] {
     const added = { known: addedToAll, total: 2 * addedToAll, more: 0, fewer: 0, times: 0 }[fact.kind];
     return { ...fact, number: fact.number + added };
   });
+  const doubled = problem.facts.map((fact) => (fact.kind === "times" ? fact : { ...fact, number: 2 * fact.number }));
   const scales = problem.facts.some(({ kind }) => kind === "times");
   return [
     { form: turned, shift: 0 },
-    ...(scales ? [] : [{ form: { ...problem, facts: withMore }, shift: -addedToAll }]),
+    scales
+      ? { form: { ...problem, facts: doubled }, shift: 0, factor: 2 }
+      : { form: { ...problem, facts: withMore }, shift: -addedToAll },
   ];
 }
 
@@ -166,6 +174,13 @@ function addTo(answer: string, shift: number): string {
   const [top, bottom = "1"] = answer.split("/");
   const sum = String(Number(top) + shift * Number(bottom));
   return bottom === "1" ? sum : `${sum}/${bottom}`;
+}
+
+/** A canonical number divided by 2, 3, …, in lowest terms again. */
+function divideBy(answer: string, factor: number): string {
+  const [top, bottom] = answer.split("/");
+  const quotient = canonicalAnswer(`${top}/${Number(bottom ?? 1) * factor}`);
+  return quotient.ok ? quotient.value : answer;
 }
 
 function questionIn(question: Question): AlgebraQuestion {

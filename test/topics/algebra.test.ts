@@ -91,6 +91,16 @@ describe("algebra", () => {
     expect(seen.problem).toBeGreaterThan(20);
   });
 
+  it("doubles every number where somebody has times as many, and halves the answer again", () => {
+    const read = readQuestionText("C=27;A=2C;D=5A;D?");
+    const forms = read.ok ? (topic.restatements?.(toQuestion(read.value)) ?? []) : [];
+    const doubled = forms.at(-1) ?? expect.fail("there is a doubled form");
+    expect(doubled.question.text).toBe(
+      "C has 54. A has 2 times as many as C. D has 5 times as many as A. How many has D?",
+    );
+    expect(["540", "7", "7/3", "4/3"].map(doubled.toOriginal)).toEqual(["270", "7/2", "7/6", "2/3"]);
+  });
+
   it("gives one key to renamed unknowns, exchanged sides, reordered facts and facts said from the other side", () => {
     const key = (text: string): string => {
       const read = readQuestionText(text);

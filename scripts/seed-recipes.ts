@@ -76,9 +76,9 @@ export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
     ...medium,
     characters: algebraCharacters,
     maxPositions: 160,
-    steps: 900,
+    steps: 700,
     finalLearningRate: 1,
-    drawLine: linesOf(algebraLines, difficulties(1, [0.55, 0.33, 0.1, 0.02]), difficulties(1, [0.2, 0.35, 0.35, 0.1])),
+    drawLine: linesOf(algebraLines, difficulties(1, [0.35, 0.4, 0.2, 0.05]), difficulties(1, [0.2, 0.35, 0.35, 0.1])),
   },
   coding: {
     ...small,

@@ -3,8 +3,8 @@
 // The model reads and writes numbers with their digits reversed. Nothing here solves anything; see algebra-truth.ts.
 import type { Question, Reading } from "../types.ts";
 
-/** What each role's prompt begins with; no other topic uses these. The proposer is asked for one family or the other. */
-export const algebraMarks = { propose: { equation: "L", problem: "W" }, solve: "l" } as const;
+/** What each role's prompt begins with; no other topic uses these. */
+export const algebraMarks = { propose: "L", solve: "l" } as const;
 
 export const unknownNames = ["x", "y", "z", "n"] as const;
 export const peopleNames = ["A", "B", "C", "D"] as const;
@@ -119,8 +119,7 @@ const sumOver = (terms: readonly Term[], value: (term: Term) => number): number 
 
 const symbols = { more: "+", fewer: "-" } as const;
 
-/** A fact in short notation, `A=B+5`. */
-export function writeFact(fact: Fact): string {
+function writeFact(fact: Fact): string {
   switch (fact.kind) {
     case "known":
       return `${fact.who}=${fact.number}`;

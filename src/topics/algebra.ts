@@ -27,9 +27,8 @@ export const algebra = defineTopic({
   name: "algebra",
   description: "Linear equations and word problems about who has how many, worked out before a marked answer.",
   verification: "vote",
-  maxTokens: { propose: 49, solve: 80 },
-  // Left to choose, a proposer in training soon writes only the family that is rewarded more (0015).
-  proposePrompt: ({ random }) => algebraMarks.propose[random.pick(["equation", "problem"] as const)],
+  maxTokens: { propose: 49, solve: 72 },
+  proposePrompt: () => algebraMarks.propose,
   readQuestion: (reply) => {
     const question = readWrittenQuestion(reply);
     return question.ok ? { ok: true, value: toQuestion(question.value) } : question;
@@ -41,21 +40,9 @@ export const algebra = defineTopic({
     const forms = asked.kind === "equation" ? equivalentEquations(asked) : equivalentProblems(asked);
     return forms
       .filter(({ form }) => readQuestionText(toQuestion(form).text).ok)
-      .map(({ form, shift, factor }) => ({
-        question: toQuestion(form),
-        toOriginal: (answer) => (factor === undefined ? addTo(answer, shift) : divideBy(answer, factor)),
-      }));
+      .map(({ form, shift }) => ({ question: toQuestion(form), toOriginal: (answer) => addTo(answer, shift) }));
   },
-  // The proposer begins with easy questions of both families and learns at every step; the entropy bonus keeps all kinds.
-  settings: {
-    steps: 100,
-    groupsPerBatch: 64,
-    proposerEvery: 1,
-    proposerLossWeight: 0.1,
-    proposerEntropyCoef: 0.1,
-    bandLow: 0.1,
-    bandHigh: 0.95,
-  },
+  settings: { steps: 60, groupsPerBatch: 64 },
   hidden: algebraTruth,
 });
 
@@ -73,11 +60,10 @@ function readMarkedAnswer(reply: string): Reading<string> {
     : { ok: false, reason: "the marked answer has no value" };
 }
 
-/** An equivalent form, and what is added to its answer to get the original's, or what it is divided by. */
+/** An equivalent form, and what is added to its answer to get the original's. */
 interface Form {
   readonly form: AlgebraQuestion;
   readonly shift: number;
-  readonly factor?: number;
 }
 
 /** How far the answer of the second form lies from the original's: far enough for other digits and another sign. */
@@ -136,9 +122,8 @@ const addedToAll = 20;
 
 /**
  * The sentences in reverse order about other people, each said from the other side ("A has 5 more than B" as "B has 5
- * fewer than A"): a model that takes one for the other is wrong with conviction. And everybody with twenty more or, where
- * somebody has times as many, with twice as many: a model that cannot write the number (it was never taught one above 99)
- * gives the same wrong one to every form that leaves it as it is.
+ * fewer than A"): a model that takes one for the other is wrong with conviction. And, where nobody has times as many,
+ * everybody with twenty more.
  */
 function equivalentProblems(problem: Problem): Form[] {
   const renamed = new Map(peopleNames.map((name, i) => [name, peopleNames[(i + 1) % peopleNames.length]] as const));
@@ -147,13 +132,10 @@ function equivalentProblems(problem: Problem): Form[] {
     const added = { known: addedToAll, total: 2 * addedToAll, more: 0, fewer: 0, times: 0 }[fact.kind];
     return { ...fact, number: fact.number + added };
   });
-  const doubled = problem.facts.map((fact) => (fact.kind === "times" ? fact : { ...fact, number: 2 * fact.number }));
   const scales = problem.facts.some(({ kind }) => kind === "times");
   return [
     { form: turned, shift: 0 },
-    scales
-      ? { form: { ...problem, facts: doubled }, shift: 0, factor: 2 }
-      : { form: { ...problem, facts: withMore }, shift: -addedToAll },
+    ...(scales ? [] : [{ form: { ...problem, facts: withMore }, shift: -addedToAll }]),
   ];
 }
 
@@ -174,13 +156,6 @@ function addTo(answer: string, shift: number): string {
   const [top, bottom = "1"] = answer.split("/");
   const sum = String(Number(top) + shift * Number(bottom));
   return bottom === "1" ? sum : `${sum}/${bottom}`;
-}
-
-/** A canonical number divided by 2, 3, …, in lowest terms again. */
-function divideBy(answer: string, factor: number): string {
-  const [top, bottom] = answer.split("/");
-  const quotient = canonicalAnswer(`${top}/${Number(bottom ?? 1) * factor}`);
-  return quotient.ok ? quotient.value : answer;
 }
 
 function questionIn(question: Question): AlgebraQuestion {

@@ -9,7 +9,7 @@ import { openOnnxEngine } from "../src/engine/onnx/onnx-engine.ts";
 import { decodeCompletion, encodePrompt } from "../src/play/prompts.ts";
 import { randomStream } from "../src/random.ts";
 import { plainTopic } from "../src/topics/plain.ts";
-import { questionMarkers } from "../src/topics/plain-prompts.ts";
+import { marked } from "../src/topics/plain-prompts.ts";
 import type { ChatMessage, Reading } from "../src/types.ts";
 
 const { values: flags, positionals } = parseArgs({
@@ -49,8 +49,7 @@ const recorded = (reply: string, reading: Reading<string>): object =>
 
 const asked = topic.proposePrompt({ random: randomStream(0, "record-exchange"), recent: [] }) as ChatMessage[];
 const proposals = (await replies(asked)).map((reply) => ({ reply, reading: topic.readQuestion(reply) }));
-const given =
-  flags.question === undefined ? undefined : `${questionMarkers.open}${flags.question}${questionMarkers.close}`;
+const given = flags.question === undefined ? undefined : marked(flags.question);
 const readable = given === undefined ? proposals.map(({ reading }) => reading) : [topic.readQuestion(given)];
 const question = readable.find((reading) => reading.ok)?.value;
 if (question === undefined || topic.paraphrase === undefined) {

@@ -116,7 +116,7 @@ export function proposalReward(
 }
 
 /** −log of a completion's probability, in nats. */
-export const surprise = ({ logprobs }: Pick<Completion, "logprobs">): number =>
+const surprise = ({ logprobs }: Pick<Completion, "logprobs">): number =>
   logprobs.reduce((sum, logprob) => sum - logprob, 0);
 
 /** Fraction of the tests, or of the trusted ones alone, that each program passed; 0 where there is none. */

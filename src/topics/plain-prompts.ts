@@ -27,7 +27,8 @@ const example = {
 
 const contract = `Write the question between ${questionMarkers.open} and ${questionMarkers.close}. Write those markers once, and nothing after them.`;
 
-const marked = (question: string): string => `${questionMarkers.open}${question}${questionMarkers.close}`;
+/** A question between its markers. */
+export const marked = (question: string): string => `${questionMarkers.open}${question}${questionMarkers.close}`;
 
 /** A conversation: the system's words, the example asked and answered, and what is asked now. */
 const conversation = (

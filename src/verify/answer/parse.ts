@@ -28,6 +28,8 @@ export function parse(tokens: readonly Token[]): { readonly node: Node } | { rea
   let bars = 0;
   /** Inside a set-builder head, `:` and `|` separate. */
   let builder = false;
+  /** How many sums and the like stand inside each other in what was just read. */
+  let sumDepth = 0;
 
   const peek = (offset = 0): Token | undefined => source[at + offset];
   const textAt = (offset = 0): string => {
@@ -442,10 +444,15 @@ export function parse(tokens: readonly Token[]): { readonly node: Node } | { rea
         expect("}");
       } else bounds[index] = argument(false);
     }
+    const beside = sumDepth;
+    sumDepth = 0;
     const operands = [product(), ...bounds];
-    // The index has no meaning outside, and may be called i, which is a number elsewhere.
+    // The index has no meaning outside, and may be called i, which is a number elsewhere. Each depth has a name of its
+    // own, so that a sum inside keeps its index apart.
     const index = bounds[0].kind === "relation" ? bounds[0].operands[0] : null;
-    const bound = index?.kind === "symbol" ? operands.map((each) => rename(each, index.name, "index")) : operands;
+    const boundName = `index${sumDepth}`;
+    sumDepth = Math.max(beside, sumDepth + 1);
+    const bound = index?.kind === "symbol" ? operands.map((each) => rename(each, index.name, boundName)) : operands;
     return { kind: "call", name, operands: bound };
   };
 

@@ -39,13 +39,20 @@ export function judge({ proposals, answers, verdicts, step, changeRewards }: Jud
     return proposalReward(proposal, group === undefined ? null : verdicts[group], config);
   });
   const trainsProposer = config.proposerEvery > 0 && step % config.proposerEvery === 0;
-  const scored = proposerRewards.flatMap((value) => (value === null ? [] : [value]));
-  const scoredAdvantages = trainsProposer ? advantages([scored], config.advantageEstimator)[0].values() : null;
+  const proposerAdvantages = proposals.map(() => 0);
+  if (trainsProposer) {
+    const scored = byPrompt(proposals, (index) => proposerRewards[index] !== null);
+    const scoredRewards = scored.map((group) => group.map((index) => proposerRewards[index] ?? 0));
+    const found = advantages(scoredRewards, config.advantageEstimator);
+    for (const [i, group] of scored.entries()) {
+      for (const [j, index] of group.entries()) proposerAdvantages[index] = found[i][j];
+    }
+  }
 
   const proposalRecords = proposals.map((proposal, index) => ({
     ...proposal,
     reward: proposerRewards[index] ?? 0,
-    advantage: proposerRewards[index] === null ? 0 : (scoredAdvantages?.next().value ?? 0),
+    advantage: proposerAdvantages[index],
   }));
   const groups = [...groupOf].map(([proposal, group]) => ({
     question: proposals[proposal].question!,
@@ -59,4 +66,21 @@ export function judge({ proposals, answers, verdicts, step, changeRewards }: Jud
     truth: null,
   }));
   return { proposals: proposalRecords, groups };
+}
+
+/**
+ * Indices of the proposals that `takesPart` picks, in groups of equal prompts: where a topic asks for two kinds of question,
+ * each is compared with its own kind, or all of the better paid kind would be reinforced alike. Prompts that were asked
+ * once, as where examples are drawn for each, share one group.
+ */
+function byPrompt(proposals: readonly Proposal[], takesPart: (index: number) => boolean): number[][] {
+  const groups = new Map<string, number[]>();
+  for (const [index, { promptTokens }] of proposals.entries()) {
+    if (!takesPart(index)) continue;
+    const prompt = promptTokens.join();
+    groups.set(prompt, [...(groups.get(prompt) ?? []), index]);
+  }
+  const repeated = [...groups.values()].filter((group) => group.length > 1);
+  const single = [...groups.values()].filter((group) => group.length === 1).flat();
+  return single.length > 0 ? [...repeated, single] : repeated;
 }

@@ -1,0 +1,82 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { runConfigSchema } from "../../src/config.ts";
+import { judge } from "../../src/learn/judge.ts";
+import type { Proposal } from "../../src/types.ts";
+import { vote } from "../../src/verify/vote.ts";
+
+const config = {
+  ...runConfigSchema.parse({}),
+  proposerReward: "variance" as const,
+  proposerEvery: 1,
+  consistentVote: false,
+};
+
+/** A proposal to a prompt of one token whose four answers agree `votes` times. */
+const proposed = (prompt: number, votes: number, index: number) => ({
+  proposal: {
+    promptTokens: [prompt],
+    tokens: [9],
+    logprobs: [-1],
+    stopReason: "end",
+    text: String(index),
+    question: { text: String(index), key: String(index), difficulty: 1 },
+  } as unknown as Proposal,
+  answers: [0, 1, 2, 3].map((i) => ({ form: 0, value: i < votes ? "1" : String(i + 10) })),
+});
+
+function advantagesOf(asked: readonly (readonly [prompt: number, votes: number])[]): number[] {
+  const all = asked.map(([prompt, votes], index) => proposed(prompt, votes, index));
+  const judged = judge(
+    {
+      proposals: all.map(({ proposal }) => proposal),
+      answers: all.map(({ answers }) => answers as never),
+      verdicts: all.map(({ answers }) => vote(answers)),
+      step: 1,
+    },
+    config,
+  );
+  return judged.proposals.map(({ advantage }) => advantage);
+}
+
+describe("advantages of proposals", () => {
+  it("compares a proposal with those of the same prompt, not with better paid ones of another", () => {
+    // 4p(1 - p): two of four earns most. Prompt 2 asks for what is always more rewarded than what prompt 1 asks for.
+    const [low, middle, high, most] = advantagesOf([
+      [1, 4],
+      [1, 3],
+      [2, 3],
+      [2, 2],
+    ]);
+    expect(middle).toBeCloseTo(-low, 10);
+    expect(middle).toBeGreaterThan(0);
+    expect(high).toBeLessThan(0);
+    expect(most).toBeCloseTo(-high, 10);
+  });
+
+  it("pools prompts that were asked once", () => {
+    const found = advantagesOf([
+      [1, 2],
+      [2, 3],
+      [3, 4],
+    ]);
+    expect(found[0]).toBeGreaterThan(found[1]);
+    expect(found[1]).toBeGreaterThan(found[2]);
+    expect(found[0] + found[1] + found[2]).toBeCloseTo(0, 10);
+  });
+
+  it("sums to zero for each prompt that was asked twice or more, in any order", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.integer({ min: 1, max: 3 }), fc.constantFrom(2, 3, 4)), { minLength: 1 }),
+        (asked) => {
+          const found = advantagesOf(asked);
+          for (const prompt of [1, 2, 3]) {
+            const own = found.filter((_, index) => asked[index][0] === prompt);
+            if (own.length > 1) expect(own.reduce((sum, value) => sum + value, 0)).toBeCloseTo(0, 8);
+          }
+        },
+      ),
+    );
+  });
+});

@@ -62,6 +62,13 @@ const rewards = {
     .min(0)
     .default(0)
     .describe("Entropy bonus: what a rewarded question earns on top for each nat of surprise; 0 is off."),
+  repetitionPenalty: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe(
+      "Taken from a rewarded question's reward, times the share of its kind among the step's questions; 0 is off.",
+    ),
   proposerEvery: count.default(5).describe("Train the proposer every so many steps; 0 freezes it."),
   proposerLossWeight: z.number().min(0).default(0.05).describe("Weight of the proposer's loss beside the solver's."),
 

@@ -3,7 +3,7 @@
 import type { RunConfig } from "../config.ts";
 import type { GroupRecord, ProposalRecord } from "../events.ts";
 import { acceptedQuestions } from "../play/propose.ts";
-import type { Answer, Proposal, Verdict } from "../types.ts";
+import type { Answer, Proposal, Question, Verdict } from "../types.ts";
 import { advantages } from "./advantages.ts";
 import { groupSignal, proposalReward, solverRewardFunctions } from "./rewards.ts";
 
@@ -33,10 +33,14 @@ export function judge({ proposals, answers, verdicts, step, changeRewards }: Jud
   const teaching = rewards.map((group, index) => (signals[index] === "trained" ? group : group.map(() => 0)));
   const solverAdvantages = advantages(teaching, config.advantageEstimator);
 
-  const groupOf = new Map(acceptedQuestions(proposals).map(({ proposal }, group) => [proposal, group]));
+  const accepted = acceptedQuestions(proposals);
+  const groupOf = new Map(accepted.map(({ proposal }, group) => [proposal, group]));
+  const shares = kindShares(accepted.map(({ question }) => question));
   const proposerRewards = proposals.map((proposal, index) => {
     const group = groupOf.get(index);
-    return proposalReward(proposal, group === undefined ? null : verdicts[group], config);
+    return group === undefined
+      ? proposalReward(proposal, null, config)
+      : proposalReward(proposal, verdicts[group], config, shares[group]);
   });
   const trainsProposer = config.proposerEvery > 0 && step % config.proposerEvery === 0;
   const proposerAdvantages = proposals.map(() => 0);
@@ -66,6 +70,14 @@ export function judge({ proposals, answers, verdicts, step, changeRewards }: Jud
     truth: null,
   }));
   return { proposals: proposalRecords, groups };
+}
+
+/** Of each question, the share of all that are of its kind. */
+export function kindShares(questions: readonly Question[]): number[] {
+  const kinds = questions.map(({ kind, text }) => kind ?? text.replace(/\d/g, "0"));
+  const counts = new Map<string, number>();
+  for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return kinds.map((kind) => (counts.get(kind) ?? 0) / kinds.length);
 }
 
 /**

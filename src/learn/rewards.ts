@@ -28,6 +28,7 @@ export type ProposerRewardConfig = Pick<
   | "malformedReward"
   | "duplicateReward"
   | "proposerEntropyCoef"
+  | "repetitionPenalty"
 >;
 
 /**
@@ -84,7 +85,7 @@ export const proposerRewardFunctions: Readonly<
  */
 export function questionReward(
   verdict: Verdict,
-  config: Omit<ProposerRewardConfig, "malformedReward" | "proposerEntropyCoef">,
+  config: Omit<ProposerRewardConfig, "malformedReward" | "proposerEntropyCoef" | "repetitionPenalty">,
 ): number {
   const outcome = questionOutcome(verdict, config.consistentVote);
   if (config.consistentVote && !(outcome.decided && outcome.consistent)) return 0;
@@ -98,16 +99,23 @@ export function questionReward(
  * A question that is rewarded earns `proposerEntropyCoef` × −log π(question) more. The expectation of −log π is the
  * policy's entropy, and the policy that maximises reward plus entropy spreads over everything that is rewarded (maximum
  * entropy reinforcement learning, arXiv 1702.08165) where reward alone would settle on the kind it already writes most.
+ * And it earns `repetitionPenalty` × `share` less, but never less than nothing: the repetition penalty of R-Zero (arXiv
+ * 2508.05004), which takes λ|C|/B where the question's cluster C makes up so much of the batch B. There clusters are
+ * found by BLEU, here they are the topic's kinds.
+ *
+ * @param share of the step's solved questions that are of this one's kind, itself among them
  */
 export function proposalReward(
   proposal: Pick<Proposal, "reason" | "logprobs">,
   verdict: Verdict | null,
   config: ProposerRewardConfig,
+  share = 0,
 ): number | null {
   if (proposal.reason === undefined) {
     if (verdict === null) return null;
     const reward = questionReward(verdict, config);
-    return reward > 0 ? reward + config.proposerEntropyCoef * surprise(proposal) : reward;
+    if (reward === 0) return 0;
+    return Math.max(0, reward + config.proposerEntropyCoef * surprise(proposal) - config.repetitionPenalty * share);
   }
   const kind = proposal.reason.split(":", 1)[0];
   if (kind === "malformed") return config.malformedReward;

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { runConfigSchema } from "../../src/config.ts";
-import { judge } from "../../src/learn/judge.ts";
+import { judge, kindShares } from "../../src/learn/judge.ts";
 import type { Proposal } from "../../src/types.ts";
 import { vote } from "../../src/verify/vote.ts";
 
@@ -78,5 +78,34 @@ describe("advantages of proposals", () => {
         },
       ),
     );
+  });
+});
+
+describe("shares of kinds", () => {
+  const asked = (text: string, kind?: string) => ({ text, key: text, difficulty: 1, ...(kind && { kind }) });
+
+  it("counts questions of one kind together, and without kinds those that differ in digits only", () => {
+    expect(kindShares([asked("12+3="), asked("45+6="), asked("123+6="), asked("1-2=")])).toEqual([
+      0.5, 0.5, 0.25, 0.25,
+    ]);
+    expect(kindShares([asked("a", "sum"), asked("b", "sum"), asked("a", "product")])).toEqual([2 / 3, 2 / 3, 1 / 3]);
+    expect(kindShares([])).toEqual([]);
+  });
+
+  it("lets the repetition penalty prefer the rarer of two kinds that are rewarded alike", () => {
+    const all = [proposed(1, 3, 0), proposed(1, 3, 1), proposed(1, 3, 2)].map((each, index) => ({
+      ...each,
+      proposal: { ...each.proposal, question: { ...asked(String(index)), kind: index === 2 ? "rare" : "common" } },
+    }));
+    const input = {
+      proposals: all.map(({ proposal }) => proposal),
+      answers: all.map(({ answers }) => answers as never),
+      verdicts: all.map(({ answers }) => vote(answers)),
+      step: 1,
+    };
+    const found = judge(input, { ...config, repetitionPenalty: 0.3 }).proposals;
+    expect(found.map(({ reward }) => reward)).toEqual([0.75 - 0.3 * (2 / 3), 0.75 - 0.3 * (2 / 3), 0.75 - 0.3 / 3]);
+    expect(found[2].advantage).toBeGreaterThan(0);
+    expect(judge(input, config).proposals.map(({ advantage }) => advantage)).toEqual([0, 0, 0]);
   });
 });

@@ -129,6 +129,16 @@ describe("proposer rewards", () => {
     expect(proposalReward({ logprobs: [-2, -1] }, vote(group("1", "1", "1", "2")), config)).toBe(1);
   });
 
+  it("takes the repetition penalty from what is rewarded only, and never more than that", () => {
+    const config = { ...defaults, repetitionPenalty: 2 };
+    const rewarded = vote(group("1", "1", "1", "2"));
+    const own = { logprobs: [-2, -1] };
+    expect(proposalReward(own, rewarded, config, 0.25)).toBe(0.5);
+    expect(proposalReward(own, rewarded, config, 0.75)).toBe(0);
+    expect(proposalReward(own, vote(group("1", "1", "1", "1")), config, 0.25)).toBe(0);
+    expect(proposalReward({ ...own, reason: "malformed" }, null, config, 0.25)).toBe(config.malformedReward);
+  });
+
   it("pays for surprise only where a question is rewarded", () => {
     const config = { ...defaults, proposerEntropyCoef: 0.1 };
     const rewarded = vote(group("1", "1", "1", "2"));

@@ -76,9 +76,9 @@ export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
     ...medium,
     characters: algebraCharacters,
     maxPositions: 160,
-    steps: 700,
+    steps: 900,
     finalLearningRate: 1,
-    drawLine: linesOf(algebraLines, difficulties(1, [0.35, 0.4, 0.2, 0.05]), difficulties(1, [0.2, 0.35, 0.35, 0.1])),
+    drawLine: linesOf(algebraLines, difficulties(1, [0.5, 0.44, 0.05, 0.01]), difficulties(1, [0.2, 0.35, 0.35, 0.1])),
   },
   coding: {
     ...small,

@@ -3,8 +3,8 @@
 // The model reads and writes numbers with their digits reversed. Nothing here solves anything; see algebra-truth.ts.
 import type { Question, Reading } from "../types.ts";
 
-/** What each role's prompt begins with; no other topic uses these. */
-export const algebraMarks = { propose: "L", solve: "l" } as const;
+/** What each role's prompt begins with; no other topic uses these. The proposer is asked for one family or the other. */
+export const algebraMarks = { propose: { equation: "L", problem: "W" }, solve: "l" } as const;
 
 export const unknownNames = ["x", "y", "z", "n"] as const;
 export const peopleNames = ["A", "B", "C", "D"] as const;
@@ -119,7 +119,8 @@ const sumOver = (terms: readonly Term[], value: (term: Term) => number): number 
 
 const symbols = { more: "+", fewer: "-" } as const;
 
-function writeFact(fact: Fact): string {
+/** A fact in short notation, `A=B+5`. */
+export function writeFact(fact: Fact): string {
   switch (fact.kind) {
     case "known":
       return `${fact.who}=${fact.number}`;
@@ -330,9 +331,36 @@ export function difficultyOf(question: AlgebraQuestion): number {
   return Math.min(4, Math.max(1, steps));
 }
 
+/** Everybody with twice as many. */
+export const withDoubledNumbers = (problem: Problem): Problem => ({
+  ...problem,
+  facts: problem.facts.map((fact) => (fact.kind === "times" ? fact : { ...fact, number: 2 * fact.number })),
+});
+
 /** The loop's question. Names, the order of facts and the sides of an equation do not change its key. */
 export function toQuestion(question: AlgebraQuestion): Question {
-  return { text: questionText(question), key: keyOf(question), difficulty: difficultyOf(question) };
+  return {
+    text: questionText(question),
+    key: keyOf(question),
+    difficulty: difficultyOf(question),
+    kind: kindOf(question),
+  };
+}
+
+/** What is left without names, numbers, signs and order: `2x+5=9` is `ax+b=b`, and a problem is its kinds of fact. */
+function kindOf(question: AlgebraQuestion): string {
+  if (question.kind === "problem")
+    return question.facts
+      .map(({ kind }) => kind)
+      .sort()
+      .join(" ");
+  const side = (terms: readonly Term[]): string => terms.map(termKind).sort().join("+");
+  return [side(question.left), side(question.right)].sort().join("=");
+}
+
+function termKind({ coefficient, name, shift }: Term): string {
+  const factor = Math.abs(coefficient) === 1 ? "" : "a";
+  return name === null ? "b" : shift === 0 ? `${factor}x` : `${factor}(x+c)`;
 }
 
 function keyOf(question: AlgebraQuestion): string {

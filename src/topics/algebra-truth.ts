@@ -19,6 +19,8 @@ import {
   type Term,
   toQuestion,
   unknownNames,
+  withDoubledNumbers,
+  writeFact,
   writeQuestion,
 } from "./algebra-notation.ts";
 import type { HiddenTruth } from "./define-topic.ts";
@@ -77,7 +79,8 @@ function greatestCommonDivisor(a: number, b: number): number {
 
 /**
  * The right reply with its working in the model's notation, one small step a line: `2(x+3)+5=4x-7` gives
- * `2x+6+5=4x-7;2x+11=4x-7;-2x=-18#9`, and `C=3A;A+B=27;B=12;C?` gives `A=27-12=15;C=3(15)=45#45`, digits reversed.
+ * `2x+6+5=4x-7;2x+11=4x-7;-2x=-18#9`, and `C=3A;A+B=27;B=12;C?` gives `A+B=27;A=27-B=27-12=15;C=3A=3(15)=45#45`,
+ * digits reversed.
  */
 export function workedReply(question: AlgebraQuestion): string {
   const lines = question.kind === "equation" ? equationWorking(question) : problemWorking(question);
@@ -122,7 +125,8 @@ const sideOf = (slope: number, name: string, constant: number): readonly Term[] 
   ].filter(({ coefficient }) => coefficient !== 0);
 
 /**
- * From the person whose number is known, fact by fact, to the one asked for. Problems that need more than that (drawn by
+ * From the person whose number is known, fact by fact, to the one asked for: each fact is first turned to say whom it
+ * gives, which is where "more" becomes "fewer". Problems that need more than that (drawn by
  * nobody, but a proposer may write them) get their last line only.
  */
 function problemWorking(problem: Problem): string[] {
@@ -137,7 +141,7 @@ function problemWorking(problem: Problem): string[] {
     if (found === undefined) return [`${problem.asked}=${solutionOf(problem)}`];
     left.delete(found.fact);
     values.set(found.who, found.value);
-    if (found.fact.kind !== "known") lines.push(`${found.who}=${found.working}=${found.value}`);
+    lines.push(...found.lines);
   }
   return lines;
 }
@@ -146,24 +150,35 @@ function problemWorking(problem: Problem): string[] {
 function stepOf(
   fact: Fact,
   values: ReadonlyMap<string, number>,
-): { readonly who: string; readonly working: string; readonly value: number } | null {
+): { readonly who: string; readonly lines: readonly string[]; readonly value: number } | null {
   const { kind, who, number } = fact;
-  if (kind === "known") return { who, working: "", value: number };
+  if (kind === "known") return { who, lines: [], value: number };
   const [first, second] = [values.get(who), values.get(fact.other)];
   if ((first === undefined) === (second === undefined)) return null;
-  if (kind === "total") {
-    const value = number - (first ?? second ?? 0);
-    return { who: first === undefined ? who : fact.other, working: `${number}-${first ?? second}`, value };
+  const [wanted, given, known] = first === undefined ? [who, fact.other, second ?? 0] : [fact.other, who, first];
+  const turned = wanted === who ? kind : ({ more: "fewer", fewer: "more", total: "total", times: null } as const)[kind];
+  if (turned === null) return null;
+  const [write, value] = ruleOf(turned, number, known);
+  const line = `${wanted}=${write(given)}=${write(known)}=${value}`;
+  return { who: wanted, lines: wanted === who && kind !== "total" ? [line] : [writeFact(fact), line], value };
+}
+
+/** How a person's number follows from that of another, for whom `known` stands: in writing and in value. */
+function ruleOf(
+  kind: "more" | "fewer" | "times" | "total",
+  number: number,
+  known: number,
+): readonly [write: (of: string | number) => string, value: number] {
+  switch (kind) {
+    case "more":
+      return [(of) => `${of}+${number}`, known + number];
+    case "fewer":
+      return [(of) => `${of}-${number}`, known - number];
+    case "times":
+      return [(of) => (typeof of === "number" ? `${number}(${of})` : `${number}${of}`), number * known];
+    case "total":
+      return [(of) => `${number}-${of}`, number - known];
   }
-  if (second !== undefined) {
-    if (kind === "times") return { who, working: `${number}(${second})`, value: number * second };
-    const sign = kind === "more" ? "+" : "-";
-    return { who, working: `${second}${sign}${number}`, value: kind === "more" ? second + number : second - number };
-  }
-  if (kind === "times" || first === undefined) return null;
-  const sign = kind === "more" ? "-" : "+";
-  const value = kind === "more" ? first - number : first + number;
-  return { who: fact.other, working: `${first}${sign}${number}`, value };
 }
 
 /** A random question of exactly this difficulty (1 to 4). Seven in ten have whole solutions by construction. */
@@ -219,23 +234,43 @@ function drawProblem(random: Random): Problem {
   }
 }
 
+/** The facts of a chain from the one that is known, each about somebody who was named before. */
+function inOrder(question: AlgebraQuestion): AlgebraQuestion {
+  if (question.kind === "equation") return question;
+  const left = new Set(question.facts);
+  const named = new Set<string>();
+  const facts: Fact[] = [];
+  while (left.size > 0) {
+    const next = [...left].find((fact) => ("other" in fact ? named.has(fact.who) || named.has(fact.other) : true));
+    if (next === undefined) return question;
+    left.delete(next);
+    facts.push(next);
+    for (const name of "other" in next ? [next.who, next.other] : [next.who]) named.add(name);
+  }
+  return { ...question, facts };
+}
+
 const signed = (random: Random, low: number, high: number): number =>
   random.integer(low, high) * (random.next() < 0.35 ? -1 : 1);
 
-/** Lines of training text for the seed model, one for each role. */
+/**
+ * Lines of training text for the seed model, one for each role. Proposers tell a problem in the order of its chain, from
+ * the known number to the one asked for, so that what they write is a chain; solvers are given its facts in any order.
+ */
 export const algebraLines: SeedLines = {
-  propose: (difficulty, random) => ({
-    prompt: algebraMarks.propose,
-    reply: writeQuestion(drawAlgebra(difficulty, random)),
-  }),
+  propose: (difficulty, random) => {
+    const question = inOrder(drawAlgebra(difficulty, random));
+    return { prompt: algebraMarks.propose[question.kind], reply: writeQuestion(question) };
+  },
   solve: (difficulty, random) => {
-    const question = drawAlgebra(difficulty, random);
+    const drawn = drawAlgebra(difficulty, random);
+    const question = drawn.kind === "problem" && random.next() < 0.4 ? withDoubledNumbers(drawn) : drawn;
     return { prompt: `${algebraMarks.solve}${writeQuestion(question)}:`, reply: workedReply(question) };
   },
 };
 
 /** All characters of the topic's notation, for the seed model's alphabet. */
-export const algebraCharacters = "LlxyznABCD()+-=;:?/#0123456789";
+export const algebraCharacters = "LWlxyznABCD()+-=;:?/#0123456789";
 
 const levels = [1, 2, 3, 4] as const;
 
@@ -249,7 +284,7 @@ export const algebraTruth: HiddenTruth = {
     return answer === solutionOf(read.value);
   },
   levels,
-  frontier: 2,
+  frontier: 3,
   heldOut(difficulty, count, random) {
     if (!levels.some((level) => level === difficulty)) {
       throw new UsageError(`Algebra has no questions of difficulty ${difficulty}.`, "Difficulties are 1 to 4.");

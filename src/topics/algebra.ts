@@ -18,6 +18,8 @@ import {
   type Term,
   toQuestion,
   unknownNames,
+  withDoubledNumbers,
+  writeFact,
   writeQuestion,
 } from "./algebra-notation.ts";
 import { algebraTruth } from "./algebra-truth.ts";
@@ -27,11 +29,12 @@ export const algebra = defineTopic({
   name: "algebra",
   description: "Linear equations and word problems about who has how many, worked out before a marked answer.",
   verification: "vote",
-  maxTokens: { propose: 49, solve: 72 },
-  proposePrompt: () => algebraMarks.propose,
+  maxTokens: { propose: 49, solve: 80 },
+  // Left to choose, a proposer in training soon writes only the family that is rewarded more (0015).
+  proposePrompt: ({ random }) => algebraMarks.propose[random.pick(["equation", "problem"] as const)],
   readQuestion: (reply) => {
     const question = readWrittenQuestion(reply);
-    return question.ok ? { ok: true, value: toQuestion(question.value) } : question;
+    return question.ok ? { ok: true, value: toQuestion(inAlphabeticalOrder(question.value)) } : question;
   },
   solvePrompt: (question) => `${algebraMarks.solve}${writeQuestion(questionIn(question))}:`,
   readAnswer: (reply) => readMarkedAnswer(reply),
@@ -40,11 +43,35 @@ export const algebra = defineTopic({
     const forms = asked.kind === "equation" ? equivalentEquations(asked) : equivalentProblems(asked);
     return forms
       .filter(({ form }) => readQuestionText(toQuestion(form).text).ok)
-      .map(({ form, shift }) => ({ question: toQuestion(form), toOriginal: (answer) => addTo(answer, shift) }));
+      .map(({ form, shift, factor }) => ({
+        question: toQuestion(form),
+        toOriginal: (answer) => (factor === undefined ? addTo(answer, shift) : divideBy(answer, factor)),
+      }));
   },
-  settings: { steps: 60, groupsPerBatch: 64 },
+  // The proposer begins with easy questions of both families. What keeps the hard ones from dying out before the solver is
+  // ready for them is in 0018.
+  settings: {
+    steps: 150,
+    groupsPerBatch: 64,
+    proposerEvery: 1,
+    proposerLossWeight: 0.1,
+    proposerEntropyCoef: 0.1,
+    repetitionPenalty: 3,
+    malformedReward: 0,
+    bandLow: 0.1,
+    bandHigh: 0.95,
+  },
   hidden: algebraTruth,
 });
+
+/**
+ * The sentences of a problem by their first letters. Proposers tell a problem from the known number to the one asked for;
+ * asked in that order, it would not teach to look for the next sentence.
+ */
+const inAlphabeticalOrder = (question: AlgebraQuestion): AlgebraQuestion =>
+  question.kind === "equation"
+    ? question
+    : { ...question, facts: question.facts.toSorted((a, b) => (writeFact(a) < writeFact(b) ? -1 : 1)) };
 
 /** The marked number, compared as mathematics: 4/2 is 2. The working before it is not judged. */
 function readMarkedAnswer(reply: string): Reading<string> {
@@ -60,30 +87,35 @@ function readMarkedAnswer(reply: string): Reading<string> {
     : { ok: false, reason: "the marked answer has no value" };
 }
 
-/** An equivalent form, and what is added to its answer to get the original's. */
+/** An equivalent form, and what is added to its answer to get the original's, or what it is divided by. */
 interface Form {
   readonly form: AlgebraQuestion;
   readonly shift: number;
+  readonly factor?: number;
 }
 
-/** How far the answer of the second form lies from the original's: far enough for other digits and another sign. */
-const answerShift = 7;
+/** How far the answer of another form may lie from the original's: far enough for other digits and another sign. */
+const answerShifts = [7, -7, 6, -6, 8, -8, 5, -5, 9, -9, 4, -4] as const;
 
 /**
- * The sides exchanged under another name, and the equation that `y ± 7` in place of the unknown gives. Both are as hard
+ * The sides exchanged under another name, and the equation that `y + 7`, say, in place of the unknown gives. Both are as hard
  * as the original: a form that the model cannot solve would silence the vote.
  */
 function equivalentEquations(equation: Equation): Form[] {
   const [name] = namesOf(equation);
   const next = unknownNames[((unknownNames as readonly string[]).indexOf(name) + 1) % unknownNames.length];
   const { left, right } = rename(equation, new Map([[name, next]]));
-  // Of both directions the one that leaves the smaller numbers.
-  const shifted = [answerShift, -answerShift].map((shift) => ({ form: withMovedAnswer(equation, shift), shift }));
+  // The one whose largest number is smallest: a form in numbers that the model was never taught would silence the vote.
+  const shifted = answerShifts.map((shift) => ({ form: withMovedAnswer(equation, shift), shift }));
   const size = ({ form }: { readonly form: Equation }): number =>
-    [...form.left, ...form.right].reduce((sum, term) => sum + Math.abs(term.coefficient) + Math.abs(term.shift), 0);
+    Math.max(
+      ...[...form.left, ...form.right].map(
+        ({ coefficient, shift }) => Math.abs(coefficient) * Math.max(1, Math.abs(shift)),
+      ),
+    );
   return [
     { form: { kind: "equation", left: right, right: left }, shift: 0 },
-    size(shifted[0]) <= size(shifted[1]) ? shifted[0] : shifted[1],
+    shifted.reduce((best, each) => (size(each) < size(best) ? each : best)),
   ];
 }
 
@@ -118,24 +150,17 @@ function withMovedAnswer({ left, right }: Equation, by: number): Equation {
   };
 }
 
-const addedToAll = 20;
-
 /**
  * The sentences in reverse order about other people, each said from the other side ("A has 5 more than B" as "B has 5
- * fewer than A"): a model that takes one for the other is wrong with conviction. And, where nobody has times as many,
- * everybody with twenty more.
+ * fewer than A"): a model that takes one for the other is wrong with conviction. And everybody with twice as many: other
+ * digits and other carries, where a form with some more for each keeps a sum that is always ten too large consistent.
  */
 function equivalentProblems(problem: Problem): Form[] {
   const renamed = new Map(peopleNames.map((name, i) => [name, peopleNames[(i + 1) % peopleNames.length]] as const));
   const turned = rename({ ...problem, facts: problem.facts.map(turnedRound).reverse() }, renamed);
-  const withMore = problem.facts.map((fact) => {
-    const added = { known: addedToAll, total: 2 * addedToAll, more: 0, fewer: 0, times: 0 }[fact.kind];
-    return { ...fact, number: fact.number + added };
-  });
-  const scales = problem.facts.some(({ kind }) => kind === "times");
   return [
     { form: turned, shift: 0 },
-    ...(scales ? [] : [{ form: { ...problem, facts: withMore }, shift: -addedToAll }]),
+    { form: withDoubledNumbers(problem), shift: 0, factor: 2 },
   ];
 }
 
@@ -156,6 +181,13 @@ function addTo(answer: string, shift: number): string {
   const [top, bottom = "1"] = answer.split("/");
   const sum = String(Number(top) + shift * Number(bottom));
   return bottom === "1" ? sum : `${sum}/${bottom}`;
+}
+
+/** A canonical number divided by 2, 3, …, in lowest terms again. */
+function divideBy(answer: string, factor: number): string {
+  const [top, bottom] = answer.split("/");
+  const quotient = canonicalAnswer(`${top}/${Number(bottom ?? 1) * factor}`);
+  return quotient.ok ? quotient.value : answer;
 }
 
 function questionIn(question: Question): AlgebraQuestion {

@@ -2,7 +2,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { randomStream } from "../../src/random.ts";
 import { algebra } from "../../src/topics/algebra.ts";
-import { readQuestionText, reverseNumbers, toQuestion, writeQuestion } from "../../src/topics/algebra-notation.ts";
+import {
+  readQuestionText,
+  readWrittenQuestion,
+  reverseNumbers,
+  toQuestion,
+  writeQuestion,
+} from "../../src/topics/algebra-notation.ts";
 import {
   algebraCharacters,
   algebraLines,
@@ -40,12 +46,15 @@ describe("algebra", () => {
   });
 
   it("shows people sentences and the model short notation with digits reversed", () => {
-    const read = topic.readQuestion("A=B+51;A+B=72;A?");
-    expect(read).toMatchObject({
-      ok: true,
-      value: { text: "A has 15 more than B. A and B have 27 together. How many has A?", difficulty: 3 },
-    });
-    if (read.ok) expect(topic.solvePrompt(read.value)).toBe("lA=B+51;A+B=72;A?:");
+    // Whatever order a proposer tells it in.
+    for (const written of ["A+B=72;A=B+51;A?", "A=B+51;A+B=72;A?"]) {
+      const read = topic.readQuestion(written);
+      expect(read).toMatchObject({
+        ok: true,
+        value: { text: "A and B have 27 together. A has 15 more than B. How many has A?", difficulty: 3 },
+      });
+      if (read.ok) expect(topic.solvePrompt(read.value)).toBe("lA+B=72;A=B+51;A?:");
+    }
     const equation = topic.readQuestion("3x+5=02");
     if (equation.ok) expect(topic.solvePrompt(equation.value)).toBe("l3x+5=02:");
   });
@@ -54,7 +63,9 @@ describe("algebra", () => {
     await fc.assert(
       fc.asyncProperty(drawn, async (asked) => {
         const question = toQuestion(asked);
-        expect(topic.readQuestion(writeQuestion(asked))).toEqual({ ok: true, value: question });
+        const read = topic.readQuestion(writeQuestion(asked));
+        expect(read.ok && { ...read.value, text: question.text }).toEqual(question);
+        expect(read.ok && [...read.value.text].sort()).toEqual([...question.text].sort());
         expect(readQuestionText(question.text)).toEqual({ ok: true, value: asked });
         const reply = workedReply(asked);
         expect(reply.length + 1).toBeLessThanOrEqual(topic.maxTokens.solve);
@@ -83,6 +94,16 @@ describe("algebra", () => {
     );
     expect(seen.equation).toBeGreaterThan(50);
     expect(seen.problem).toBeGreaterThan(20);
+  });
+
+  it("doubles every number where somebody has times as many, and halves the answer again", () => {
+    const read = readQuestionText("C=27;A=2C;D=5A;D?");
+    const forms = read.ok ? (topic.restatements?.(toQuestion(read.value)) ?? []) : [];
+    const doubled = forms.at(-1) ?? expect.fail("there is a doubled form");
+    expect(doubled.question.text).toBe(
+      "C has 54. A has 2 times as many as C. D has 5 times as many as A. How many has D?",
+    );
+    expect(["540", "7", "7/3", "4/3"].map(doubled.toOriginal)).toEqual(["270", "7/2", "7/6", "2/3"]);
   });
 
   it("gives one key to renamed unknowns, exchanged sides, reordered facts and facts said from the other side", () => {
@@ -152,10 +173,10 @@ describe("algebra", () => {
     ["3x+5=20", "3x=15#5"],
     ["2(x+3)+5=4x-7", "2x+6+5=4x-7;2x+11=4x-7;-2x=-18#9"],
     ["4=6y", "6y=4#2/3"],
-    ["C=3A;A+B=27;B=12;C?", "A=27-12=15;C=3(15)=45#45"],
-    ["C=B-2;A=4;B=3A;C?", "B=3(4)=12;C=12-2=10#10"],
-    ["A=B+5;A=12;B?", "B=12-5=7#7"],
-    ["A=B-5;C=12;A=C+1;B=D-2;D?", "A=12+1=13;B=13+5=18;D=18+2=20#20"],
+    ["C=3A;A+B=27;B=12;C?", "A+B=27;A=27-B=27-12=15;C=3A=3(15)=45#45"],
+    ["C=B-2;A=4;B=3A;C?", "B=3A=3(4)=12;C=B-2=12-2=10#10"],
+    ["A=B+5;A=12;B?", "A=B+5;B=A-5=12-5=7#7"],
+    ["A=B-5;C=12;A=C+1;B=D-2;D?", "A=C+1=12+1=13;A=B-5;B=A+5=13+5=18;B=D-2;D=B+2=18+2=20#20"],
     // Not drawn, but a proposer may write it.
     ["A=B+5;A+B=27;A?", "A=16#16"],
   ])("works out %s: %s", (text, working) => {
@@ -164,14 +185,38 @@ describe("algebra", () => {
   });
 
   it("teaches the seed model readable lines in its alphabet, with whole and fractional answers", () => {
-    let fractions = 0;
+    let [fractions, proposals] = [0, 0];
     for (let i = 0; i < 400; i++) {
       const line = algebraLines[i % 3 === 0 ? "propose" : "solve"](1 + (i % 4), randomStream("line", i));
       expect([...line.prompt, ...line.reply].every((each) => algebraCharacters.includes(each))).toBe(true);
       expect(line.prompt.length + line.reply.length).toBeLessThan(128);
-      if (line.prompt === "L") expect(topic.readQuestion(line.reply).ok).toBe(true);
-      else if (line.reply.includes("/")) fractions++;
+      if (line.prompt === "L" || line.prompt === "W") {
+        const read = readWrittenQuestion(line.reply);
+        expect(read.ok && read.value.kind).toBe(line.prompt === "L" ? "equation" : "problem");
+        proposals++;
+      } else if (line.reply.includes("/")) fractions++;
     }
     expect(fractions).toBeGreaterThan(20);
+    expect(proposals).toBe(134);
+  });
+
+  it("tells problems in the order of their chain to proposers, in any order to solvers", () => {
+    const random = randomStream("order");
+    const knownFirst = (text: string): boolean => /^[lW]?[A-D]=[0-9]+;/.test(text);
+    const proposed = Array.from({ length: 100 }, () => algebraLines.propose(3, random)).filter(
+      ({ prompt }) => prompt === "W",
+    );
+    expect(proposed.every(({ reply }) => knownFirst(reply))).toBe(true);
+    const solved = Array.from({ length: 100 }, () => algebraLines.solve(3, random)).filter(({ prompt }) =>
+      prompt.includes("?"),
+    );
+    expect(solved.some(({ prompt }) => !knownFirst(prompt))).toBe(true);
+  });
+
+  it("asks for equations and for problems, about half and half", () => {
+    const random = randomStream("families");
+    const prompts = Array.from({ length: 400 }, () => topic.proposePrompt({ random, recent: [] }));
+    expect(new Set(prompts)).toEqual(new Set(["L", "W"]));
+    expect(Math.abs(prompts.filter((prompt) => prompt === "W").length - 200)).toBeLessThan(50);
   });
 });

@@ -31,7 +31,7 @@ export interface Question {
   readonly key: string;
   /** Position on the topic's own scale; higher is harder. */
   readonly difficulty: number;
-  /** What kind of question it is, for `repetitionPenalty`. Where left out, its text with all digits taken for each other. */
+  /** What kind of question it is, for `repetitionPenalty`. Where left out, its text with all digits taken for each other. Not recorded. */
   readonly kind?: string;
   /** Only where the topic verifies by tests: the proposer's own unit tests. */
   readonly tests?: readonly UnitTest[];

@@ -284,7 +284,7 @@ export const algebraTruth: HiddenTruth = {
     return answer === solutionOf(read.value);
   },
   levels,
-  frontier: 3,
+  frontier: 4,
   heldOut(difficulty, count, random) {
     if (!levels.some((level) => level === difficulty)) {
       throw new UsageError(`Algebra has no questions of difficulty ${difficulty}.`, "Difficulties are 1 to 4.");

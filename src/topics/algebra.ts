@@ -51,7 +51,7 @@ export const algebra = defineTopic({
   // The proposer begins with easy questions of both families. What keeps the hard ones from dying out before the solver is
   // ready for them is in 0018.
   settings: {
-    steps: 150,
+    steps: 240,
     groupsPerBatch: 64,
     proposerEvery: 1,
     proposerLossWeight: 0.1,

@@ -51,12 +51,12 @@ export const algebra = defineTopic({
   // The proposer begins with easy questions of both families. What keeps the hard ones from dying out before the solver is
   // ready for them is in 0018.
   settings: {
-    steps: 240,
+    steps: 120,
     groupsPerBatch: 64,
     proposerEvery: 1,
     proposerLossWeight: 0.1,
     proposerEntropyCoef: 0.1,
-    repetitionPenalty: 3,
+    repetitionPenalty: 10,
     malformedReward: 0,
     bandLow: 0.1,
     bandHigh: 0.95,

@@ -45,7 +45,10 @@ export function judge({ proposals, answers, verdicts, step, changeRewards }: Jud
   const trainsProposer = config.proposerEvery > 0 && step % config.proposerEvery === 0;
   const proposerAdvantages = proposals.map(() => 0);
   if (trainsProposer) {
-    const scored = byPrompt(proposals, (index) => proposerRewards[index] !== null);
+    const scored = byPrompt(
+      proposals,
+      [...proposals.keys()].filter((index) => proposerRewards[index] !== null),
+    );
     const scoredRewards = scored.map((group) => group.map((index) => proposerRewards[index] ?? 0));
     const found = advantages(scoredRewards, config.advantageEstimator);
     for (const [i, group] of scored.entries()) {
@@ -81,18 +84,12 @@ export function kindShares(questions: readonly Question[]): number[] {
 }
 
 /**
- * Indices of the proposals that `takesPart` picks, in groups of equal prompts: where a topic asks for two kinds of question,
- * each is compared with its own kind, or all of the better paid kind would be reinforced alike. Prompts that were asked
- * once, as where examples are drawn for each, share one group.
+ * The indices `among` in groups of equal prompts: where a topic asks for two kinds of question, each is compared with its
+ * own kind, or all of the better paid kind would be reinforced alike. Prompts that were asked once, as where examples are
+ * drawn for each, share one group.
  */
-function byPrompt(proposals: readonly Proposal[], takesPart: (index: number) => boolean): number[][] {
-  const groups = new Map<string, number[]>();
-  for (const [index, { promptTokens }] of proposals.entries()) {
-    if (!takesPart(index)) continue;
-    const prompt = promptTokens.join();
-    groups.set(prompt, [...(groups.get(prompt) ?? []), index]);
-  }
-  const repeated = [...groups.values()].filter((group) => group.length > 1);
-  const single = [...groups.values()].filter((group) => group.length === 1).flat();
-  return single.length > 0 ? [...repeated, single] : repeated;
+function byPrompt(proposals: readonly Proposal[], among: readonly number[]): number[][] {
+  const groups = [...Map.groupBy(among, (index) => proposals[index].promptTokens.join()).values()];
+  const single = groups.filter((group) => group.length === 1).flat();
+  return [...groups.filter((group) => group.length > 1), ...(single.length > 0 ? [single] : [])];
 }

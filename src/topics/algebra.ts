@@ -43,10 +43,7 @@ export const algebra = defineTopic({
     const forms = asked.kind === "equation" ? equivalentEquations(asked) : equivalentProblems(asked);
     return forms
       .filter(({ form }) => readQuestionText(toQuestion(form).text).ok)
-      .map(({ form, shift, factor }) => ({
-        question: toQuestion(form),
-        toOriginal: (answer) => (factor === undefined ? addTo(answer, shift) : divideBy(answer, factor)),
-      }));
+      .map(({ form, toOriginal }) => ({ question: toQuestion(form), toOriginal }));
   },
   // The proposer begins with easy questions of both families. What keeps the hard ones from dying out before the solver is
   // ready for them is in 0018.
@@ -87,12 +84,13 @@ function readMarkedAnswer(reply: string): Reading<string> {
     : { ok: false, reason: "the marked answer has no value" };
 }
 
-/** An equivalent form, and what is added to its answer to get the original's, or what it is divided by. */
-interface Form {
-  readonly form: AlgebraQuestion;
-  readonly shift: number;
-  readonly factor?: number;
+/** An equivalent form, and how the original's answer follows from its own. */
+interface Form<Kind extends AlgebraQuestion> {
+  readonly form: Kind;
+  readonly toOriginal: (answer: string) => string;
 }
+
+const sameAnswer = (answer: string): string => answer;
 
 /** How far the answer of another form may lie from the original's: far enough for other digits and another sign. */
 const answerShifts = [7, -7, 6, -6, 8, -8, 5, -5, 9, -9, 4, -4] as const;
@@ -101,20 +99,23 @@ const answerShifts = [7, -7, 6, -6, 8, -8, 5, -5, 9, -9, 4, -4] as const;
  * The sides exchanged under another name, and the equation that `y + 7`, say, in place of the unknown gives. Both are as hard
  * as the original: a form that the model cannot solve would silence the vote.
  */
-function equivalentEquations(equation: Equation): Form[] {
+function equivalentEquations(equation: Equation): Form<Equation>[] {
   const [name] = namesOf(equation);
   const next = unknownNames[((unknownNames as readonly string[]).indexOf(name) + 1) % unknownNames.length];
   const { left, right } = rename(equation, new Map([[name, next]]));
   // The one whose largest number is smallest: a form in numbers that the model was never taught would silence the vote.
-  const shifted = answerShifts.map((shift) => ({ form: withMovedAnswer(equation, shift), shift }));
-  const size = ({ form }: { readonly form: Equation }): number =>
+  const shifted = answerShifts.map((shift) => ({
+    form: withMovedAnswer(equation, shift),
+    toOriginal: (answer: string) => addTo(answer, shift),
+  }));
+  const size = ({ form }: Form<Equation>): number =>
     Math.max(
       ...[...form.left, ...form.right].map(
         ({ coefficient, shift }) => Math.abs(coefficient) * Math.max(1, Math.abs(shift)),
       ),
     );
   return [
-    { form: { kind: "equation", left: right, right: left }, shift: 0 },
+    { form: { kind: "equation", left: right, right: left }, toOriginal: sameAnswer },
     shifted.reduce((best, each) => (size(each) < size(best) ? each : best)),
   ];
 }
@@ -155,12 +156,12 @@ function withMovedAnswer({ left, right }: Equation, by: number): Equation {
  * fewer than A"): a model that takes one for the other is wrong with conviction. And everybody with twice as many: other
  * digits and other carries, where a form with some more for each keeps a sum that is always ten too large consistent.
  */
-function equivalentProblems(problem: Problem): Form[] {
+function equivalentProblems(problem: Problem): Form<Problem>[] {
   const renamed = new Map(peopleNames.map((name, i) => [name, peopleNames[(i + 1) % peopleNames.length]] as const));
   const turned = rename({ ...problem, facts: problem.facts.map(turnedRound).reverse() }, renamed);
   return [
-    { form: turned, shift: 0 },
-    { form: withDoubledNumbers(problem), shift: 0, factor: 2 },
+    { form: turned, toOriginal: sameAnswer },
+    { form: withDoubledNumbers(problem), toOriginal: halve },
   ];
 }
 
@@ -183,10 +184,10 @@ function addTo(answer: string, shift: number): string {
   return bottom === "1" ? sum : `${sum}/${bottom}`;
 }
 
-/** A canonical number divided by 2, 3, …, in lowest terms again. */
-function divideBy(answer: string, factor: number): string {
-  const [top, bottom] = answer.split("/");
-  const quotient = canonicalAnswer(`${top}/${Number(bottom ?? 1) * factor}`);
+/** Half of a canonical number, in lowest terms again. */
+function halve(answer: string): string {
+  const [top, bottom = "1"] = answer.split("/");
+  const quotient = canonicalAnswer(`${top}/${2 * Number(bottom)}`);
   return quotient.ok ? quotient.value : answer;
 }
 

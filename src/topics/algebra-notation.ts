@@ -347,11 +347,14 @@ export function toQuestion(question: AlgebraQuestion): Question {
   };
 }
 
-/** What is left without names, numbers, signs and order: `2x+5=9` is `ax+b=b`, and a problem is its kinds of fact. */
+/**
+ * What is left without names, numbers, signs and order: `2x+5=9` is `ax+b=b`, and a problem is its kinds of fact, "fewer"
+ * being "more" said from the other side.
+ */
 function kindOf(question: AlgebraQuestion): string {
   if (question.kind === "problem")
     return question.facts
-      .map(({ kind }) => kind)
+      .map(({ kind }) => (kind === "fewer" ? "more" : kind))
       .sort()
       .join(" ");
   const side = (terms: readonly Term[]): string => terms.map(termKind).sort().join("+");

@@ -1,6 +1,7 @@
 // The topic `algebra`: linear equations in one unknown and word problems about who has how many, with whole and fractional
 // answers, for a model that continues characters. The solver may write working and then `#` with the answer.
 import { UsageError } from "../errors.ts";
+import { randomStream } from "../random.ts";
 import type { Question, Reading } from "../types.ts";
 import { canonicalAnswer } from "../verify/answer.ts";
 import {
@@ -19,7 +20,6 @@ import {
   toQuestion,
   unknownNames,
   withDoubledNumbers,
-  writeFact,
   writeQuestion,
 } from "./algebra-notation.ts";
 import { algebraTruth } from "./algebra-truth.ts";
@@ -34,7 +34,7 @@ export const algebra = defineTopic({
   proposePrompt: ({ random }) => algebraMarks.propose[random.pick(["equation", "problem"] as const)],
   readQuestion: (reply) => {
     const question = readWrittenQuestion(reply);
-    return question.ok ? { ok: true, value: toQuestion(inAlphabeticalOrder(question.value)) } : question;
+    return question.ok ? { ok: true, value: toQuestion(inDrawnWords(question.value)) } : question;
   },
   solvePrompt: (question) => `${algebraMarks.solve}${writeQuestion(questionIn(question))}:`,
   readAnswer: (reply) => readMarkedAnswer(reply),
@@ -48,7 +48,7 @@ export const algebra = defineTopic({
   // The proposer begins with easy questions of both families. What keeps the hard ones from dying out before the solver is
   // ready for them is in 0018.
   settings: {
-    steps: 120,
+    steps: 240,
     groupsPerBatch: 64,
     proposerEvery: 1,
     proposerLossWeight: 0.1,
@@ -62,13 +62,21 @@ export const algebra = defineTopic({
 });
 
 /**
- * The sentences of a problem by their first letters. Proposers tell a problem from the known number to the one asked for;
- * asked in that order, it would not teach to look for the next sentence.
+ * The same question in other words: names, the order of the sentences, the side on which something stands and who is said
+ * to have more are drawn anew, from the question's own key. They change nothing, and a proposer in training settles on one
+ * way to put things, which the solver would learn instead of the question (0018).
  */
-const inAlphabeticalOrder = (question: AlgebraQuestion): AlgebraQuestion =>
-  question.kind === "equation"
-    ? question
-    : { ...question, facts: question.facts.toSorted((a, b) => (writeFact(a) < writeFact(b) ? -1 : 1)) };
+function inDrawnWords(question: AlgebraQuestion): AlgebraQuestion {
+  const random = randomStream("algebra", toQuestion(question).key);
+  if (question.kind === "equation") {
+    const { left, right } = rename(question, new Map([[namesOf(question)[0], random.pick(unknownNames)]]));
+    return random.next() < 0.5 ? { kind: "equation", left, right } : { kind: "equation", left: right, right: left };
+  }
+  const names = random.shuffle(peopleNames);
+  const renamed = rename(question, new Map(peopleNames.map((name, i) => [name, names[i]])));
+  const facts = renamed.facts.map((fact) => (random.next() < 0.5 ? fact : turnedRound(fact)));
+  return { ...renamed, facts: random.shuffle(facts) };
+}
 
 /** The marked number, compared as mathematics: 4/2 is 2. The working before it is not judged. */
 function readMarkedAnswer(reply: string): Reading<string> {

@@ -187,9 +187,8 @@ function readProblem(text: string): Reading<Problem> {
     return refuse("asks for somebody of whom nothing is said");
   }
   if (facts.length !== names.length || !isDetermined(problem, names)) return refuse("no single solution");
-  const reason = chainProblem(problem, names);
-  if (reason !== null) return refuse(reason);
-  return { ok: true, value: problem };
+  const chain = chainOf(problem);
+  return chain.ok ? { ok: true, value: problem } : chain;
 }
 
 /** A fact as `a · who + b · other = c`. */
@@ -225,23 +224,26 @@ export function factRow(fact: Fact): { readonly weights: ReadonlyMap<string, num
 }
 
 /**
- * Where somebody's number is given, the facts must lead from them in one chain to the one asked for: what is beside the
- * chain, or beyond its end, plays no part in the answer. Along it nobody is divided: parts of people are no numbers.
+ * The facts in the order of their chain. Where somebody's number is given, they must lead from them in one line to the one
+ * asked for: what is beside the chain, or beyond its end, plays no part in the answer. Along it nobody is divided: parts
+ * of people are no numbers. Where no number is given there is no chain, and the facts stay as they are.
  */
-function chainProblem({ facts, asked }: Problem, names: readonly string[]): string | null {
-  const known = facts.find(({ kind }) => kind === "known")?.who;
-  if (known === undefined) return null;
-  const left = new Set(facts.filter((fact) => "other" in fact));
-  let at = known;
-  for (let length = 1; length < names.length; length++) {
-    const next = [...left].filter((fact) => "other" in fact && (fact.who === at || fact.other === at));
-    if (next.length !== 1) return "a fact that the answer does not need";
+export function chainOf({ facts, asked }: Problem): Reading<readonly Fact[]> {
+  const known = facts.find(({ kind }) => kind === "known");
+  if (known === undefined) return { ok: true, value: facts };
+  const chain = [known];
+  let at = known.who;
+  while (chain.length < facts.length) {
+    const next = facts.filter(
+      (fact) => "other" in fact && !chain.includes(fact) && (fact.who === at || fact.other === at),
+    );
+    if (next.length !== 1) return refuse("a fact that the answer does not need");
     const [fact] = next;
-    if (fact.kind === "times" && fact.who === at) return "a number that would have to be divided";
-    left.delete(fact);
+    if (fact.kind === "times" && fact.who === at) return refuse("a number that would have to be divided");
+    chain.push(fact);
     at = fact.who === at && "other" in fact ? fact.other : fact.who;
   }
-  return at === asked ? null : "a fact that the answer does not need";
+  return at === asked ? { ok: true, value: chain } : refuse("a fact that the answer does not need");
 }
 
 /** True when the facts fix every number: their determinant is not 0. */

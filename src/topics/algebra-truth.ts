@@ -5,6 +5,7 @@ import type { Random } from "../random.ts";
 import {
   type AlgebraQuestion,
   algebraMarks,
+  chainOf,
   determinant,
   difficultyOf,
   type Equation,
@@ -234,20 +235,11 @@ function drawProblem(random: Random): Problem {
   }
 }
 
-/** The facts of a chain from the one that is known, each about somebody who was named before. */
+/** A problem as its chain is told, from the person whose number is known. */
 function inOrder(question: AlgebraQuestion): AlgebraQuestion {
   if (question.kind === "equation") return question;
-  const left = new Set(question.facts);
-  const named = new Set<string>();
-  const facts: Fact[] = [];
-  while (left.size > 0) {
-    const next = [...left].find((fact) => ("other" in fact ? named.has(fact.who) || named.has(fact.other) : true));
-    if (next === undefined) return question;
-    left.delete(next);
-    facts.push(next);
-    for (const name of "other" in next ? [next.who, next.other] : [next.who]) named.add(name);
-  }
-  return { ...question, facts };
+  const chain = chainOf(question);
+  return chain.ok ? { ...question, facts: chain.value } : question;
 }
 
 const signed = (random: Random, low: number, high: number): number =>
@@ -259,8 +251,8 @@ const signed = (random: Random, low: number, high: number): number =>
  */
 export const algebraLines: SeedLines = {
   propose: (difficulty, random) => {
-    const question = inOrder(drawAlgebra(difficulty, random));
-    return { prompt: algebraMarks.propose[question.kind], reply: writeQuestion(question) };
+    const question = drawAlgebra(difficulty, random);
+    return { prompt: algebraMarks.propose[question.kind], reply: writeQuestion(inOrder(question)) };
   },
   solve: (difficulty, random) => {
     const drawn = drawAlgebra(difficulty, random);

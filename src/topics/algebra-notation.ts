@@ -333,6 +333,19 @@ export function difficultyOf(question: AlgebraQuestion): number {
   return Math.min(4, Math.max(1, steps));
 }
 
+/** The same fact said from the other side: "A has 5 more than B" as "B has 5 fewer than A". Nobody is divided. */
+export function turnedRound(fact: Fact): Fact {
+  switch (fact.kind) {
+    case "more":
+    case "fewer":
+      return { ...fact, kind: fact.kind === "more" ? "fewer" : "more", who: fact.other, other: fact.who };
+    case "total":
+      return { ...fact, who: fact.other, other: fact.who };
+    default:
+      return fact;
+  }
+}
+
 /** Everybody with twice as many. */
 export const withDoubledNumbers = (problem: Problem): Problem => ({
   ...problem,
@@ -394,6 +407,5 @@ function permutations(names: readonly string[]): string[][] {
 
 /** One way to say what can be said two ways: the first of a total in lexical order, and "more" in place of "fewer". */
 function orderedFact(fact: Fact): Fact {
-  if (fact.kind === "fewer") return { ...fact, kind: "more", who: fact.other, other: fact.who };
-  return fact.kind === "total" && fact.who > fact.other ? { ...fact, who: fact.other, other: fact.who } : fact;
+  return fact.kind === "fewer" || (fact.kind === "total" && fact.who > fact.other) ? turnedRound(fact) : fact;
 }

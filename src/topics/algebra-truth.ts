@@ -19,6 +19,7 @@ import {
   shortText,
   type Term,
   toQuestion,
+  turnedRound,
   unknownNames,
   withDoubledNumbers,
   writeFact,
@@ -127,41 +128,24 @@ const sideOf = (slope: number, name: string, constant: number): readonly Term[] 
 
 /**
  * From the person whose number is known, fact by fact, to the one asked for: each fact is first turned to say whom it
- * gives, which is where "more" becomes "fewer". Problems that need more than that (drawn by
- * nobody, but a proposer may write them) get their last line only.
+ * gives, which is where "more" becomes "fewer". Problems where nobody's number is given (drawn by nobody, but a proposer
+ * may write them) get their last line only.
  */
 function problemWorking(problem: Problem): string[] {
-  const values = new Map<string, number>();
+  const chain = chainOf(problem);
+  const [known, ...relations] = chain.ok ? chain.value : [];
+  if (known?.kind !== "known") return [`${problem.asked}=${solutionOf(problem)}`];
   const lines: string[] = [];
-  const left = new Set(problem.facts);
-  while (!values.has(problem.asked)) {
-    const found = [...left].flatMap((fact) => {
-      const step = stepOf(fact, values);
-      return step === null ? [] : [{ fact, ...step }];
-    })[0];
-    if (found === undefined) return [`${problem.asked}=${solutionOf(problem)}`];
-    left.delete(found.fact);
-    values.set(found.who, found.value);
-    lines.push(...found.lines);
+  let [given, number] = [known.who, known.number];
+  for (const fact of relations) {
+    const said = fact.who === given ? turnedRound(fact) : fact;
+    if (said.kind === "known") continue;
+    const [write, value] = ruleOf(said.kind, said.number, number);
+    if (said !== fact || said.kind === "total") lines.push(writeFact(fact));
+    lines.push(`${said.who}=${write(given)}=${write(number)}=${value}`);
+    [given, number] = [said.who, value];
   }
   return lines;
-}
-
-/** Whose number a fact gives when the other's is known, and how; null where it gives no whole number yet. */
-function stepOf(
-  fact: Fact,
-  values: ReadonlyMap<string, number>,
-): { readonly who: string; readonly lines: readonly string[]; readonly value: number } | null {
-  const { kind, who, number } = fact;
-  if (kind === "known") return { who, lines: [], value: number };
-  const [first, second] = [values.get(who), values.get(fact.other)];
-  if ((first === undefined) === (second === undefined)) return null;
-  const [wanted, given, known] = first === undefined ? [who, fact.other, second ?? 0] : [fact.other, who, first];
-  const turned = wanted === who ? kind : ({ more: "fewer", fewer: "more", total: "total", times: null } as const)[kind];
-  if (turned === null) return null;
-  const [write, value] = ruleOf(turned, number, known);
-  const line = `${wanted}=${write(given)}=${write(known)}=${value}`;
-  return { who: wanted, lines: wanted === who && kind !== "total" ? [line] : [writeFact(fact), line], value };
 }
 
 /** How a person's number follows from that of another, for whom `known` stands: in writing and in value. */

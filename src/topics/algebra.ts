@@ -8,16 +8,17 @@ import {
   type AlgebraQuestion,
   algebraMarks,
   type Equation,
-  type Fact,
   namesOf,
   type Problem,
   peopleNames,
+  questionText,
   readQuestionText,
   readWrittenQuestion,
   rename,
   reverseNumbers,
   type Term,
   toQuestion,
+  turnedRound,
   unknownNames,
   withDoubledNumbers,
   writeQuestion,
@@ -33,8 +34,10 @@ export const algebra = defineTopic({
   // Left to choose, a proposer in training soon writes only the family that is rewarded more (0015).
   proposePrompt: ({ random }) => algebraMarks.propose[random.pick(["equation", "problem"] as const)],
   readQuestion: (reply) => {
-    const question = readWrittenQuestion(reply);
-    return question.ok ? { ok: true, value: toQuestion(inDrawnWords(question.value)) } : question;
+    const read = readWrittenQuestion(reply);
+    if (!read.ok) return read;
+    const question = toQuestion(read.value);
+    return { ok: true, value: { ...question, text: questionText(inDrawnWords(read.value, question.key)) } };
   },
   solvePrompt: (question) => `${algebraMarks.solve}${writeQuestion(questionIn(question))}:`,
   readAnswer: (reply) => readMarkedAnswer(reply),
@@ -66,17 +69,19 @@ export const algebra = defineTopic({
  * to have more are drawn anew, from the question's own key. They change nothing, and a proposer in training settles on one
  * way to put things, which the solver would learn instead of the question (0018).
  */
-function inDrawnWords(question: AlgebraQuestion): AlgebraQuestion {
-  const random = randomStream("algebra", toQuestion(question).key);
+function inDrawnWords(question: AlgebraQuestion, key: string): AlgebraQuestion {
+  const random = randomStream("algebra", key);
   if (question.kind === "equation") {
-    const { left, right } = rename(question, new Map([[namesOf(question)[0], random.pick(unknownNames)]]));
-    return random.next() < 0.5 ? { kind: "equation", left, right } : { kind: "equation", left: right, right: left };
+    const renamed = rename(question, new Map([[namesOf(question)[0], random.pick(unknownNames)]]));
+    return random.next() < 0.5 ? renamed : withSidesExchanged(renamed);
   }
   const names = random.shuffle(peopleNames);
   const renamed = rename(question, new Map(peopleNames.map((name, i) => [name, names[i]])));
   const facts = renamed.facts.map((fact) => (random.next() < 0.5 ? fact : turnedRound(fact)));
   return { ...renamed, facts: random.shuffle(facts) };
 }
+
+const withSidesExchanged = ({ left, right }: Equation): Equation => ({ kind: "equation", left: right, right: left });
 
 /** The marked number, compared as mathematics: 4/2 is 2. The working before it is not judged. */
 function readMarkedAnswer(reply: string): Reading<string> {
@@ -110,7 +115,7 @@ const answerShifts = [7, -7, 6, -6, 8, -8, 5, -5, 9, -9, 4, -4] as const;
 function equivalentEquations(equation: Equation): Form<Equation>[] {
   const [name] = namesOf(equation);
   const next = unknownNames[((unknownNames as readonly string[]).indexOf(name) + 1) % unknownNames.length];
-  const { left, right } = rename(equation, new Map([[name, next]]));
+  const renamed = rename(equation, new Map([[name, next]]));
   // The one whose largest number is smallest: a form in numbers that the model was never taught would silence the vote.
   const shifted = answerShifts.map((shift) => ({
     form: withMovedAnswer(equation, shift),
@@ -123,7 +128,7 @@ function equivalentEquations(equation: Equation): Form<Equation>[] {
       ),
     );
   return [
-    { form: { kind: "equation", left: right, right: left }, toOriginal: sameAnswer },
+    { form: withSidesExchanged(renamed), toOriginal: sameAnswer },
     shifted.reduce((best, each) => (size(each) < size(best) ? each : best)),
   ];
 }
@@ -171,18 +176,6 @@ function equivalentProblems(problem: Problem): Form<Problem>[] {
     { form: turned, toOriginal: sameAnswer },
     { form: withDoubledNumbers(problem), toOriginal: halve },
   ];
-}
-
-function turnedRound(fact: Fact): Fact {
-  switch (fact.kind) {
-    case "more":
-    case "fewer":
-      return { ...fact, kind: fact.kind === "more" ? "fewer" : "more", who: fact.other, other: fact.who };
-    case "total":
-      return { ...fact, who: fact.other, other: fact.who };
-    default:
-      return fact;
-  }
 }
 
 /** A canonical number plus a whole one; what is in lowest terms stays so. */

@@ -3,11 +3,11 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createModel, type NewModel } from "../src/engine/onnx/create-model.ts";
 import { Graph } from "../src/engine/onnx/graph/graph.ts";
 import { matMul } from "../src/engine/onnx/graph/operators.ts";
 import { type OnnxEngine, openOnnxEngine } from "../src/engine/onnx/onnx-engine.ts";
-import { createSession, float32Tensor } from "../src/engine/onnx/runtime.ts";
+import { createSession, float32Tensor } from "../src/engine/onnx/runtime/runtime.ts";
+import { createModel, type NewModel } from "../src/model/create-model.ts";
 import { randomStream } from "../src/random.ts";
 import type { Datum } from "../src/types.ts";
 import { BlockedProbe } from "./blocked.ts";

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runConfigSchema } from "../src/config.ts";
+import { runConfigSchema } from "../src/config/config.ts";
 import { openOnnxEngine } from "../src/engine/onnx/onnx-engine.ts";
 import { selfPlay } from "../src/self-play.ts";
 import type { RunStore } from "../src/store/store.ts";

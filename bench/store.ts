@@ -4,7 +4,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { runConfigSchema } from "../src/config.ts";
+import { runConfigSchema } from "../src/config/config.ts";
 import { openWorkspace } from "../src/store/workspace.ts";
 import { exampleStep } from "../src/testing/example-step.ts";
 

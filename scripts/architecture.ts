@@ -9,6 +9,8 @@ import { fileURLToPath } from "node:url";
 
 export interface Part {
   readonly name: string;
+  /** How high it stands in the house: a part imports from lower floors, or from its own floor without a circle. */
+  readonly floor: number;
   /** Paths below src/ that belong to it. A file belongs to the first part that matches. */
   readonly files: RegExp;
   /** Names of the parts that it may import, beside itself; "all" only where everything is put together. */
@@ -17,80 +19,126 @@ export interface Part {
   readonly pure?: true;
 }
 
-const contracts = ["config", "engine contract", "sandbox contract", "store contract", "topic contract"];
+const stage = ["nouns", "events", "config", "engine contract"];
 
 export const parts: readonly Part[] = [
-  { name: "nouns", files: /^(types|events|errors|random)\.ts$/, imports: [], pure: true },
-  { name: "engine contract", files: /^engine\/engine\.ts$/, imports: ["nouns"], pure: true },
-  { name: "config", files: /^config\.ts$/, imports: ["nouns", "engine contract"] },
-  { name: "config reading", files: /^config-[a-z]+\.ts$/, imports: ["nouns", "config"] },
+  // 1: what everything speaks of.
+  { name: "nouns", floor: 1, files: /^(types|errors|random|plurality|reading)\.ts$/, imports: [], pure: true },
+
+  // 2: what stands on the nouns alone.
+  { name: "events", floor: 2, files: /^events\.ts$/, imports: ["nouns"], pure: true },
+  { name: "config", floor: 2, files: /^config\//, imports: ["nouns"] },
+  { name: "model", floor: 2, files: /^model\//, imports: ["nouns"] },
+  { name: "answer", floor: 2, files: /^answer\//, imports: ["nouns"] },
   // The plain values that pass the sandbox's wall are part of what it promises.
-  { name: "sandbox contract", files: /^sandbox\/(sandbox|plain-values)\.ts$/, imports: ["nouns"] },
-  { name: "store contract", files: /^store\/store\.ts$/, imports: ["nouns", "config"], pure: true },
-  // A topic may ask for settings; its hidden check may run programs, so it names the sandbox that it is handed.
+  { name: "sandbox contract", floor: 2, files: /^sandbox\/(sandbox|plain-values)\.ts$/, imports: ["nouns"] },
+  { name: "sandboxes", floor: 2, files: /^sandbox\//, imports: ["nouns", "sandbox contract"] },
+
+  // 3: contracts and what implements them; each implementation knows its own contract and no other implementation.
+  { name: "engine contract", floor: 3, files: /^engine\/engine\.ts$/, imports: ["nouns"], pure: true },
   {
-    name: "topic contract",
-    files: /^topics\/define-topic\.ts$/,
-    imports: ["nouns", "config", "sandbox contract"],
+    name: "engine definition",
+    floor: 3,
+    files: /^engine\/(checks|losses)\.ts$/,
+    imports: ["nouns", "engine contract"],
     pure: true,
   },
-
-  // The stages of a step. None of them can reach a topic's truth, an evaluation, or an implementation of a contract.
-  { name: "verify", files: /^verify\//, imports: ["nouns", "sandbox contract"] },
-  { name: "play", files: /^play\//, imports: ["nouns", "engine contract", "topic contract"], pure: true },
-  { name: "losses", files: /^learn\/losses\.ts$/, imports: ["nouns", "engine contract"], pure: true },
-  {
-    name: "learn",
-    files: /^learn\//,
-    imports: ["nouns", "config", "engine contract", "losses", "play"],
-    pure: true,
-  },
-  { name: "explore", files: /^explore\//, imports: ["nouns", "config"], pure: true },
-  { name: "guard", files: /^guard\//, imports: ["nouns", "config"], pure: true },
-
-  // Topics know the truth (`*-truth.ts`); the loop is handed a DefinedTopic and imports none.
-  { name: "topics", files: /^topics\//, imports: ["nouns", "topic contract", "verify"] },
-
-  // Implementations of the contracts. Each knows its own contract and no other implementation.
-  { name: "engine helpers", files: /^engine\/[a-z-]*(checks|tokenizer)\.ts$/, imports: ["nouns", "engine contract"] },
   {
     name: "scripted engine",
+    floor: 3,
     files: /^engine\/scripted\.ts$/,
-    // It computes the losses by their definition, having no device to compute them on.
-    imports: ["nouns", "engine contract", "engine helpers", "losses"],
+    imports: ["nouns", "engine contract", "engine definition"],
   },
-  { name: "onnx engine", files: /^engine\/onnx\//, imports: ["nouns", "engine contract", "engine helpers"] },
-  { name: "tinker engine", files: /^engine\/tinker\//, imports: ["nouns", "engine contract", "engine helpers"] },
+  {
+    name: "onnx engine",
+    floor: 3,
+    files: /^engine\/onnx\//,
+    imports: ["nouns", "model", "engine contract", "engine definition"],
+  },
   {
     name: "engine opener",
+    floor: 3,
     files: /^engine\/open-engine\.ts$/,
-    imports: ["config", "engine contract", "scripted engine", "onnx engine", "tinker engine"],
+    imports: ["nouns", "config", "engine contract", "scripted engine", "onnx engine"],
   },
-  // What scripts ask of the sandbox over JSON lines is a verdict, so it sits above verify.
-  { name: "sandboxes", files: /^sandbox\//, imports: ["nouns", "sandbox contract", "verify"] },
+  { name: "store contract", floor: 3, files: /^store\/store\.ts$/, imports: ["nouns", "events", "config"], pure: true },
   {
     name: "store queries",
+    floor: 3,
     files: /^store\/(queries|diff-runs|export|summarize-run|tensorboard)\.ts$/,
-    imports: ["nouns", "config", "store contract", "store"],
+    imports: ["nouns", "events", "config", "store contract", "store"],
   },
-  { name: "store", files: /^store\//, imports: ["nouns", "config", "store contract"] },
+  { name: "store", floor: 3, files: /^store\//, imports: ["nouns", "events", "config", "model", "store contract"] },
+  // What training sees of a topic. It may ask for settings.
+  { name: "topic contract", floor: 3, files: /^topics\/topic\.ts$/, imports: ["nouns", "config"], pure: true },
+  // Adds what knows the truth; its check may run programs, so it names the sandbox that it is handed.
+  {
+    name: "topic definition",
+    floor: 3,
+    files: /^topics\/define-topic\.ts$/,
+    imports: ["nouns", "config", "sandbox contract", "topic contract"],
+    pure: true,
+  },
+  {
+    name: "topics",
+    floor: 3,
+    files: /^topics\//,
+    imports: ["nouns", "config", "answer", "sandbox contract", "topic contract", "topic definition"],
+  },
+  { name: "guard", floor: 3, files: /^guard\//, imports: ["nouns", "events", "config"], pure: true },
+  { name: "explore", floor: 3, files: /^explore\//, imports: ["nouns", "events", "config"], pure: true },
 
+  // 4 and 5: the stages of a step. None can reach a topic's truth, an evaluation, or an implementation of a contract.
+  { name: "cast", floor: 4, files: /^cast\.ts$/, imports: stage, pure: true },
+  { name: "play", floor: 4, files: /^play\//, imports: [...stage, "topic contract"], pure: true },
+  { name: "verify", floor: 4, files: /^verify\//, imports: ["nouns", "sandbox contract", "topic contract"] },
+  { name: "learn", floor: 5, files: /^learn\//, imports: [...stage, "cast", "play"], pure: true },
+  // The one stage that sees the truth, after learning.
   {
     name: "evaluate",
+    floor: 5,
     files: /^evaluate\//,
-    imports: ["nouns", ...contracts.filter((name) => name !== "store contract"), "play", "verify"],
+    imports: [...stage, "sandbox contract", "topic contract", "topic definition", "guard", "play", "verify"],
+    pure: true,
+  },
+
+  // 6 and 7: the loop. It is handed a DefinedTopic and every implementation, and imports none.
+  {
+    name: "run options",
+    floor: 6,
+    files: /^run-options\.ts$/,
+    imports: [...stage, "sandbox contract", "store contract", "topic contract", "topic definition", "cast", "evaluate"],
     pure: true,
   },
   {
     name: "self-play",
+    floor: 7,
     files: /^self-play\.ts$/,
-    imports: ["nouns", ...contracts, "verify", "play", "learn", "explore", "guard", "evaluate"],
+    imports: [
+      ...stage,
+      "sandbox contract",
+      "store contract",
+      "topic contract",
+      "topic definition",
+      "guard",
+      "explore",
+      "cast",
+      "play",
+      "verify",
+      "learn",
+      "evaluate",
+      "run options",
+    ],
     pure: true,
   },
-  { name: "dashboard", files: /^dashboard\//, imports: ["nouns", "store queries"] },
-  { name: "testing", files: /^testing\//, imports: "all" },
-  { name: "cli", files: /^cli\//, imports: "all" },
-  { name: "index", files: /^index\.ts$/, imports: "all" },
+
+  // Beside the loop: what shows a record, and what tests stand on.
+  { name: "dashboard", floor: 4, files: /^dashboard\//, imports: ["nouns", "events", "store queries"] },
+  { name: "testing", floor: 8, files: /^testing\//, imports: "all" },
+
+  // 8: where everything is put together.
+  { name: "cli", floor: 8, files: /^cli\//, imports: "all" },
+  { name: "index", floor: 8, files: /^index\.ts$/, imports: "all" },
 ];
 
 /** Parts that nothing in src/ may import, also not those that may import all. */

@@ -2,12 +2,12 @@
 // cross-check-transformers.py to compare: `node scripts/cross-check.ts OUT [MODEL...]`. docs/cross-checks.md says how.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { createModel, type NewModel } from "../src/engine/onnx/create-model.ts";
 import { Graph } from "../src/engine/onnx/graph/graph.ts";
-import { openModelFolder, readWeights } from "../src/engine/onnx/model-folder.ts";
 import { openOnnxEngine } from "../src/engine/onnx/onnx-engine.ts";
-import { createSession, float32Data, float32Tensor, int64Tensor } from "../src/engine/onnx/runtime.ts";
-import { declareParameters, transformerLogits } from "../src/engine/onnx/transformer.ts";
+import { createSession, float32Data, float32Tensor, int64Tensor } from "../src/engine/onnx/runtime/runtime.ts";
+import { declareParameters, transformerLogits } from "../src/engine/onnx/transformer/whole-sequences.ts";
+import { createModel, type NewModel } from "../src/model/create-model.ts";
+import { openModelFolder, readWeights } from "../src/model/model-folder.ts";
 import { randomStream } from "../src/random.ts";
 import type { Datum } from "../src/types.ts";
 

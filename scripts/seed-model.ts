@@ -6,10 +6,10 @@
 // right answers drawn at random) is used for nothing else.
 import { mkdirSync, rmSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { createModel, endToken } from "../src/engine/onnx/create-model.ts";
 import { openOnnxEngine } from "../src/engine/onnx/onnx-engine.ts";
 import { didYouMean } from "../src/errors.ts";
 import { evaluate } from "../src/evaluate/evaluate.ts";
+import { createModel, endToken } from "../src/model/create-model.ts";
 import { randomStream } from "../src/random.ts";
 import { createSandbox } from "../src/sandbox/process-sandbox.ts";
 import { openTopic } from "../src/topics/registry.ts";

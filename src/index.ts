@@ -1,4 +1,6 @@
 // What `import … from "sqlm"` gives: self-play, topics, engines, configs and recorded runs as a library.
+
+export { type AnswerComparison, answersEqual, canonicalAnswer } from "./answer/answer.ts";
 export {
   type ConfigKey,
   configKeys,
@@ -7,9 +9,9 @@ export {
   type RunConfig,
   type RunConfigInput,
   runConfigSchema,
-} from "./config.ts";
-export { readConfigFile } from "./config-file.ts";
-export { type ConfigLayers, type Origin, type ResolvedConfig, resolveConfig } from "./config-layers.ts";
+} from "./config/config.ts";
+export { readConfigFile } from "./config/file.ts";
+export { type ConfigLayers, type Origin, type ResolvedConfig, resolveConfig } from "./config/layers.ts";
 export type * from "./engine/engine.ts";
 export { type OpenEngineOptions, openEngine } from "./engine/open-engine.ts";
 export * from "./errors.ts";
@@ -25,5 +27,5 @@ export * from "./topics/define-topic.ts";
 export { plainTopic } from "./topics/plain.ts";
 export { type PlainPrompts, plainPrompts } from "./topics/plain-prompts.ts";
 export { builtInTopicNames, openTopic } from "./topics/registry.ts";
+export type * from "./topics/topic.ts";
 export type * from "./types.ts";
-export { type AnswerComparison, answersEqual, canonicalAnswer } from "./verify/answer.ts";

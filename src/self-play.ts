@@ -4,17 +4,17 @@
 // Everything random is drawn from streams named by (seed, step, purpose), so a run that was killed and resumed from a
 // checkpoint equals one that was not. What knows the truth (`hidden`) is read in `diagnose` and in evaluation, after the
 // rewards are fixed; the only exception is a control of an experiment, which is passed in from outside.
-import type { RunConfig } from "./config.ts";
+import type { RunConfig } from "./config/config.ts";
 import type { Engine } from "./engine/engine.ts";
 import { UnsupportedError, UsageError } from "./errors.ts";
 import type { Control } from "./evaluate/controls.ts";
 import { evaluate, heldOutQuestions } from "./evaluate/evaluate.ts";
 import type { GroupRecord, RunEvent, StepRecord } from "./events.ts";
+import { stepMetrics } from "./guard/health.ts";
 import { judge } from "./learn/judge.ts";
 import { updateModel } from "./learn/update.ts";
 import { acceptedQuestions, propose } from "./play/propose.ts";
 import { solve } from "./play/solve.ts";
-import { stepMetrics } from "./play/step-metrics.ts";
 import { randomStream, seedFrom } from "./random.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
 import type { LoopState, RunStore } from "./store/store.ts";

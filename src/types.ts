@@ -12,6 +12,16 @@ export interface ChatMessage {
 /** What the model continues: plain text for a base model, or messages for one with a chat template. */
 export type Prompt = string | readonly ChatMessage[];
 
+/** Turns text into token ids and back. */
+export interface Tokenizer {
+  encode(text: string): number[];
+  decode(tokens: readonly number[]): string;
+  /** Ids that end a completion when sampled; never part of decoded text. */
+  readonly endTokens: readonly number[];
+  /** Renders messages with the model's chat template. Throws UnsupportedError when the model has none. */
+  encodeChat(messages: readonly ChatMessage[]): number[];
+}
+
 /** What came of reading a model's reply. An unreadable reply is data with a reason, never an exception. */
 export type Reading<Value> =
   | { readonly ok: true; readonly value: Value }
@@ -111,6 +121,9 @@ export interface TestsVerdict {
 }
 
 export type Verdict = VoteVerdict | TestsVerdict;
+
+export const lossFunctions = ["cross_entropy", "importance_sampling", "ppo", "cispo"] as const;
+export type LossFn = (typeof lossFunctions)[number];
 
 /**
  * One training sequence: prompt and completion together. All arrays have the length of `tokens`; entry i belongs to

@@ -23,7 +23,12 @@ describe("imports", () => {
 
   it.each([
     ["learn/rewards.ts", 'import { truth } from "../topics/arithmetic-truth.ts";', "topics"],
-    ["learn/rewards.ts", 'import type { HiddenTruth } from "../topics/define-topic.ts";', "topic contract"],
+    ["learn/rewards.ts", 'import type { HiddenTruth } from "../topics/define-topic.ts";', "topic definition"],
+    ["play/solve.ts", 'import type { HiddenTruth } from "../topics/define-topic.ts";', "topic definition"],
+    ["verify/vote.ts", 'export type { DefinedTopic } from "../topics/define-topic.ts";', "topic definition"],
+    ["guard/health.ts", 'import type { Topic } from "../topics/topic.ts";', "topic contract"],
+    ["model/tokenizer.ts", 'import type { Engine } from "../engine/engine.ts";', "engine contract"],
+    ["config/config.ts", 'import { evaluate } from "../evaluate/evaluate.ts";', "evaluate"],
     ["play/solve.ts", 'import { evaluate } from "../evaluate/evaluate.ts";', "evaluate"],
     ["verify/vote.ts", 'import { sumKey } from "../topics/arithmetic-notation.ts";', "topics"],
     ["play/solve.ts", 'export { openOnnxEngine } from "../engine/onnx/onnx-engine.ts";', "onnx engine"],
@@ -31,7 +36,7 @@ describe("imports", () => {
     ["self-play.ts", "import {\n  arithmetic,\n} from './topics/arithmetic.ts';", "topics"],
     ["types.ts", 'export type Loss = import("./engine/engine.ts").LossFn;', "engine contract"],
     ["store/database.ts", 'import "../cli/main.ts";', "cli"],
-    ["engine/onnx/trainer.ts", 'new Worker(new URL("../scripted.ts", import.meta.url));', "scripted engine"],
+    ["engine/onnx/train/trainer.ts", 'new Worker(new URL("../../scripted.ts", import.meta.url));', "scripted engine"],
     ["dashboard/server.ts", 'import { openWorkspace } from "../store/workspace.ts";', "store"],
     ["index.ts", 'export * from "./cli/program.ts";', "cli"],
   ])("%s may not say %s", (path, line, part) => {
@@ -61,6 +66,14 @@ describe("the table", () => {
     for (const { imports } of parts) if (imports !== "all") expect(names).toEqual(expect.arrayContaining([...imports]));
   });
 
+  it("imports no higher floor", () => {
+    const floors = new Map(parts.map(({ name, floor }) => [name, floor]));
+    for (const { name, floor, imports } of parts) {
+      if (imports === "all") continue;
+      for (const other of imports) expect(floors.get(other), `${name} imports ${other}`).toBeLessThanOrEqual(floor);
+    }
+  });
+
   it("points one way: it has no circle", () => {
     let left = parts.filter(({ imports }) => imports !== "all");
     while (left.length > 0) {
@@ -78,12 +91,13 @@ describe("the linter", () => {
     const wrong: Record<string, string> = {
       "src/learn/wrong.ts": "../topics/arithmetic-truth.ts",
       "src/verify/wrong.ts": "../topics/arithmetic-notation.ts",
+      "src/play/wrong.ts": "../topics/define-topic.ts",
       "src/self-play.ts": "./engine/onnx/onnx-engine.ts",
       "src/evaluate/wrong.ts": "../cli/format.ts",
     };
     const right: Record<string, string> = {
       "src/learn/right.ts": "../engine/engine.ts",
-      "src/play/right.ts": "../topics/define-topic.ts",
+      "src/play/right.ts": "../topics/topic.ts",
       "src/cli/right.ts": "../engine/onnx/onnx-engine.ts",
     };
     const folder = mkdtempSync(join(tmpdir(), "sqlm-lint-"));

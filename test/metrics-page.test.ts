@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { presets, type RunConfigInput, runConfigSchema } from "../src/config.ts";
+import { presets, type RunConfigInput, runConfigSchema } from "../src/config/config.ts";
 import { createScriptedEngine } from "../src/engine/scripted.ts";
 import type { Random } from "../src/random.ts";
 import type { Sandbox } from "../src/sandbox/sandbox.ts";
@@ -73,7 +73,7 @@ describe("docs/metrics.md", async () => {
 
   it("explains nothing that no run records", () => {
     // The one metric that only an engine with a model of its own can measure.
-    const trainer = readFileSync(join(root, "src", "engine", "onnx", "trainer.ts"), "utf8");
+    const trainer = readFileSync(join(root, "src", "engine", "onnx", "train", "trainer.ts"), "utf8");
     const measured = trainer.includes("largestLogprobGap:") ? ["largestLogprobGap"] : [];
     expect(documented.filter((name) => !recorded.has(name))).toEqual(measured);
   });

@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { type RunConfigInput, runConfigSchema } from "../src/config.ts";
+import { type RunConfigInput, runConfigSchema } from "../src/config/config.ts";
 import type { Engine } from "../src/engine/engine.ts";
 import { createScriptedEngine } from "../src/engine/scripted.ts";
 import { RunStoppedError, UnsupportedError, UsageError } from "../src/errors.ts";

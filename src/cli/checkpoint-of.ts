@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { UsageError } from "../errors.ts";
+import { findModel } from "../model/find-model.ts";
 import { type Decode, listRuns, openReader, type Reader, runOverview } from "../store/queries.ts";
-import { findModel } from "./model-folder.ts";
 
 /** The folder of a run's checkpoint: of `step`, or the newest. Throws UsageError when there is none. */
 export function checkpointOf(reader: Reader, run: string, step?: number): string {
@@ -28,7 +28,7 @@ export function modelOrRun(given: string, workspace: string): string {
 
 /** Turns a run's tokens into text, with the tokenizer of its newest checkpoint. */
 export async function decoderOf(reader: Reader, run: string): Promise<Decode> {
-  const { openTokenizer } = await import("../engine/tokenizer.ts");
+  const { openTokenizer } = await import("../model/tokenizer.ts");
   const tokenizer = openTokenizer(checkpointOf(reader, run));
   return (tokens) => tokenizer.decode(tokens);
 }

@@ -1,8 +1,8 @@
 // Command-line flags made from the config schema: one flag a key, grouped as the schema groups them.
 // Values go through the schema's own checks in config-layers.ts; here they only get their types.
 import { type Command, Option } from "commander";
-import { type ConfigKey, configGroups, configKeys } from "../config.ts";
-import { configJsonSchema, flagName } from "../config-layers.ts";
+import { type ConfigKey, configGroups, configKeys } from "../config/config.ts";
+import { configJsonSchema, flagName } from "../config/layers.ts";
 
 interface KeySchema {
   readonly type?: "string" | "number" | "integer" | "boolean";

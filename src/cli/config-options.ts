@@ -1,7 +1,7 @@
 // From parsed options to the config in force: the working folder's config file below the flags,
 // and what the topic asks for below both.
-import { type ConfigFile, readConfigFile } from "../config-file.ts";
-import { type ConfigLayers, type ResolvedConfig, resolveConfig, topicNamedIn } from "../config-layers.ts";
+import { type ConfigFile, readConfigFile } from "../config/file.ts";
+import { type ConfigLayers, type ResolvedConfig, resolveConfig, topicNamedIn } from "../config/layers.ts";
 import { UsageError } from "../errors.ts";
 import { openTopic } from "../topics/registry.ts";
 import { configFlagValues } from "./config-flags.ts";

@@ -66,14 +66,14 @@ export const projectParts: Parts = {
   selfPlay: async (options) => (await import("../self-play.ts")).selfPlay(options),
   evaluate: async (...options) => (await import("../evaluate/evaluate.ts")).evaluate(...options),
   compareAnswers: async () => {
-    const { compareAnswers } = await import("../verify/compare-answers.ts");
+    const { compareAnswers } = await import("../answer/compare-answers.ts");
     // Other keys are the script's own business.
     return ({ expected, given }) => compareAnswers({ expected, given });
   },
   openProgramScripts: async () => {
     const [{ createSandbox }, { runProgram, judge }, { parseExactJson }] = await Promise.all([
       import("../sandbox/process-sandbox.ts"),
-      import("../sandbox/script-interface.ts"),
+      import("./script-interface.ts"),
       import("../sandbox/plain-values.ts"),
     ]);
     const sandbox = createSandbox({ workers: sandboxWorkers });
@@ -86,5 +86,5 @@ export const projectParts: Parts = {
     };
   },
   sandboxChecks: async () => (await import("../sandbox/containment.ts")).runDoctorChecks(),
-  checkRuntime: async () => (await import("../engine/onnx/check-runtime.ts")).checkRuntime(),
+  checkRuntime: async () => (await import("../engine/onnx/runtime/check-runtime.ts")).checkRuntime(),
 };

@@ -1,15 +1,15 @@
 // Opens what a run needs, plays it to its end and sums it up. Prints nothing: whoever plays a run sees every event.
 import { resolve } from "node:path";
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/config.ts";
 import type { Engine } from "../engine/engine.ts";
 import { UnsupportedError } from "../errors.ts";
 import { makeControl } from "../evaluate/controls.ts";
 import type { RunEvent, RunSummary } from "../events.ts";
+import { findStartingModel } from "../model/find-model.ts";
 import { openReader } from "../store/queries.ts";
 import type { RunTrial, Workspace } from "../store/store.ts";
 import { summarizeRun } from "../store/summarize-run.ts";
 import { builtInTopicNames, openTopic } from "../topics/registry.ts";
-import { findStartingModel } from "./model-folder.ts";
 import type { Parts } from "./parts.ts";
 
 export interface PlayOptions {

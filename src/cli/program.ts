@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
 import { didYouMean, UsageError } from "../errors.ts";
+import { packageRoot } from "../model/find-model.ts";
 import { askCommand } from "./commands/ask.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
@@ -19,7 +20,6 @@ import { resumeCommand } from "./commands/resume.ts";
 import { runCommand, startCommand } from "./commands/run.ts";
 import { showCommand } from "./commands/show.ts";
 import { topicsCommand } from "./commands/topics.ts";
-import { packageRoot } from "./model-folder.ts";
 import type { Parts } from "./parts.ts";
 
 /** `sqlm help evaluate`; commander's own says nothing about a name that does not exist. */

@@ -1,7 +1,7 @@
 // Runs or resumes self-play and shows it: prints each event, then the result.
 // Leaves the playing to play-run.ts and every decision about a run to its config.
 import { resolve } from "node:path";
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/config.ts";
 import type { RunEvent, RunSummary } from "../events.ts";
 import { exitCodes } from "./command.ts";
 import { formatDuration, formatNumber } from "./format.ts";

@@ -1,6 +1,6 @@
 // The trials of an experiment that a workspace has in its record: what an interrupted experiment need not play again.
 // Says which run a trial has; playing it, or going on with it, is the experiment command's.
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/config.ts";
 import { UsageError } from "../errors.ts";
 import type { RunInfo, RunTrial } from "../store/store.ts";
 import { oneLine } from "./format.ts";

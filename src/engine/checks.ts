@@ -1,8 +1,8 @@
 // What every engine refuses before any work, from its capabilities alone. What depends on a device or a server (memory,
 // rank limits) is the engine's own affair.
 import { UnsupportedError } from "../errors.ts";
-import type { Datum } from "../types.ts";
-import type { AdamParams, EngineCapabilities, LossConfig, LossFn, SampleOptions } from "./engine.ts";
+import type { Datum, LossFn } from "../types.ts";
+import type { AdamParams, EngineCapabilities, LossConfig, SampleOptions } from "./engine.ts";
 
 /** Throws UnsupportedError unless the engine can honour this call of `sample`. */
 export function checkSampling(

@@ -1,19 +1,6 @@
 // The engine contract: token ids in, token ids out. It knows nothing of topics, questions or rewards.
 // One contract suite (src/testing/engine-contract.ts) runs against every implementation.
-import type { ChatMessage, Completion, Datum } from "../types.ts";
-
-export const lossFunctions = ["cross_entropy", "importance_sampling", "ppo", "cispo"] as const;
-export type LossFn = (typeof lossFunctions)[number];
-
-/** Turns text into token ids and back. */
-export interface Tokenizer {
-  encode(text: string): number[];
-  decode(tokens: readonly number[]): string;
-  /** Ids that end a completion when sampled; never part of decoded text. */
-  readonly endTokens: readonly number[];
-  /** Renders messages with the model's chat template. Throws UnsupportedError when the model has none. */
-  encodeChat(messages: readonly ChatMessage[]): number[];
-}
+import type { Completion, Datum, LossFn, Tokenizer } from "../types.ts";
 
 export interface SampleOptions {
   /** Completions for each prompt. */

@@ -1,5 +1,5 @@
 // Opens an engine by name. Engines are loaded when they are asked for: none pays for what another needs.
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/config.ts";
 import type { Engine } from "./engine.ts";
 
 export interface OpenEngineOptions {

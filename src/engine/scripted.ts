@@ -5,11 +5,11 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { FileFormatError, notFiniteHint, RunStoppedError } from "../errors.ts";
-import { batchLoss } from "../learn/losses.ts";
 import { type Random, randomStream, uniformAt } from "../random.ts";
-import type { Completion } from "../types.ts";
+import { type Completion, lossFunctions, type Tokenizer } from "../types.ts";
 import { checkSampling, checkSequences, checkTraining } from "./checks.ts";
-import { type Engine, type EngineCapabilities, lossFunctions, type SampleOptions, type Tokenizer } from "./engine.ts";
+import type { Engine, EngineCapabilities, SampleOptions } from "./engine.ts";
+import { batchLoss } from "./losses.ts";
 
 /** What a script knows when it is asked for one reply. */
 export interface ScriptedRequest {

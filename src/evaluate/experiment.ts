@@ -1,7 +1,7 @@
 // Experiments: variants of one run, each over several seeds, in one table. An experiment is a file that a user can write
 // in a few lines (examples/arithmetic-controls.ts); how one run is played is passed in, so that this file stays a plan
 // and a summary.
-import type { RunConfigInput } from "../config.ts";
+import type { RunConfigInput } from "../config/config.ts";
 import { didYouMean, UsageError } from "../errors.ts";
 import type { RunSummary } from "../events.ts";
 import { type ControlName, controlNames } from "./controls.ts";

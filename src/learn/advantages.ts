@@ -1,6 +1,6 @@
 // From rewards to advantages, per group of samples that answer the same prompt. Pure numbers; which groups are worth
 // training on is decided before (rewards.ts), how advantages meet tokens after (datum.ts).
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/config.ts";
 
 export type AdvantageEstimator = RunConfig["advantageEstimator"];
 

@@ -1,6 +1,6 @@
 // From samples and advantages to training sequences: masks, loss aggregation, and the split of a batch into optimizer
 // updates. Pure data in, pure data out; the losses themselves are in losses.ts and in the engines.
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/config.ts";
 import type { Random } from "../random.ts";
 import type { Completion, Datum } from "../types.ts";
 

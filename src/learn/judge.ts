@@ -1,6 +1,6 @@
 // From verdicts to records: who is rewarded, who teaches, with what advantage. Pure; it sees verdicts and the config, never
 // the truth. What an experiment's control changes comes in as a function.
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/config.ts";
 import type { GroupRecord, ProposalRecord } from "../events.ts";
 import { acceptedQuestions } from "../play/propose.ts";
 import type { Answer, Proposal, Question, Verdict } from "../types.ts";

@@ -1,6 +1,6 @@
 // Rewards of both roles, as pure functions of what a group of answers agreed on. Nothing here can see the truth: the
 // inputs are verdicts and the config. Advantages are the next stage (advantages.ts).
-import type { proposerRewards, RunConfig } from "../config.ts";
+import type { proposerRewards, RunConfig } from "../config/config.ts";
 import type { GroupSignal } from "../events.ts";
 import type { Answer, Completion, Proposal, TestsVerdict, Verdict } from "../types.ts";
 

@@ -1,6 +1,6 @@
 // One step's optimizer updates: samples with an advantage become data, data become gradients. The engine computes; the
 // formulas are in datum.ts and losses.ts.
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/config.ts";
 import type { Engine } from "../engine/engine.ts";
 import { notFiniteHint, RunStoppedError } from "../errors.ts";
 import { randomStream } from "../random.ts";

@@ -1,8 +1,8 @@
 // Between text and tokens: encodes prompts, decodes completions, and hands many prompts to the engine in as few calls as
 // it can take. It knows nothing of what the texts mean.
-import type { Engine, SampleOptions, Tokenizer } from "../engine/engine.ts";
+import type { Engine, SampleOptions } from "../engine/engine.ts";
 import { seedFrom } from "../random.ts";
-import type { Completion, Prompt } from "../types.ts";
+import type { Completion, Prompt, Tokenizer } from "../types.ts";
 
 /** How both roles sample; the part of the config that they share. */
 export interface SamplingSettings {

@@ -2,7 +2,7 @@
 // why not. Rewards and training come later; a bad proposal is data.
 import type { Engine } from "../engine/engine.ts";
 import type { Random } from "../random.ts";
-import type { Topic } from "../topics/define-topic.ts";
+import type { Topic } from "../topics/topic.ts";
 import type { Completion, Proposal, Question } from "../types.ts";
 import { decodeCompletion, encodePrompt, fitsEngine, type SamplingSettings, sampleRequests } from "./prompts.ts";
 

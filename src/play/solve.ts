@@ -2,7 +2,7 @@
 // vote is to be consistent, and maps every answer onto the original question. Who is right is decided by verify/.
 import type { Engine } from "../engine/engine.ts";
 import { seedFrom } from "../random.ts";
-import type { Topic } from "../topics/define-topic.ts";
+import type { Topic } from "../topics/topic.ts";
 import type { Answer, Completion, Question, Restatement } from "../types.ts";
 import {
   decodeCompletion,

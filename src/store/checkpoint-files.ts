@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { FileFormatError } from "../errors.ts";
+import { readModelShape } from "../model/shape.ts";
 import type { LoopState } from "./store.ts";
 
 const manifestSchema = z.object({
@@ -169,28 +170,4 @@ export function folderBytes(folder: string): number {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0);
-}
-
-// The keys of a Hugging Face config.json that decide the shapes of the weights.
-const shapeKeys = [
-  "model_type",
-  "vocab_size",
-  "hidden_size",
-  "intermediate_size",
-  "num_hidden_layers",
-  "num_attention_heads",
-  "num_key_value_heads",
-  "head_dim",
-  "tie_word_embeddings",
-] as const;
-
-/** One line that is equal for two models whose weights fit each other; null where there is no config.json. */
-export async function readModelShape(folder: string): Promise<string | null> {
-  const path = join(folder, "config.json");
-  if (!existsSync(path)) return null;
-  const config = await readJson(path, z.record(z.string(), z.unknown()));
-  return shapeKeys
-    .filter((key) => config[key] !== undefined)
-    .map((key) => `${key}=${JSON.stringify(config[key])}`)
-    .join(" ");
 }

@@ -3,7 +3,7 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/config.ts";
 import { UsageError } from "../errors.ts";
 import type { RunEvent } from "../events.ts";
 import type { LevelResult } from "../types.ts";

@@ -1,6 +1,6 @@
 // The store contract: a run is a record. What `append` has returned from is durable; nothing recorded is ever lost or
 // mixed up with what a killed run did after its last checkpoint.
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/config.ts";
 import type { GroupRecord, RunEvent, StepRecord } from "../events.ts";
 import type { LevelResult, Question } from "../types.ts";
 

@@ -2,7 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { basename, extname, join, resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import type { RunConfig } from "../config.ts";
+import type { RunConfig } from "../config/config.ts";
 import { nearestName, UsageError } from "../errors.ts";
 import { allRows, openDatabase, transaction, translateErrors } from "./database.ts";
 import { type StoreHost, thisHost } from "./host.ts";

@@ -1,9 +1,8 @@
 // The part of the engine contract about `forwardBackward` and `optimStep`.
 import { describe, expect, it } from "vitest";
-import { lossFunctions } from "../engine/engine.ts";
+import { batchLoss } from "../engine/losses.ts";
 import { RunStoppedError, UnsupportedError } from "../errors.ts";
-import { batchLoss } from "../learn/losses.ts";
-import type { Datum } from "../types.ts";
+import { type Datum, lossFunctions } from "../types.ts";
 import { contractAdam, type EngineFixture } from "./engine-fixture.ts";
 
 export function describeTraining(fixture: EngineFixture): void {

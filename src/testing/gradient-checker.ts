@@ -1,7 +1,13 @@
 // Checks the gradients of a graph against central differences of the same graph.
 import { gradients } from "../engine/onnx/graph/gradients.ts";
 import { Graph, type Value } from "../engine/onnx/graph/graph.ts";
-import { createSession, elementCount, float32Data, float32Tensor, type Tensor } from "../engine/onnx/runtime.ts";
+import {
+  createSession,
+  elementCount,
+  float32Data,
+  float32Tensor,
+  type Tensor,
+} from "../engine/onnx/runtime/runtime.ts";
 
 export interface GradientCheck {
   /** Shapes of the differentiable inputs, by name. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { cpSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { runConfigSchema } from "../config.ts";
+import { runConfigSchema } from "../config/config.ts";
 import { UsageError } from "../errors.ts";
 import type { StepRecord } from "../events.ts";
 import type { LoopState, RecordedStep, RunStore, Workspace } from "../store/store.ts";

@@ -1,9 +1,10 @@
 // The topic `algebra`: linear equations in one unknown and word problems about who has how many, with whole and fractional
 // answers, for a model that continues characters. The solver may write working and then `#` with the answer.
+
+import { canonicalAnswer } from "../answer/answer.ts";
 import { UsageError } from "../errors.ts";
 import { randomStream } from "../random.ts";
 import type { Question, Reading } from "../types.ts";
-import { canonicalAnswer } from "../verify/answer.ts";
 import {
   type AlgebraQuestion,
   algebraMarks,

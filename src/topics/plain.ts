@@ -2,9 +2,10 @@
 // known about the subject: questions are read by a strict contract (one, between markers), answers are the marked ones,
 // compared as mathematics, and the restatement is a paraphrase by the model itself. There is no hidden truth, so such a
 // topic cannot be evaluated, only watched.
+
+import { canonicalAnswer } from "../answer/answer.ts";
 import { UsageError } from "../errors.ts";
 import type { Question, Reading } from "../types.ts";
-import { canonicalAnswer } from "../verify/answer.ts";
 import { type DefinedTopic, defineTopic } from "./define-topic.ts";
 import { type PlainPrompts, plainPrompts, questionMarkers } from "./plain-prompts.ts";
 

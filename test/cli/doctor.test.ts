@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { checkRuntime } from "../../src/engine/onnx/check-runtime.ts";
+import { checkRuntime } from "../../src/engine/onnx/runtime/check-runtime.ts";
 import { runCli, temporaryFolder } from "./scripted-parts.ts";
 
 interface Report {

@@ -4,11 +4,11 @@ import { Command } from "commander";
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { addConfigFlags, configFlagValues, optionsOfKey } from "../../src/cli/config-flags.ts";
-import { packageRoot } from "../../src/cli/model-folder.ts";
 import { projectParts } from "../../src/cli/parts.ts";
 import { buildProgram } from "../../src/cli/program.ts";
-import { configKeys, runConfigSchema } from "../../src/config.ts";
-import { configJsonSchema, flagName, resolveConfig } from "../../src/config-layers.ts";
+import { configKeys, runConfigSchema } from "../../src/config/config.ts";
+import { configJsonSchema, flagName, resolveConfig } from "../../src/config/layers.ts";
+import { packageRoot } from "../../src/model/find-model.ts";
 
 /** The config values that these arguments give. */
 function parse(args: readonly string[]): Record<string, unknown> {

@@ -4,9 +4,9 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { completionScript } from "../../src/cli/commands/completion.ts";
-import { packageRoot } from "../../src/cli/model-folder.ts";
 import { projectParts } from "../../src/cli/parts.ts";
 import { buildProgram } from "../../src/cli/program.ts";
+import { packageRoot } from "../../src/model/find-model.ts";
 import { runCli, temporaryFolder } from "./scripted-parts.ts";
 
 function sqlm(args: readonly string[], options: { input?: string; cwd?: string } = {}) {

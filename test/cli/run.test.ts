@@ -3,9 +3,9 @@ import { basename, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { Parts } from "../../src/cli/parts.ts";
-import { createModel } from "../../src/engine/onnx/create-model.ts";
 import { notFiniteHint } from "../../src/errors.ts";
 import type { RunSummary } from "../../src/events.ts";
+import { createModel } from "../../src/model/create-model.ts";
 import { lockRun } from "../../src/store/run-lock.ts";
 import { type CliResult, runCli, scriptedParts, temporaryFolder } from "./scripted-parts.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { lossAggregations } from "../../src/config.ts";
-import { lossFunctions } from "../../src/engine/engine.ts";
+import { lossAggregations } from "../../src/config/config.ts";
+import { batchLoss } from "../../src/engine/losses.ts";
 import {
   aggregateLoss,
   buildDatum,
@@ -10,8 +10,8 @@ import {
   splitBatch,
   withReference,
 } from "../../src/learn/datum.ts";
-import { batchLoss } from "../../src/learn/losses.ts";
 import { randomStream } from "../../src/random.ts";
+import { lossFunctions } from "../../src/types.ts";
 
 const tokens = (maxLength: number) => fc.array(fc.integer({ min: 0, max: 99 }), { maxLength });
 const sample = fc

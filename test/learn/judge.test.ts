@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { runConfigSchema } from "../../src/config.ts";
+import { runConfigSchema } from "../../src/config/config.ts";
 import { judge, kindShares } from "../../src/learn/judge.ts";
 import type { Proposal } from "../../src/types.ts";
 import { vote } from "../../src/verify/vote.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { proposerRewards, runConfigSchema } from "../../src/config.ts";
+import { proposerRewards, runConfigSchema } from "../../src/config/config.ts";
 import {
   groupSignal,
   proposalReward,

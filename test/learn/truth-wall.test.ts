@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { runConfigSchema } from "../../src/config.ts";
+import { runConfigSchema } from "../../src/config/config.ts";
 import { createScriptedEngine } from "../../src/engine/scripted.ts";
 import { advantages } from "../../src/learn/advantages.ts";
 import { proposalReward, solverRewardFunctions } from "../../src/learn/rewards.ts";

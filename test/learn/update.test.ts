@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { runConfigSchema } from "../../src/config.ts";
+import { runConfigSchema } from "../../src/config/config.ts";
 import { learningRateAt } from "../../src/learn/update.ts";
 
 describe("learningRateAt", () => {

@@ -5,7 +5,8 @@ import { createScriptedEngine } from "../../src/engine/scripted.ts";
 import { acceptedQuestions, type ProposeOptions, propose } from "../../src/play/propose.ts";
 import { randomStream } from "../../src/random.ts";
 import { arithmetic } from "../../src/topics/arithmetic.ts";
-import { defineTopic, type Topic } from "../../src/topics/define-topic.ts";
+import { defineTopic } from "../../src/topics/define-topic.ts";
+import type { Topic } from "../../src/topics/topic.ts";
 
 const options: ProposeOptions = {
   count: 6,

@@ -2,10 +2,10 @@
 // hung and dead processes cost only their own call, and every request is answered.
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
+import { judge, runProgram } from "../../src/cli/script-interface.ts";
 import { unconfined } from "../../src/sandbox/confine.ts";
 import { equalityKey, type PlainValue, parseExactJson, plainInteger } from "../../src/sandbox/plain-values.ts";
 import { createSandbox } from "../../src/sandbox/process-sandbox.ts";
-import { judge, runProgram } from "../../src/sandbox/script-interface.ts";
 import { javaScriptCommand } from "../../src/sandbox/worker-command.ts";
 import { WorkerProcess } from "../../src/sandbox/worker-process.ts";
 

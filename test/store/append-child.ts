@@ -2,7 +2,7 @@
 // It goes on from the newest checkpoint, as the loop does, and prints a line once something is acknowledged.
 import { writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
-import { runConfigSchema } from "../../src/config.ts";
+import { runConfigSchema } from "../../src/config/config.ts";
 import { openWorkspace } from "../../src/store/workspace.ts";
 import { exampleEvaluation, exampleStep } from "../../src/testing/example-step.ts";
 

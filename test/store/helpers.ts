@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type RunConfigInput, runConfigSchema } from "../../src/config.ts";
+import { type RunConfigInput, runConfigSchema } from "../../src/config/config.ts";
 import type { LoopState, RunStore } from "../../src/store/store.ts";
 import { exampleStep } from "../../src/testing/example-step.ts";
 

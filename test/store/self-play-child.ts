@@ -2,11 +2,11 @@
 // random one beside the folder, the topic one to which any reply is a question, so that every step trains.
 import { existsSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { runConfigSchema } from "../../src/config.ts";
+import { runConfigSchema } from "../../src/config/config.ts";
 import type { Engine } from "../../src/engine/engine.ts";
-import { createModel } from "../../src/engine/onnx/create-model.ts";
 import { openOnnxEngine } from "../../src/engine/onnx/onnx-engine.ts";
 import { createScriptedEngine } from "../../src/engine/scripted.ts";
+import { createModel } from "../../src/model/create-model.ts";
 import { selfPlay } from "../../src/self-play.ts";
 import { openWorkspace } from "../../src/store/workspace.ts";
 import { defineTopic } from "../../src/topics/define-topic.ts";

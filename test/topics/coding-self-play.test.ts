@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { runConfigSchema } from "../../src/config.ts";
+import { runConfigSchema } from "../../src/config/config.ts";
 import { createScriptedEngine } from "../../src/engine/scripted.ts";
 import type { StepRecord } from "../../src/events.ts";
 import { createSandbox } from "../../src/sandbox/process-sandbox.ts";

@@ -1,7 +1,7 @@
 // `sqlm config`: the settings in force here and where each came from; with `--schema`, the JSON schema for editors.
 import type { Command } from "commander";
-import { configKeys } from "../../config.ts";
-import { configJsonSchema, type Origin } from "../../config-layers.ts";
+import { configKeys } from "../../config/config.ts";
+import { configJsonSchema, type Origin } from "../../config/layers.ts";
 import { makeCommand, terminalOf } from "../command.ts";
 import { addConfigFlags } from "../config-flags.ts";
 import { configOf } from "../config-options.ts";

@@ -3,11 +3,11 @@ import { mkdirSync, rmSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { packageRoot, shippedModels } from "../../model/find-model.ts";
 import type { DoctorCheck } from "../../sandbox/containment.ts";
 import { openWorkspace } from "../../store/workspace.ts";
 import { exitCodes, makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { formatBytes } from "../format.ts";
-import { packageRoot, shippedModels } from "../model-folder.ts";
 import type { Parts } from "../parts.ts";
 import { startProgress } from "../progress.ts";
 

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
-import type { RunConfig } from "../../config.ts";
+import type { RunConfig } from "../../config/config.ts";
 import { RunStoppedError, UsageError } from "../../errors.ts";
 import { makeControl } from "../../evaluate/controls.ts";
 import {
@@ -17,6 +17,7 @@ import {
 } from "../../evaluate/experiment.ts";
 import { mean, standardDeviation } from "../../evaluate/statistics.ts";
 import type { RunSummary } from "../../events.ts";
+import { findStartingModel } from "../../model/find-model.ts";
 import { openReader } from "../../store/queries.ts";
 import type { RunTrial, Workspace } from "../../store/store.ts";
 import { summarizeRun } from "../../store/summarize-run.ts";
@@ -25,7 +26,6 @@ import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts
 import { resolveWithTopic } from "../config-options.ts";
 import { formatDuration, formatShare, formatTable } from "../format.ts";
 import { listenForInterrupt } from "../interrupt.ts";
-import { findStartingModel } from "../model-folder.ts";
 import type { Parts } from "../parts.ts";
 import { playRun, withAbsolutePaths } from "../play-run.ts";
 import { findTrial, type RecordedTrial } from "../trials.ts";

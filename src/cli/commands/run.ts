@@ -1,9 +1,9 @@
 // `sqlm run`: self-play on a topic. `sqlm start` is the same under the name that `npm start` calls.
 import type { Command } from "commander";
+import { findStartingModel } from "../../model/find-model.ts";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { addConfigFlags } from "../config-flags.ts";
 import { configOf } from "../config-options.ts";
-import { findStartingModel } from "../model-folder.ts";
 import type { Parts } from "../parts.ts";
 import { runSession } from "../run-session.ts";
 

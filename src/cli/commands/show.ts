@@ -1,6 +1,6 @@
 // `sqlm show`: what a run did: evaluations, curves of its metrics, checkpoints and what went wrong.
 import type { Command } from "commander";
-import { configKeys, runConfigSchema } from "../../config.ts";
+import { configKeys, runConfigSchema } from "../../config/config.ts";
 import { type MetricSeries, metricSeries, openReader, type RunOverview, runOverview } from "../../store/queries.ts";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { formatBytes, formatDuration, formatNumber, formatShare, formatTable, oneLine, sparkline } from "../format.ts";

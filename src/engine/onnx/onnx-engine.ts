@@ -1,17 +1,12 @@
 // The in-process engine: a transformer in Hugging Face layout, sampled and trained through ONNX Runtime in a worker
 // thread. This file is the main thread's side: it checks what is asked for, posts calls and waits for answers.
+
+import { openModelFolder } from "../../model/model-folder.ts";
+import { openTokenizer } from "../../model/tokenizer.ts";
+import { type LossFn, lossFunctions, type Tokenizer } from "../../types.ts";
 import { checkAdam, checkSampling, checkSequences, checkTraining } from "../checks.ts";
-import {
-  type Engine,
-  type EngineCapabilities,
-  type LossConfig,
-  type LossFn,
-  lossFunctions,
-  type Tokenizer,
-} from "../engine.ts";
-import { openTokenizer } from "../tokenizer.ts";
-import { openModelFolder } from "./model-folder.ts";
-import { openWorker, type ReadyReply, WorkerConnection } from "./worker-connection.ts";
+import type { Engine, EngineCapabilities, LossConfig } from "../engine.ts";
+import { openWorker, type ReadyReply, WorkerConnection } from "./worker/connection.ts";
 
 export interface OnnxEngineOptions {
   /** Folder of the model in Hugging Face layout. */

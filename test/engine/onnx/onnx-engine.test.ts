@@ -3,10 +3,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { afterAll, describe, expect, test } from "vitest";
-import { createModel, type NewModel } from "../../../src/engine/onnx/create-model.ts";
 import { openOnnxEngine } from "../../../src/engine/onnx/onnx-engine.ts";
-import { WorkerConnection } from "../../../src/engine/onnx/worker-connection.ts";
+import { WorkerConnection } from "../../../src/engine/onnx/worker/connection.ts";
 import { RunStoppedError, SqlmError, UnsupportedError } from "../../../src/errors.ts";
+import { createModel, type NewModel } from "../../../src/model/create-model.ts";
 import { describeEngineContract } from "../../../src/testing/engine-contract.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sqlm-onnx-"));

@@ -1,6 +1,7 @@
 // Small models with random weights: one for each thing in which the families differ.
-import { type ModelConfig, parameterSpecs } from "../../../src/engine/onnx/model-config.ts";
-import { elementCount, float32Tensor, type Tensor } from "../../../src/engine/onnx/runtime.ts";
+
+import { elementCount, float32Tensor, type Tensor } from "../../../src/engine/onnx/runtime/runtime.ts";
+import { type ModelConfig, parameterSpecs } from "../../../src/model/model-config.ts";
 import { randomStream } from "../../../src/random.ts";
 
 const llama: ModelConfig = {

@@ -1,7 +1,7 @@
 // A decoder-only transformer in plain TypeScript, written to be obviously right rather than fast: one sequence, one position
 // and one number at a time, in double precision, straight from the papers and from Hugging Face's modeling_llama.py,
 // modeling_qwen2.py and modeling_qwen3.py. It shares no code with src but the type of a model's shape.
-import type { ModelConfig } from "../../../src/engine/onnx/model-config.ts";
+import type { ModelConfig } from "../../../src/model/model-config.ts";
 
 /** Weights by Hugging Face name, matrices row-major [out, in]. */
 export type ReferenceWeights = ReadonlyMap<string, ArrayLike<number>>;

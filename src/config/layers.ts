@@ -1,0 +1,162 @@
+// Puts layers of config values together (default < topic < preset < file < flags) and remembers where each value came from.
+// Pure: reading a config file is in config-file.ts, reading flags in cli/config-flags.ts.
+import { inspect } from "node:util";
+import { z } from "zod";
+import { didYouMean, UsageError } from "../errors.ts";
+import { type ConfigKey, configKeys, presets, type RunConfig, type RunConfigInput, runConfigSchema } from "./config.ts";
+
+export const layerNames = ["default", "topic", "preset", "file", "flag"] as const;
+export type LayerName = (typeof layerNames)[number];
+
+/** Where a value came from: the layer, and which topic, preset, file or flag of it. */
+export interface Origin {
+  readonly layer: LayerName;
+  readonly name?: string;
+}
+
+export interface ResolvedConfig {
+  readonly config: RunConfig;
+  readonly origins: Readonly<Record<ConfigKey, Origin>>;
+}
+
+export interface ConfigLayers {
+  /** What a topic asks for (`Topic.settings`), not yet checked. */
+  readonly topic?: { readonly name: string; readonly settings?: unknown } | undefined;
+  /** Values of a config file as read, not yet checked. */
+  readonly file?: { readonly path: string; readonly values: unknown } | undefined;
+  /** Values of flags, by config key, not yet checked. */
+  readonly flags?: Readonly<Record<string, unknown>> | undefined;
+}
+
+/**
+ * Checks each layer and puts them together.
+ * Throws UsageError that names the file or flag, the key and what it may be; an unknown key gets the nearest name.
+ */
+export function resolveConfig(layers: ConfigLayers = {}): ResolvedConfig {
+  const resolved = layTogether(layers);
+  checkTogether(resolved);
+  return resolved;
+}
+
+/**
+ * The topic that layers name, before its own settings are among them: values that only fit together with those are not
+ * refused yet. Throws UsageError for a value that cannot be used by itself.
+ */
+export function topicNamedIn(layers: Omit<ConfigLayers, "topic">): string {
+  return layTogether(layers).config.topic;
+}
+
+function layTogether(layers: ConfigLayers): ResolvedConfig {
+  const { file, topic } = layers;
+  const topicValues =
+    topic?.settings === undefined
+      ? {}
+      : checkLayer(
+          topic.settings,
+          (key) => `settings of topic ${topic.name}: ${key}`,
+          `settings of topic ${topic.name}`,
+        );
+  const fileValues = file === undefined ? {} : checkLayer(file.values, (key) => `${file.path}: ${key}`, file.path);
+  const flagValues = checkLayer(layers.flags ?? {}, (key) => flagName(key), "flags");
+  const preset = flagValues.preset ?? fileValues.preset ?? "default";
+
+  const config: Record<string, unknown> = { ...runConfigSchema.parse({}) };
+  const origins: Record<string, Origin> = Object.fromEntries(configKeys.map((key) => [key, { layer: "default" }]));
+  const lay = (values: RunConfigInput, origin: (key: ConfigKey) => Origin): void => {
+    for (const key of configKeys) {
+      if (values[key] === undefined) continue;
+      config[key] = values[key];
+      origins[key] = origin(key);
+    }
+  };
+  lay(topicValues, () => ({ layer: "topic", name: topic?.name ?? "" }));
+  lay(presets[preset], () => ({ layer: "preset", name: preset }));
+  lay(fileValues, () => ({ layer: "file", name: file?.path ?? "" }));
+  lay(flagValues, (key) => ({ layer: "flag", name: flagName(key) }));
+
+  return { config: config as RunConfig, origins: origins as Record<ConfigKey, Origin> };
+}
+
+/** `--groups-per-batch` for `groupsPerBatch`. */
+export function flagName(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/** The JSON schema of a config file, for editors. Every key may be left out. */
+export function configJsonSchema(): Record<string, unknown> {
+  const { $schema, properties, ...rest } = z.toJSONSchema(runConfigSchema, { io: "input" });
+  return {
+    $schema,
+    title: "sqlm run config",
+    description: "Settings of a self-play run. `sqlm config` prints what is in force.",
+    ...rest,
+    properties: { $schema: { type: "string" }, ...properties },
+  };
+}
+
+/** Values of one layer without its absent ones; throws UsageError at the first value that cannot be used. */
+function checkLayer(values: unknown, describe: (key: string) => string, source: string): RunConfigInput {
+  if (typeof values !== "object" || values === null || Array.isArray(values)) {
+    throw new UsageError(
+      `${source}: the config is not an object.`,
+      "Export an object of settings: export default defineConfig({ steps: 40 }).",
+    );
+  }
+  // Only the keys that are there are checked: `partial` leaves the others to lower layers instead of their defaults.
+  const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+  const issue = runConfigSchema.safeParse(given).error?.issues[0];
+  if (issue === undefined) return given;
+  if (issue.code === "unrecognized_keys") {
+    const key = issue.keys[0];
+    throw new UsageError(
+      `${source}: unknown setting "${key}".${didYouMean(key, configKeys)}`,
+      "`sqlm config` lists every setting.",
+    );
+  }
+  const key = String(issue.path[0]);
+  throw new UsageError(
+    `${describe(key)} ${demand(issue)}, not ${show(given[key])}.${suggestion(issue, given[key])}`,
+    describeKey(key),
+  );
+}
+
+/** A value as a user would write it, at most a line of it. */
+function show(value: unknown): string {
+  const text = typeof value === "string" ? JSON.stringify(value) : inspect(value, { depth: 1, breakLength: Infinity });
+  return text.length <= 80 ? text : `${text.slice(0, 79)}…`;
+}
+
+/** What an issue asks for, as the rest of a sentence that begins with the key. */
+function demand(issue: z.core.$ZodIssue): string {
+  switch (issue.code) {
+    case "too_small":
+      return `must be ${issue.inclusive ? "at least" : "above"} ${issue.minimum}`;
+    case "too_big":
+      return `must be ${issue.inclusive ? "at most" : "below"} ${issue.maximum}`;
+    case "invalid_type":
+      return `must be ${issue.expected === "int" ? "a whole number" : issue.expected === "boolean" ? "true or false" : `a ${issue.expected}`}`;
+    case "invalid_value":
+      return `must be one of ${issue.values.map(String).join(", ")}`;
+    default:
+      return `is not usable (${issue.message})`;
+  }
+}
+
+function suggestion(issue: z.core.$ZodIssue, given: unknown): string {
+  return issue.code === "invalid_value" && typeof given === "string" ? didYouMean(given, issue.values.map(String)) : "";
+}
+
+function describeKey(key: string): string {
+  return runConfigSchema.shape[key as ConfigKey].description ?? "`sqlm config` lists every setting.";
+}
+
+/** What no single key can say. */
+function checkTogether({ config, origins }: ResolvedConfig): void {
+  if (config.bandLow > config.bandHigh) {
+    const { layer, name } = origins.bandLow.layer === "default" ? origins.bandHigh : origins.bandLow;
+    throw new UsageError(
+      `bandLow (${config.bandLow}) is above bandHigh (${config.bandHigh}); the last came from ${name ?? layer}.`,
+      "Give both ends of the band, the lower one first: --band-low 0.5 --band-high 0.9.",
+    );
+  }
+}

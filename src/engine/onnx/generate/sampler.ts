@@ -1,0 +1,243 @@
+// Generation for many sequences: prompts are grouped by length, each group's keys and values are computed at once (every
+// prompt once, however many sequences continue it), and one run of the decode graph generates all that follow.
+// It leaves out the arithmetic and the scheduling of rows (decode-graph.ts) and threads (the worker calls it).
+
+import { type ModelConfig, rotaryTables } from "../../../model/model-config.ts";
+import { uniformAt } from "../../../random.ts";
+import type { Completion } from "../../../types.ts";
+import type { SampleOptions } from "../../engine.ts";
+import {
+  createSession,
+  float32Data,
+  float32Tensor,
+  int32Tensor,
+  int64Tensor,
+  type Session,
+  type Tensor,
+  type Tensors,
+} from "../runtime/runtime.ts";
+import { buildDecodeGraph } from "./decode-graph.ts";
+import { buildPrefillGraph, prefixNames } from "./prefill-graph.ts";
+import { checkModelShape, checkSampleRequest } from "./sample-request.ts";
+import type { Choice } from "./token-choice.ts";
+
+/** Samples with the weights as they are at the time of the call. Calls may not overlap. */
+export interface Sampler {
+  /** Completions as [prompt][sample]. Throws UnsupportedError before any work for what cannot be honoured. */
+  sample(prompts: readonly (readonly number[])[], options: SampleOptions): Promise<Completion[][]>;
+  dispose(): Promise<void>;
+}
+
+export interface SamplerOptions {
+  readonly threads: number;
+  /** Sequences that are generated at the same time; bounds memory. */
+  readonly maxBatch?: number;
+}
+
+/** Steps between two refills: with fewer no row is idle for long, with more less is copied. 4 to 8 were alike, 16 slower. */
+const stretch = 5;
+/** Steps of a stretch when nothing waits for a row, so that an idle one costs nothing more. */
+const lastStretch = 10;
+/** Prompts of one group take at most this many bytes of keys and values, … */
+const groupBytes = 2 ** 26;
+/** … and their sequences at most this many tokens. */
+const groupTokens = 2 ** 22;
+/** Prompts up to this length share a group with any shorter ones. */
+const shortPrompt = 16;
+/** The greatest number whose product with a float32 is always less than it. */
+const greatestUniform = 1 - 2 ** -23;
+
+/** A sequence to be generated. What it draws depends on (seed, number, position) alone. */
+interface Sequence {
+  readonly number: number;
+  readonly prompt: readonly number[];
+}
+
+/** `weights`: live float32 tensors by Hugging Face name, in Hugging Face layout, read at every call. */
+export function createSampler(
+  config: ModelConfig,
+  weights: ReadonlyMap<string, Tensor>,
+  { threads, maxBatch = 128 }: SamplerOptions,
+): Sampler {
+  checkModelShape(config);
+  const sessions = new Map<string, Promise<Session>>();
+  const session = (kind: Choice | "prefill"): Promise<Session> => {
+    const graph = () => (kind === "prefill" ? buildPrefillGraph(config) : buildDecodeGraph(config, kind));
+    const known = sessions.get(kind) ?? createSession(graph(), { threads });
+    sessions.set(kind, known);
+    return known;
+  };
+  const rotaryFeeds = rotaryFeedsFor(config);
+
+  return {
+    sample: async (prompts, options) => {
+      checkSampleRequest(config, prompts, options);
+      const { numSamples, maxTokens } = options;
+      const longest = Math.max(0, ...prompts.map(({ length }) => length)) + maxTokens;
+      const shared = { ...Object.fromEntries(weights), ...rotaryFeeds(longest) };
+      const choice = choiceFor(config, options);
+      const settings = choiceFeeds(config, options, choice);
+      const completions: Completion[][] = prompts.map(() => []);
+      for (const group of groupPrompts(config, prompts, options)) {
+        const sequences = group.flatMap((index) =>
+          Array.from({ length: numSamples }, (_, i) => ({ number: index * numSamples + i, prompt: prompts[index] })),
+        );
+        const { rows, inputs } = uniquePrefixes(sequences);
+        const prefixes =
+          inputs === null ? noPrefix(config) : await (await session("prefill")).run({ ...shared, ...inputs });
+        const output = await (await session(choice)).run({
+          ...shared,
+          ...settings,
+          ...prefixes,
+          ...queueFeeds(sequences, rows, Math.min(maxBatch, sequences.length)),
+          ...(choice === "greedy" ? {} : { uniforms: uniformsFor(sequences, options) }),
+        });
+        for (const [i, { number }] of sequences.entries()) {
+          completions[Math.floor(number / numSamples)].push(readCompletion(output, i, options));
+        }
+      }
+      return completions;
+    },
+    dispose: async () => {
+      for (const open of sessions.values()) await (await open).dispose();
+      sessions.clear();
+    },
+  };
+}
+
+/**
+ * Indices of prompts, longest first, in groups that fit the limits and in which the longest, unless it is short, is at most
+ * twice as long as the shortest, since a group's keys and values are as wide as its longest prompt.
+ */
+function groupPrompts(
+  { layers, keyValueHeads, headSize }: ModelConfig,
+  prompts: readonly (readonly number[])[],
+  { numSamples, maxTokens }: SampleOptions,
+): number[][] {
+  const bytesPerToken = layers * 2 * keyValueHeads * headSize * 4;
+  const groups: number[][] = [];
+  const longestFirst = [...prompts.keys()].sort((a, b) => prompts[b].length - prompts[a].length || a - b);
+  for (const index of longestFirst) {
+    const group = groups.at(-1);
+    const longest = group === undefined ? 0 : prompts[group[0]].length;
+    const count = (group?.length ?? 0) + 1;
+    const fits =
+      (longest <= shortPrompt || prompts[index].length * 2 >= longest) &&
+      count * longest * bytesPerToken <= groupBytes &&
+      count * numSamples * maxTokens <= groupTokens;
+    if (group !== undefined && fits) group.push(index);
+    else groups.push([index]);
+  }
+  return groups;
+}
+
+/** Inputs of the prefill graph for prompts without their last tokens, each once, and the row of each sequence in it. */
+function uniquePrefixes(sequences: readonly Sequence[]): { rows: number[]; inputs: Tensors | null } {
+  const prefixes = new Map<string, { readonly row: number; readonly tokens: readonly number[] }>();
+  const rows = sequences.map(({ prompt }) => {
+    const tokens = prompt.slice(0, -1);
+    const key = tokens.join();
+    const known = prefixes.get(key) ?? { row: prefixes.size, tokens };
+    prefixes.set(key, known);
+    return known.row;
+  });
+  const time = Math.max(...sequences.map(({ prompt }) => prompt.length - 1));
+  if (time === 0) return { rows, inputs: null };
+  const count = prefixes.size;
+  const table = new BigInt64Array(count * time);
+  for (const { row, tokens } of prefixes.values()) {
+    for (const [i, token] of tokens.entries()) table[row * time + i] = BigInt(token);
+  }
+  const inputs = {
+    tokens: int64Tensor([count, time], table),
+    last_positions: int32Tensor([count], new Int32Array(count).fill(time - 1)),
+    total: int32Tensor([1], [time]),
+  };
+  return { rows, inputs };
+}
+
+/** Stands for the keys and values of prompts of a single token: one place that belongs to none. */
+function noPrefix(config: ModelConfig): Tensors {
+  const empty = float32Tensor([1, config.keyValueHeads, 1, config.headSize]);
+  return Object.fromEntries(prefixNames(config).map((name) => [name, empty]));
+}
+
+function queueFeeds(sequences: readonly Sequence[], prefixRows: readonly number[], rows: number): Tensors {
+  const count = [sequences.length];
+  return {
+    queue_tokens: int64Tensor(
+      count,
+      sequences.map(({ prompt }) => prompt[prompt.length - 1]),
+    ),
+    queue_lengths: int64Tensor(
+      count,
+      sequences.map(({ prompt }) => prompt.length - 1),
+    ),
+    queue_prefixes: int64Tensor(count, prefixRows),
+    places: int64Tensor(
+      [rows],
+      Array.from({ length: rows }, (_, row) => row),
+    ),
+    stretch: int64Tensor([1], [stretch]),
+    last_stretch: int64Tensor([1], [lastStretch]),
+  };
+}
+
+function choiceFor(config: ModelConfig, { temperature, topK = 0, topP = 1 }: SampleOptions): Choice {
+  if (temperature === 0) return "greedy";
+  return topP < 1 || (topK > 0 && topK < config.vocabSize) ? "truncated" : "full";
+}
+
+/** Inputs that stay the same for a whole call. */
+function choiceFeeds(config: ModelConfig, options: SampleOptions, choice: Choice): Tensors {
+  const unstopped = new BigInt64Array(config.vocabSize).fill(1n);
+  for (const token of options.stop) unstopped[token] = 0n;
+  const feeds = {
+    unstopped: int64Tensor([config.vocabSize], unstopped),
+    max_tokens: int64Tensor([1], [options.maxTokens]),
+  };
+  if (choice === "greedy") return feeds;
+  const temperature = float32Tensor([], Float32Array.of(options.temperature));
+  if (choice === "full") return { ...feeds, temperature };
+  const { topP = 1, topK = 0 } = options;
+  const count = topK === 0 ? config.vocabSize : Math.min(topK, config.vocabSize);
+  return { ...feeds, temperature, top_p: float32Tensor([], Float32Array.of(topP)), top_k: int64Tensor([1], [count]) };
+}
+
+/** One number in [0, 1) for each sequence and position, and one more for rows that have finished. */
+function uniformsFor(sequences: readonly Sequence[], { seed, maxTokens }: SampleOptions): Tensor {
+  const data = new Float32Array(sequences.length * maxTokens + 1);
+  for (const [i, { number }] of sequences.entries()) {
+    for (let position = 0; position < maxTokens; position++) {
+      data[i * maxTokens + position] = Math.min(uniformAt(seed, number, position), greatestUniform);
+    }
+  }
+  return float32Tensor([data.length], data);
+}
+
+function readCompletion(output: Tensors, index: number, { maxTokens, stop }: SampleOptions): Completion {
+  const start = index * maxTokens;
+  const all = (output["tokens"].data as BigInt64Array).subarray(start, start + maxTokens);
+  const stopAt = all.findIndex((token) => stop.includes(Number(token)));
+  const length = stopAt === -1 ? maxTokens : stopAt + 1;
+  return {
+    tokens: Array.from(all.subarray(0, length), Number),
+    logprobs: [...float32Data(output["logprobs"]).subarray(start, start + length)],
+    stopReason: stopAt === -1 ? "length" : "stop",
+  };
+}
+
+/** Rotary tables for at least a number of positions; kept, since one call is much like another. */
+function rotaryFeedsFor(config: ModelConfig): (positions: number) => Tensors {
+  const bySize = new Map<number, Tensors>();
+  return (positions) => {
+    const size = Math.min(config.maxPositions, 2 ** Math.ceil(Math.log2(Math.max(16, positions))));
+    const known = bySize.get(size);
+    if (known !== undefined) return known;
+    const { cosines, sines } = rotaryTables(config, size);
+    const shape = [size, config.headSize / 2];
+    const feeds = { cosines: float32Tensor(shape, cosines), sines: float32Tensor(shape, sines) };
+    bySize.set(size, feeds);
+    return feeds;
+  };
+}

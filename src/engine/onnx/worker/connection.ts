@@ -1,0 +1,77 @@
+// The main thread's end of the line to the worker: posts calls, hands back answers, and notices when the worker dies.
+import { Worker } from "node:worker_threads";
+import { RunStoppedError, SqlmError } from "../../../errors.ts";
+import { errorFromData, type WorkerCalls, type WorkerOptions, type WorkerReply } from "./protocol.ts";
+
+export type ReadyReply = Extract<WorkerReply, { type: "ready" }>;
+
+/** Starts the thread of worker.ts. */
+export function openWorker(options: WorkerOptions): Worker {
+  // The same file extension as this one: .ts in a checkout, .js when built.
+  const extension = import.meta.url.slice(import.meta.url.lastIndexOf("."));
+  return new Worker(new URL(`./worker${extension}`, import.meta.url), { workerData: options });
+}
+
+/** Owns the worker thread; every call is answered or rejected, also when the thread dies. */
+export class WorkerConnection {
+  readonly ready: Promise<ReadyReply>;
+  readonly #worker: Worker;
+  readonly #waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
+  #nextId = 0;
+  #closed: Error | null = null;
+
+  constructor(worker: Worker) {
+    this.#worker = worker;
+    this.ready = new Promise((resolve, reject) => {
+      worker.on("message", (message: WorkerReply) => {
+        if (message.type === "ready") resolve(message);
+        else if (message.type === "failed") {
+          reject(errorFromData(message.error));
+          void worker.terminate();
+        } else this.#settle(message);
+      });
+      const fail = (reason: string, cause?: Error): void => {
+        this.#closed ??= new RunStoppedError(
+          `The thread of the onnx engine ended: ${reason}.`,
+          "Go on from the last checkpoint with `sqlm resume RUN`; if memory ran out, start a new run with a lower --groups-per-batch.",
+          { cause },
+        );
+        reject(this.#closed);
+        for (const call of this.#waiting.values()) call.reject(this.#closed);
+        this.#waiting.clear();
+      };
+      worker.on("error", (error) => fail(error.message, error));
+      worker.on("exit", (code) => fail(`exit code ${code}`));
+    });
+  }
+
+  /** Rejects with RunStoppedError when the thread dies before it answers. */
+  call<Method extends keyof WorkerCalls>(
+    method: Method,
+    ...args: Parameters<WorkerCalls[Method]>
+  ): ReturnType<WorkerCalls[Method]> {
+    const answer = new Promise<never>((resolve, reject) => {
+      if (this.#closed !== null) {
+        reject(this.#closed);
+        return;
+      }
+      const id = this.#nextId++;
+      this.#worker.postMessage({ id, method, args });
+      this.#waiting.set(id, { resolve, reject });
+    });
+    return answer as ReturnType<WorkerCalls[Method]>;
+  }
+
+  #settle(message: Extract<WorkerReply, { type: "result" | "error" }>): void {
+    const call = this.#waiting.get(message.id);
+    this.#waiting.delete(message.id);
+    if (message.type === "result") call?.resolve(message.value as never);
+    else call?.reject(errorFromData(message.error));
+  }
+
+  /** Ends the thread; calls that wait are rejected. May be called again. */
+  async close(): Promise<void> {
+    this.#closed ??= new SqlmError("The onnx engine is closed.", "Open it again.");
+    await this.#worker.terminate();
+  }
+}

@@ -1,0 +1,66 @@
+// What the engine and its worker thread say to each other. Errors cross the boundary as data and are made whole again.
+import { FileFormatError, RunStoppedError, SqlmError, UnsupportedError, UsageError } from "../../../errors.ts";
+import type { Completion, Datum, LossFn } from "../../../types.ts";
+import type { AdamParams, ForwardBackwardResult, LossConfig, OptimStepResult, SampleOptions } from "../../engine.ts";
+
+export interface WorkerOptions {
+  readonly model: string;
+  /** 0 lets the worker measure and choose. */
+  readonly threads: number;
+}
+
+/** Calls that the worker answers, one at a time. */
+export interface WorkerCalls {
+  sample(prompts: readonly (readonly number[])[], options: SampleOptions): Promise<Completion[][]>;
+  score(sequences: readonly (readonly number[])[]): Promise<number[][]>;
+  forwardBackward(data: readonly Datum[], lossFn: LossFn, lossConfig: LossConfig): Promise<ForwardBackwardResult>;
+  optimStep(adam: AdamParams): Promise<OptimStepResult>;
+  save(folder: string, options: { readonly optimizer: boolean }): Promise<void>;
+  load(folder: string, options: { readonly optimizer: boolean }): Promise<void>;
+}
+
+export interface WorkerRequest {
+  readonly id: number;
+  readonly method: keyof WorkerCalls;
+  readonly args: readonly unknown[];
+}
+
+export type WorkerReply =
+  | { readonly type: "ready"; readonly maxPositions: number; readonly parameters: number; readonly threads: number }
+  | { readonly type: "failed"; readonly error: ErrorData }
+  | { readonly type: "result"; readonly id: number; readonly value: unknown }
+  | { readonly type: "error"; readonly id: number; readonly error: ErrorData };
+
+export interface ErrorData {
+  readonly name: string;
+  readonly message: string;
+  readonly hint: string;
+  readonly path: string | null;
+  readonly stack: string | null;
+}
+
+export function errorToData(error: unknown): ErrorData {
+  return {
+    name: error instanceof Error ? error.name : "Error",
+    message: error instanceof Error ? error.message : String(error),
+    hint: error instanceof SqlmError ? error.hint : "",
+    path: error instanceof FileFormatError ? error.path : null,
+    stack: error instanceof Error ? (error.stack ?? null) : null,
+  };
+}
+
+export function errorFromData({ name, message, hint, path, stack }: ErrorData): Error {
+  const cause = { stack };
+  switch (name) {
+    case "FileFormatError":
+      return new FileFormatError(path ?? "", message.replace(`${path}: `, ""), hint, { cause });
+    case "UnsupportedError":
+      return new UnsupportedError(message, hint, { cause });
+    case "UsageError":
+      return new UsageError(message, hint, { cause });
+    case "RunStoppedError":
+      return new RunStoppedError(message, hint, { cause });
+    default:
+      return new Error(message, { cause });
+  }
+}

@@ -1,0 +1,42 @@
+// What training sees of a topic: prompts, and how questions and answers are read. The truth is not here: define-topic.ts
+// adds it for diagnostics and evaluation, and nothing on the way to a reward may import that file.
+import type { RunConfigInput } from "../config/config.ts";
+import type { Random } from "../random.ts";
+import type { Prompt, Question, Reading, Restatement } from "../types.ts";
+
+export interface ProposeRequest {
+  readonly random: Random;
+  /** Questions of earlier steps, newest last; a topic may show some to the proposer. */
+  readonly recent: readonly Question[];
+}
+
+/** Everything that training may see of a topic. */
+export interface Topic {
+  readonly name: string;
+  /** One sentence for people. */
+  readonly description: string;
+  /** `vote`: the most frequent answer is taken for right. `tests`: the proposer's unit tests judge programs. */
+  readonly verification: "vote" | "tests";
+  /** Longest completion for each role, in tokens. */
+  readonly maxTokens: { readonly propose: number; readonly solve: number };
+  proposePrompt(request: ProposeRequest): Prompt;
+  /** Reads the proposer's reply strictly; anything but a well-formed question is refused with a reason. */
+  readQuestion(reply: string): Reading<Question>;
+  solvePrompt(question: Question): Prompt;
+  /** Reads the solver's reply into a canonical answer: equal answers must give equal strings. */
+  readAnswer(reply: string, question: Question): Reading<string>;
+  /** Equivalent forms of the question, without the original; the consistent vote splits a group over them. */
+  restatements?(question: Question): readonly Restatement[];
+  /** Asks the model itself for a paraphrase, where the topic cannot make one by rule. */
+  paraphrase?: {
+    prompt(question: Question): Prompt;
+    read(reply: string, question: Question): Reading<Question>;
+  };
+  /** For `tests`: the language of the programs. */
+  readonly language?: "python" | "javascript";
+  /** Settings that suit the topic: they stand above the defaults, below a preset, a config file and flags. */
+  readonly settings?: TopicSettings;
+}
+
+/** Any settings of a run but those that say which run it is. */
+export type TopicSettings = Readonly<Omit<RunConfigInput, "topic" | "model" | "preset" | "seed">>;

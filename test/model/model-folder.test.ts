@@ -1,0 +1,156 @@
+// A model folder is refused in one typed sentence, before any work, whatever is wrong with it.
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import { afterAll, beforeEach, describe, expect, test } from "vitest";
+import { openOnnxEngine } from "../../src/engine/onnx/onnx-engine.ts";
+import { FileFormatError, SqlmError, UnsupportedError, UsageError } from "../../src/errors.ts";
+import { createModel } from "../../src/model/create-model.ts";
+import { parseModelConfig } from "../../src/model/model-config.ts";
+import { openModelFolder, readWeights } from "../../src/model/model-folder.ts";
+import { type NamedTensor, readSafetensors, writeSafetensors } from "../../src/model/safetensors.ts";
+
+const root = mkdtempSync(join(tmpdir(), "sqlm-folder-"));
+afterAll(() => rmSync(root, { recursive: true }));
+const [good, folder] = [join(root, "good"), join(root, "model")];
+createModel(good, {
+  architecture: "Qwen3ForCausalLM",
+  characters: "0123456789",
+  hiddenSize: 16,
+  intermediateSize: 24,
+  layers: 1,
+  heads: 2,
+  keyValueHeads: 1,
+  maxPositions: 16,
+  tiedEmbeddings: true,
+  seed: 1,
+});
+const weightsPath = join(folder, "model.safetensors");
+const configPath = join(folder, "config.json");
+const config = JSON.parse(readFileSync(join(good, "config.json"), "utf8"));
+
+beforeEach(() => {
+  rmSync(folder, { recursive: true, force: true });
+  cpSync(good, folder, { recursive: true });
+});
+
+const read = () => readWeights(openModelFolder(folder));
+const changeConfig = (change: object) => writeFileSync(configPath, JSON.stringify({ ...config, ...change }));
+function changeWeights(change: (tensors: Map<string, NamedTensor>) => void): void {
+  const tensors = new Map(readSafetensors(weightsPath).tensors);
+  change(tensors);
+  writeSafetensors(weightsPath, tensors, {});
+}
+
+function expectRefusal(work: () => unknown, kind: new (...args: never[]) => SqlmError, ...parts: string[]): void {
+  let caught: unknown = null;
+  try {
+    work();
+  } catch (error) {
+    caught = error;
+  }
+  expect(caught).toBeInstanceOf(kind);
+  const { message, hint } = caught as SqlmError;
+  for (const part of parts) expect(message).toContain(part);
+  expect(message).not.toContain("\n");
+  expect(hint).not.toBe("");
+}
+
+describe("weights", () => {
+  test("are read from one file or from shards, the same", () => {
+    const whole = read();
+    const names = [...whole.keys()];
+    const shards = [names.slice(0, 3), names.slice(3)];
+    const map: Record<string, string> = {};
+    for (const [i, part] of shards.entries()) {
+      const file = `model-0000${i + 1}-of-00002.safetensors`;
+      writeSafetensors(join(folder, file), new Map(part.map((name) => [name, whole.get(name)!])), {});
+      for (const name of part) map[name] = file;
+    }
+    rmSync(weightsPath);
+    writeFileSync(join(folder, "model.safetensors.index.json"), JSON.stringify({ weight_map: map }));
+    expect(read()).toEqual(whole);
+    rmSync(join(folder, "model-00002-of-00002.safetensors"));
+    expectRefusal(read, FileFormatError, "names model-00002-of-00002.safetensors, which is not there");
+    writeFileSync(join(folder, "model.safetensors.index.json"), JSON.stringify({ weight_map: 3 }));
+    expectRefusal(read, FileFormatError, "not a safetensors index");
+  });
+
+  test("that are missing or of another shape are named", () => {
+    const name = "model.layers.0.self_attn.q_norm.weight";
+    changeWeights((tensors) => tensors.delete(name));
+    expectRefusal(read, FileFormatError, name);
+    changeWeights((tensors) => tensors.set(name, { shape: [4], data: new Float32Array(4) }));
+    expectRefusal(read, FileFormatError, name, "[4]", "[8]");
+    rmSync(weightsPath);
+    expectRefusal(read, FileFormatError, "has no model.safetensors");
+  });
+});
+
+describe("config.json", () => {
+  test("of an unknown architecture: the nearest is named", () => {
+    changeConfig({ architectures: ["Qwen3MoeForCausalLM"] });
+    expectRefusal(read, UnsupportedError, "Qwen3MoeForCausalLM", 'Did you mean "Qwen3ForCausalLM"?');
+    changeConfig({ architectures: ["toString"] });
+    expectRefusal(read, UnsupportedError, "unknown architecture toString");
+  });
+
+  test.each([
+    [{ rope_scaling: { rope_type: "yarn", factor: 4 } }, "yarn"],
+    [{ rope_scaling: { rope_type: "linear" } }, "factor"],
+    [{ use_sliding_window: true }, "sliding-window"],
+    [{ hidden_act: "gelu" }, "gelu"],
+    [{ num_key_value_heads: 3 }, "3 key-value heads"],
+    [{ head_dim: 7 }, "head size of 7"],
+  ])("%j is refused", (change, part) => {
+    changeConfig(change);
+    expectRefusal(read, UnsupportedError, part);
+  });
+
+  test.each([
+    [{ hidden_size: "16" }, "hidden_size"],
+    [{ num_hidden_layers: 0 }, "num_hidden_layers"],
+    [{ num_hidden_layers: 1e12 }, "num_hidden_layers"],
+    [{ architectures: [] }, "architectures"],
+  ])("%j is not a config", (change, part) => {
+    changeConfig(change);
+    expectRefusal(read, FileFormatError, part);
+  });
+
+  test("that is missing or not JSON", () => {
+    writeFileSync(configPath, '{"architectures"');
+    expectRefusal(read, FileFormatError, "not JSON");
+    rmSync(configPath);
+    expectRefusal(read, UsageError, "no config.json");
+  });
+
+  test("with any value anywhere gives a shape or an error of ours", () => {
+    const keys = Object.keys({ ...config, rope_scaling: 0, rope_parameters: 0, use_sliding_window: 0 });
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom(...keys), fc.jsonValue(), { minKeys: 1, maxKeys: 4 }), (change) => {
+        try {
+          parseModelConfig({ ...config, ...change }, "config.json");
+        } catch (error) {
+          expect(error).toBeInstanceOf(SqlmError);
+        }
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+test("the engine refuses such folders when it is opened, with the same errors", async () => {
+  changeConfig({ architectures: ["GPT2LMHeadModel"] });
+  await expect(openOnnxEngine({ model: folder, threads: 1 })).rejects.toBeInstanceOf(UnsupportedError);
+  changeConfig({});
+  writeFileSync(weightsPath, readFileSync(weightsPath).subarray(0, 900));
+  await expect(openOnnxEngine({ model: folder, threads: 1 })).rejects.toMatchObject({
+    name: "FileFormatError",
+    path: weightsPath,
+    hint: expect.stringMatching(/./),
+  });
+  rmSync(join(folder, "tokenizer.json"));
+  await expect(openOnnxEngine({ model: folder, threads: 1 })).rejects.toBeInstanceOf(FileFormatError);
+  await expect(openOnnxEngine({ model: join(root, "nowhere"), threads: 1 })).rejects.toBeInstanceOf(UsageError);
+});

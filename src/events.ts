@@ -1,44 +1,24 @@
 // What a run says while it goes: the loop yields these events, the store records them, the terminal shows them.
-import type { Answer, Evaluation, LevelResult, Proposal, Question, Verdict } from "./types.ts";
+import type { Evaluation, JudgedGroup, JudgedProposal, LevelResult } from "./types.ts";
 
-/** Why a group taught nothing; `trained` means that it did. */
-export const groupSignals = [
-  "trained",
-  "tie",
-  "no-answer",
-  "inconsistent",
-  "low-agreement",
-  "all-equal",
-  "no-tests",
-] as const;
-export type GroupSignal = (typeof groupSignals)[number];
-
-/** One question with everything that happened to it in a step. */
-export interface GroupRecord {
-  readonly question: Question;
-  /** Index into the step's proposals. */
-  readonly proposal: number;
-  readonly answers: readonly Answer[];
-  readonly verdict: Verdict;
-  /** Reward and advantage of each answer, in answer order; advantages are 0 where the group taught nothing. */
-  readonly rewards: readonly number[];
-  readonly advantages: readonly number[];
-  readonly proposerReward: number;
-  readonly signal: GroupSignal;
-  /** Diagnostics from the hidden checker, never seen by a reward; null where the topic has none. */
-  readonly truth: { readonly labelRight: boolean | null; readonly accuracy: number } | null;
+/** What the hidden checker says of a group. Diagnostics, made after learning and never seen by a reward. */
+export interface Truth {
+  /** Whether the winner is right; null where there is none. */
+  readonly labelRight: boolean | null;
+  /** Share of right answers, 0 to 1. */
+  readonly accuracy: number;
 }
 
-/** A proposal with its reward; advantage 0 in steps that do not train the proposer. */
-export interface ProposalRecord extends Proposal {
-  readonly reward: number;
-  readonly advantage: number;
+/** One question with everything that happened to it in a step. */
+export interface GroupRecord extends JudgedGroup {
+  /** Null where the topic has no checker. */
+  readonly truth: Truth | null;
 }
 
 /** Everything of one step. Recorded in one transaction. `step` counts from 1. */
 export interface StepRecord {
   readonly step: number;
-  readonly proposals: readonly ProposalRecord[];
+  readonly proposals: readonly JudgedProposal[];
   readonly groups: readonly GroupRecord[];
   /** Scalars of the step by name (see docs/metrics.md), e.g. `agreement`, `labelAccuracy`, `loss`, `gradNorm`. */
   readonly metrics: Readonly<Record<string, number>>;

@@ -1,9 +1,6 @@
 // The nouns of self-play, in the order in which a question meets them on its way to a gradient.
 // Everything here is read-only plain data: it can be stored as JSON and read back unchanged.
 
-/** Which of its two parts the model is playing. */
-export type Role = "propose" | "solve";
-
 export interface ChatMessage {
   readonly role: "system" | "user" | "assistant";
   readonly content: string;
@@ -61,13 +58,24 @@ export interface Completion {
   readonly stopReason: "stop" | "length";
 }
 
+/** Why a proposal is not solved. */
+export interface Refusal {
+  /**
+   * `malformed`: no question in it; `duplicate`: asked in this step or an earlier one; `held-out`: evaluation keeps it for
+   * itself; `surplus`: the step has its questions.
+   */
+  readonly kind: "malformed" | "duplicate" | "held-out" | "surplus";
+  /** What is wrong with it, in the topic's words. */
+  readonly says?: string;
+}
+
 /** A completion of the proposer's prompt, and the question in it if there is one. */
 export interface Proposal extends Completion {
   readonly promptTokens: readonly number[];
   readonly text: string;
   readonly question: Question | null;
-  /** Why there is no question to solve: `malformed`, `duplicate`, `held-out`, `surplus`, … with the topic's own words after a colon. */
-  readonly reason?: string;
+  /** Null where the question is asked. */
+  readonly refusal: Refusal | null;
 }
 
 /** A completion of the solver's prompt, and the canonical answer in it if there is one. */
@@ -82,34 +90,55 @@ export interface Answer extends Completion {
   readonly reason?: string;
 }
 
+/** A question that was asked, with its answers. The noun of a step: each stage adds to it what it found out. */
+export interface Group {
+  /** Index of the question's proposal in its step. */
+  readonly proposal: number;
+  readonly question: Question;
+  readonly answers: readonly Answer[];
+}
+
+/** What the stages after verification read, whether a vote or tests were counted. Shares are 0 to 1. */
+export interface VerdictCore {
+  readonly groupSize: number;
+  /** Answers without a value. */
+  readonly unreadable: number;
+  /** The value taken for right; null where there is none, as always with tests. */
+  readonly winner: string | null;
+  /** Share of the leading value over the group size (unreadable answers count in it); of tests: of the programs' outputs. */
+  readonly agreement: number;
+  /** p of the proposer formulas: the agreement, or the mean fraction of tests passed; of trusted tests with `consistentVote`. */
+  readonly successRate: number;
+  /** What `majority` pays each answer, in answer order. */
+  readonly scores: readonly number[];
+  /** Why there is no label. */
+  readonly problem: "no-answer" | "tie" | "no-tests" | null;
+  /** Every form of the question elected the same winner; of tests: the programs' vote confirms most of them. */
+  readonly consistent: boolean;
+  /** Enough of that for the solver to learn: `consistent`; of tests: at least one is trusted. */
+  readonly confirmed: boolean;
+  /** Neither nobody nor everybody: 1 < votes of the leader < N, or 0 < success rate < 1. */
+  readonly disputed: boolean;
+}
+
 /** Outcome of a strict plurality vote over one group of answers. */
-export interface VoteVerdict {
+export interface VoteVerdict extends VerdictCore {
   readonly kind: "vote";
   /** Distinct values with their votes, most votes first, ties in lexical order: never depends on the order of answers. */
   readonly counts: readonly (readonly [value: string, votes: number])[];
-  /** The value with strictly the most votes; null when there is a tie or no readable answer. */
-  readonly winner: string | null;
   readonly tie: boolean;
-  /** Votes of the leading value over the group size (unreadable answers count in the group size), 0 to 1. */
-  readonly agreement: number;
-  readonly unreadable: number;
-  readonly groupSize: number;
   /** Winner of each form of the question, in form order; one entry when the group was not split. */
   readonly formWinners: readonly (string | null)[];
-  /** True when every form elected the same winner (always true for a group that was not split and has a winner). */
-  readonly consistent: boolean;
 }
 
 /** Outcome of running every answer's program on the proposer's own unit tests. */
-export interface TestsVerdict {
+export interface TestsVerdict extends VerdictCore {
   readonly kind: "tests";
   /** Answers × tests. */
   readonly passed: readonly (readonly boolean[])[];
   /** Fraction of tests passed, one number an answer, 0 to 1. */
   readonly passFractions: readonly number[];
   readonly meanPassFraction: number;
-  readonly groupSize: number;
-  readonly unreadable: number;
   /** Tests (by index) that no answer passed. */
   readonly unagreedTests: readonly number[];
   /** Tests (by index) that ask for different values of the same call. */
@@ -121,6 +150,44 @@ export interface TestsVerdict {
 }
 
 export type Verdict = VoteVerdict | TestsVerdict;
+
+export interface VerifiedGroup extends Group {
+  readonly verdict: Verdict;
+}
+
+/** What a completion is worth. Advantage 0: it taught nothing. */
+export interface Judged {
+  readonly reward: number;
+  readonly advantage: number;
+}
+
+/** A proposal with its reward; advantage 0 in steps that do not train the proposer. */
+export interface JudgedProposal extends Proposal, Judged {}
+
+/** Why a group taught nothing; `trained` means that it did. */
+export const groupSignals = [
+  "trained",
+  "tie",
+  "no-answer",
+  "inconsistent",
+  "low-agreement",
+  "all-equal",
+  "no-tests",
+] as const;
+export type GroupSignal = (typeof groupSignals)[number];
+
+export interface JudgedGroup extends VerifiedGroup {
+  readonly answers: readonly (Answer & Judged)[];
+  readonly signal: GroupSignal;
+  readonly proposerReward: number;
+}
+
+/** All that a step teaches. `step` counts from 1. */
+export interface Judgement {
+  readonly step: number;
+  readonly proposals: readonly JudgedProposal[];
+  readonly groups: readonly JudgedGroup[];
+}
 
 export const lossFunctions = ["cross_entropy", "importance_sampling", "ppo", "cispo"] as const;
 export type LossFn = (typeof lossFunctions)[number];

@@ -8,7 +8,8 @@ import { createScriptedEngine } from "../src/engine/scripted.ts";
 import { RunStoppedError, UnsupportedError, UsageError } from "../src/errors.ts";
 import { makeControl } from "../src/evaluate/controls.ts";
 import type { RunEvent, StepRecord } from "../src/events.ts";
-import { type SelfPlayOptions, selfPlay } from "../src/self-play.ts";
+import type { SelfPlayOptions } from "../src/run-options.ts";
+import { selfPlay } from "../src/self-play.ts";
 import { openWorkspace } from "../src/store/workspace.ts";
 import { arithmetic } from "../src/topics/arithmetic.ts";
 import { readWrittenSum, writeNumber } from "../src/topics/arithmetic-notation.ts";
@@ -113,7 +114,7 @@ describe("self-play with a scripted engine", () => {
       expect(groups).toHaveLength(12);
       expect(metrics["labelAccuracy"]).toBeGreaterThan(0.8);
       expect(metrics["updates"]).toBe(1);
-      expect(proposals.some(({ reason }) => reason?.startsWith("malformed"))).toBe(true);
+      expect(proposals.some(({ refusal }) => refusal?.kind === "malformed")).toBe(true);
     }
   });
 
@@ -174,7 +175,7 @@ describe("self-play with a scripted engine", () => {
     const { steps } = await play(newFolder(), {});
     const keys = steps.flatMap(({ groups }) => groups.map(({ question }) => question.key));
     expect(new Set(keys).size).toBe(keys.length);
-    const heldOut = steps.flatMap(({ proposals }) => proposals.filter(({ reason }) => reason === "held-out"));
+    const heldOut = steps.flatMap(({ proposals }) => proposals.filter(({ refusal }) => refusal?.kind === "held-out"));
     for (const { question } of heldOut) expect(keys).not.toContain(question?.key);
   });
 

@@ -4,6 +4,7 @@
 //
 // Left out: proving identities (expressions are compared by values at seeded points), systems of equations,
 // conversions between units (a unit after a number is dropped).
+import { refuse } from "../reading.ts";
 import type { Reading } from "../types.ts";
 import { type Candidate, candidates } from "./extract.ts";
 import { parse } from "./parse.ts";
@@ -72,8 +73,6 @@ function parseAnswer(text: string): Reading<ParsedAnswer> {
   if (firstReason !== null) return refuse(firstReason);
   return words === null ? refuse("no-answer") : asWords(words);
 }
-
-const refuse = (reason: string): { readonly ok: false; readonly reason: string } => ({ ok: false, reason });
 
 function readCandidate(candidate: Candidate): Reading<ParsedAnswer> {
   const source = inSymbols(candidate.text.trim());

@@ -5,9 +5,9 @@ import type { Engine } from "../engine/engine.ts";
 import type { OpenEngineOptions } from "../engine/open-engine.ts";
 import type { EvaluateOptions } from "../evaluate/evaluate.ts";
 import type { RunEvent } from "../events.ts";
+import type { SelfPlayOptions } from "../run-options.ts";
 import type { DoctorCheck } from "../sandbox/containment.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
-import type { SelfPlayOptions } from "../self-play.ts";
 import type { Workspace } from "../store/store.ts";
 import type { DefinedTopic } from "../topics/define-topic.ts";
 import type { Evaluation } from "../types.ts";
@@ -62,7 +62,7 @@ export const projectParts: Parts = {
     }
     return sandbox;
   },
-  checkFit: async (options) => (await import("../self-play.ts")).checkFit(options),
+  checkFit: async (options) => (await import("../run-options.ts")).checkFit(options),
   selfPlay: async (options) => (await import("../self-play.ts")).selfPlay(options),
   evaluate: async (...options) => (await import("../evaluate/evaluate.ts")).evaluate(...options),
   compareAnswers: async () => {

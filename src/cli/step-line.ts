@@ -1,26 +1,17 @@
 // What the terminal shows of a step: one line of numbers and one question with its vote. Pure.
-import type { GroupRecord, GroupSignal, StepRecord } from "../events.ts";
-import type { LevelResult, Verdict } from "../types.ts";
+import { labelsRight } from "../evaluate/diagnose.ts";
+import type { GroupRecord, StepRecord } from "../events.ts";
+import type { GroupSignal, LevelResult } from "../types.ts";
 import { formatDuration, formatShare, formatTable, oneLine } from "./format.ts";
 
 const mean = (values: readonly number[]): number | null =>
   values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
-
-/** How far a group agrees, 0 to 1: its leading answer's share, or its programs' mean share of tests passed. */
-export function agreementOf(verdict: Verdict): number {
-  return verdict.kind === "vote" ? verdict.agreement : verdict.meanPassFraction;
-}
 
 /** How many groups there were of each signal, most first, without those that taught. */
 export function signalFree(groups: readonly GroupRecord[]): readonly (readonly [GroupSignal, number])[] {
   const counts = new Map<GroupSignal, number>();
   for (const { signal } of groups) if (signal !== "trained") counts.set(signal, (counts.get(signal) ?? 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
-}
-
-/** Share of the groups with a label whose label the hidden checker calls right; null where nobody knows. */
-export function labelAccuracy(groups: readonly GroupRecord[]): number | null {
-  return mean(groups.flatMap(({ truth }) => (truth?.labelRight == null ? [] : [truth.labelRight ? 1 : 0])));
 }
 
 /** The step in one line, then an example. `secondsLeft` is null while there is no estimate. */
@@ -31,14 +22,14 @@ export function describeStep(
   columns: number,
 ): readonly string[] {
   const { groups, proposals } = record;
-  const accuracy = labelAccuracy(groups);
+  const accuracy = mean(labelsRight(groups));
   const difficulty = mean(groups.map(({ question }) => question.difficulty));
   const free = signalFree(groups);
   const taught = groups.length - free.reduce((sum, [, count]) => sum + count, 0);
   const unreadable = proposals.filter(({ question }) => question === null).length;
   const parts = [
     `step ${String(record.step).padStart(String(steps).length)}/${steps}`,
-    `agreement ${formatShare(mean(groups.map(({ verdict }) => agreementOf(verdict))))}`,
+    `agreement ${formatShare(mean(groups.map(({ verdict }) => verdict.agreement)))}`,
     ...(accuracy === null ? [] : [`labels right ${formatShare(accuracy)}`]),
     `difficulty ${difficulty === null ? "-" : difficulty.toFixed(2)}`,
     `taught ${taught}/${groups.length}${free.length === 0 ? "" : ` (${free.map(([signal, count]) => `${signal} ${count}`).join(", ")})`}`,

@@ -4,12 +4,13 @@
 import { UnsupportedError, UsageError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import type { DefinedTopic } from "../topics/define-topic.ts";
-import type { Answer, Question, Verdict } from "../types.ts";
+import type { Verdict, VerifiedGroup } from "../types.ts";
+import { votesFor } from "../verify/vote.ts";
 
 export interface Control {
   readonly name: string;
   /** Replaces the verdict of a group. */
-  readonly verdict?: (question: Question, answers: readonly Answer[], verdict: Verdict) => Promise<Verdict>;
+  readonly verdict?: (group: VerifiedGroup) => Promise<Verdict>;
   /** Replaces the rewards of a group. */
   readonly rewards?: (rewards: readonly number[], random: Random) => readonly number[];
 }
@@ -55,20 +56,25 @@ function oracle({ topic, hidden }: DefinedTopic): Control {
   }
   return {
     name: "oracle",
-    async verdict(question, answers, verdict) {
+    async verdict({ question, answers, verdict }) {
       if (verdict.kind !== "vote") return verdict;
       let winner: string | null = null;
       for (const { value } of answers) {
         if (winner === null && value !== null && (await hidden.check(question, value))) winner = value;
       }
-      const votes = winner === null ? 0 : answers.filter(({ value }) => value === winner).length;
+      const scores = votesFor(winner, answers);
+      const agreement = scores.filter((score) => score === 1).length / verdict.groupSize;
       return {
         ...verdict,
         winner,
         tie: false,
-        agreement: votes / verdict.groupSize,
+        agreement,
+        successRate: agreement,
+        scores,
+        problem: winner !== null ? null : verdict.counts.length === 0 ? "no-answer" : "tie",
         formWinners: verdict.formWinners.map(() => winner),
         consistent: winner !== null,
+        confirmed: winner !== null,
       };
     },
   };

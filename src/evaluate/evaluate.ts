@@ -3,6 +3,7 @@
 import type { Engine } from "../engine/engine.ts";
 import { UnsupportedError } from "../errors.ts";
 import { encodePrompt } from "../play/prompts.ts";
+import { originalForm, readAnswer } from "../play/read-answer.ts";
 import { randomStream, seedFrom } from "../random.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { DefinedTopic, HiddenTruth } from "../topics/define-topic.ts";
@@ -130,9 +131,6 @@ async function answerValues(
   const options = { numSamples, maxTokens: topic.maxTokens.solve, temperature, stop: tokenizer.endTokens, seed };
   const completions = await engine.sample(prompts, options);
   return completions.map((samples, index) =>
-    samples.map(({ tokens }) => {
-      const reading = topic.readAnswer(tokenizer.decode(tokens), questions[index]);
-      return reading.ok ? reading.value : null;
-    }),
+    samples.map((completion) => readAnswer(tokenizer, topic, originalForm(questions[index]), completion).value),
   );
 }

@@ -1,16 +1,13 @@
-// Scalars that describe a step: what people watch to see whether self-play is healthy. Pure numbers over the record.
-// docs/metrics.md explains each one.
-import { type GroupRecord, groupSignals, type ProposalRecord } from "../events.ts";
+// Scalars that describe a step without knowing any truth: what people and guards watch to see whether self-play is
+// healthy. Pure numbers over what was judged; docs/metrics.md explains each one.
+import { countVotes } from "../plurality.ts";
+import { groupSignals, type JudgedGroup, type Judgement, type Refusal } from "../types.ts";
 
 /** Metrics of proposals and groups; shares are 0 to 1 and absent where there is nothing to take a share of. */
-export function stepMetrics(step: {
-  readonly proposals: readonly ProposalRecord[];
-  readonly groups: readonly GroupRecord[];
-}): Record<string, number> {
-  const { proposals, groups } = step;
+export function health({ proposals, groups }: Omit<Judgement, "step">): Record<string, number> {
   const answers = groups.flatMap(({ answers }) => answers);
-  const share = (name: string): number =>
-    ratio(proposals.filter(({ reason }) => reason?.split(":")[0] === name).length, proposals.length);
+  const share = (kind: Refusal["kind"]): number =>
+    ratio(proposals.filter(({ refusal }) => refusal?.kind === kind).length, proposals.length);
   const metrics: Record<string, number> = {
     questions: groups.length,
     malformedShare: share("malformed"),
@@ -25,8 +22,8 @@ export function stepMetrics(step: {
 
   metrics["difficulty"] = average(groups.map(({ question }) => question.difficulty));
   metrics["hardestDifficulty"] = Math.max(...groups.map(({ question }) => question.difficulty));
-  metrics["agreement"] = average(groups.map(agreement));
-  metrics["solverReward"] = average(groups.flatMap(({ rewards }) => rewards));
+  metrics["agreement"] = average(groups.map(({ verdict }) => verdict.agreement));
+  metrics["solverReward"] = average(answers.map(({ reward }) => reward));
   metrics["unreadableShare"] = ratio(answers.filter(({ value }) => value === null).length, answers.length);
   metrics["answerTokens"] = average(answers.map(({ tokens }) => tokens.length));
   metrics["tokenEntropy"] = -ratio(
@@ -39,24 +36,11 @@ export function stepMetrics(step: {
     metrics[`groups.${signal}`] = groups.filter((group) => group.signal === signal).length;
   }
   Object.assign(metrics, testShares(groups));
-  const labels = groups.flatMap(({ truth }) =>
-    truth === null || truth.labelRight === null ? [] : [Number(truth.labelRight)],
-  );
-  if (labels.length > 0) {
-    metrics["labelAccuracy"] = average(labels);
-    metrics["hackingGap"] = metrics["agreement"] - metrics["labelAccuracy"];
-  }
-  const taught = groups.flatMap(({ truth, signal }) =>
-    signal === "trained" && truth !== null && truth.labelRight !== null ? [Number(truth.labelRight)] : [],
-  );
-  if (taught.length > 0) metrics["taughtLabelAccuracy"] = average(taught);
-  const accuracies = groups.flatMap(({ truth }) => (truth === null ? [] : [truth.accuracy]));
-  if (accuracies.length > 0) metrics["accuracy"] = average(accuracies);
   return metrics;
 }
 
 /** Shares of the proposer's tests by what became of them, where there are tests. */
-function testShares(groups: readonly GroupRecord[]): Record<string, number> {
+function testShares(groups: readonly JudgedGroup[]): Record<string, number> {
   const verdicts = groups.flatMap(({ verdict }) => (verdict.kind === "tests" ? [verdict] : []));
   const tests = sum(verdicts.map(({ passed }) => passed[0]?.length ?? 0));
   if (tests === 0) return {};
@@ -69,26 +53,21 @@ function testShares(groups: readonly GroupRecord[]): Record<string, number> {
   };
 }
 
-function agreement({ verdict }: GroupRecord): number {
-  return verdict.kind === "vote" ? verdict.agreement : verdict.outputAgreement;
-}
-
 /** Entropy, in nats, of the distribution of distinct readable answers in a group. */
-function answerEntropy({ answers }: GroupRecord): number {
-  const counts = new Map<string, number>();
-  for (const { value } of answers) if (value !== null) counts.set(value, (counts.get(value) ?? 0) + 1);
-  const total = sum([...counts.values()]);
-  return -sum([...counts.values()].map((count) => (count / total) * Math.log(count / total)));
+function answerEntropy({ answers }: JudgedGroup): number {
+  // Terms are summed in the order in which values first appeared: another order would change the last digit.
+  const votes = new Map(countVotes(answers.map(({ value }) => value)));
+  const counts = [...new Set(answers.map(({ value }) => value))].flatMap((value) =>
+    value === null ? [] : [votes.get(value) ?? 0],
+  );
+  const total = sum(counts);
+  return -sum(counts.map((count) => (count / total) * Math.log(count / total)));
 }
 
 /** Share of questions that elected the most common winner: near 1 when the model answers everything alike. */
-function topAnswerShare(groups: readonly GroupRecord[]): number {
-  const winners = new Map<string, number>();
-  for (const { verdict } of groups) {
-    if (verdict.kind === "vote" && verdict.winner !== null)
-      winners.set(verdict.winner, (winners.get(verdict.winner) ?? 0) + 1);
-  }
-  return winners.size === 0 ? 0 : Math.max(...winners.values()) / groups.length;
+function topAnswerShare(groups: readonly JudgedGroup[]): number {
+  const [leader] = countVotes(groups.map(({ verdict }) => verdict.winner));
+  return leader === undefined ? 0 : leader[1] / groups.length;
 }
 
 function sum(values: readonly number[]): number {

@@ -1,8 +1,8 @@
 // From rewards to advantages, per group of samples that answer the same prompt. Pure numbers; which groups are worth
 // training on is decided before (rewards.ts), how advantages meet tokens after (datum.ts).
-import type { RunConfig } from "../config/config.ts";
+import type { LearningSettings } from "../config/learn.ts";
 
-export type AdvantageEstimator = RunConfig["advantageEstimator"];
+export type AdvantageEstimator = LearningSettings["advantageEstimator"];
 
 /** Keeps the division finite where rewards hardly differ; the value of verl, on which the published runs stand. */
 const epsilon = 1e-6;

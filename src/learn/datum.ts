@@ -1,10 +1,10 @@
 // From samples and advantages to training sequences: masks, loss aggregation, and the split of a batch into optimizer
 // updates. Pure data in, pure data out; the losses themselves are in losses.ts and in the engines.
-import type { RunConfig } from "../config/config.ts";
+import type { LearningSettings } from "../config/learn.ts";
 import type { Random } from "../random.ts";
 import type { Completion, Datum } from "../types.ts";
 
-export type LossAggregation = RunConfig["lossAggregation"];
+export type LossAggregation = LearningSettings["lossAggregation"];
 
 /** A completion, what it continued, and how much better than expected it was. */
 export interface TrainingSample extends Pick<Completion, "tokens" | "logprobs"> {

@@ -1,9 +1,10 @@
 // One step's optimizer updates: samples with an advantage become data, data become gradients. The engine computes; the
 // formulas are in datum.ts and losses.ts.
-import type { RunConfig } from "../config/config.ts";
+import type { LearningSettings, OptimizerSettings, RewardSettings } from "../config/learn.ts";
 import type { Engine } from "../engine/engine.ts";
 import { notFiniteHint, RunStoppedError } from "../errors.ts";
 import { randomStream } from "../random.ts";
+import type { Judgement } from "../types.ts";
 import {
   aggregateLoss,
   buildDatum,
@@ -13,22 +14,24 @@ import {
   type TrainingSample,
   withReference,
 } from "./datum.ts";
-import type { Judged } from "./judge.ts";
+
+/** What decides the updates; `seed` and `steps` are the run's. */
+export type UpdateSettings = LearningSettings &
+  OptimizerSettings &
+  Pick<RewardSettings, "proposerLossWeight"> & { readonly seed: number; readonly steps: number };
 
 /** Policy-gradient updates on everything with an advantage; returns the metrics of the updates, averaged. */
 export async function updateModel(
   engine: Engine,
   reference: Engine | undefined,
-  { proposals, groups }: Judged,
-  step: number,
-  config: RunConfig,
+  { step, proposals, groups }: Judgement,
+  config: UpdateSettings,
 ): Promise<Record<string, number>> {
-  const solverSamples = groups.flatMap(({ answers, advantages }) =>
-    answers.map((answer, index) => ({ ...answer, advantage: advantages[index] })),
-  );
   const informative = ({ advantage }: TrainingSample): boolean => advantage !== 0;
-  const scaled = solverSamples.map((sample) =>
-    sample.advantage < 0 ? { ...sample, advantage: sample.advantage * config.negativeAdvantageScale } : sample,
+  const scaled = groups.flatMap(({ answers }) =>
+    answers.map((answer) =>
+      answer.advantage < 0 ? { ...answer, advantage: answer.advantage * config.negativeAdvantageScale } : answer,
+    ),
   );
   const random = randomStream(config.seed, "learn", step);
   const solverParts = splitBatch(scaled.filter(informative), config.numSubsteps, random);
@@ -62,7 +65,7 @@ export async function updateModel(
 /** Learning rate of a step, counted from 1: a linear rise over `warmupSteps`, then the schedule. */
 export function learningRateAt(
   step: number,
-  config: Pick<RunConfig, "learningRate" | "learningRateSchedule" | "warmupSteps" | "steps">,
+  config: Pick<UpdateSettings, "learningRate" | "learningRateSchedule" | "warmupSteps" | "steps">,
 ): number {
   const rise = Math.min(1, step / Math.max(1, config.warmupSteps));
   const fall = config.learningRateSchedule === "linear" ? 1 - (step - 1) / config.steps : 1;

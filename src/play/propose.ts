@@ -2,8 +2,9 @@
 // why not. Rewards and training come later; a bad proposal is data.
 import type { Engine } from "../engine/engine.ts";
 import type { Random } from "../random.ts";
+import { refuse } from "../reading.ts";
 import type { Topic } from "../topics/topic.ts";
-import type { Completion, Proposal, Question } from "../types.ts";
+import type { Completion, Proposal, Question, Reading, Refusal } from "../types.ts";
 import { decodeCompletion, encodePrompt, fitsEngine, type SamplingSettings, sampleRequests } from "./prompts.ts";
 
 export interface ProposeOptions extends SamplingSettings {
@@ -23,9 +24,8 @@ export interface ProposeOptions extends SamplingSettings {
 }
 
 /**
- * Samples `count` proposals. A proposal without `reason` is accepted and has a question; the others say why they are not
- * solved: `malformed: …` (then `question` is null), `held-out`, `duplicate` (of an earlier step or of this batch), or
- * `surplus`. Use `acceptedQuestions` to get at the accepted ones.
+ * Samples `count` proposals. One without a refusal has a question and is asked; a `malformed` one has none, and a
+ * `duplicate` is one of an earlier step or of this batch.
  */
 export async function propose(engine: Engine, topic: Topic, options: ProposeOptions): Promise<Proposal[]> {
   const { random, recent, count } = options;
@@ -39,28 +39,27 @@ export async function propose(engine: Engine, topic: Topic, options: ProposeOpti
   return completions.map((completion, i) => {
     const text = decodeCompletion(engine.tokenizer, completion);
     const proposal = { promptTokens: prompts[i], ...completion, text };
-    const reading = topic.readQuestion(text);
-    if (!reading.ok) return { ...proposal, question: null, reason: `malformed: ${reading.reason}` };
+    const reading = readQuestion(engine, topic, text);
+    if (!reading.ok) return { ...proposal, question: null, refusal: { kind: "malformed", says: reading.reason } };
     const question = reading.value;
-    if (!fitsEngine(engine, encodePrompt(engine.tokenizer, topic.solvePrompt(question)), topic.maxTokens.solve)) {
-      const reason = `malformed: longer than the ${engine.capabilities.maxSequenceTokens} tokens that the engine takes`;
-      return { ...proposal, question: null, reason };
-    }
-    const { key } = question;
-    if (options.heldOutKeys.has(key)) return { ...proposal, question, reason: "held-out" };
-    if (options.seenKeys.has(key) || batchKeys.has(key)) return { ...proposal, question, reason: "duplicate" };
-    batchKeys.add(key);
-    if (accepted >= options.accept) return { ...proposal, question, reason: "surplus" };
+    const refused = (kind: Refusal["kind"]): Proposal => ({ ...proposal, question, refusal: { kind } });
+    if (options.heldOutKeys.has(question.key)) return refused("held-out");
+    if (options.seenKeys.has(question.key) || batchKeys.has(question.key)) return refused("duplicate");
+    batchKeys.add(question.key);
+    if (accepted >= options.accept) return refused("surplus");
     accepted += 1;
-    return { ...proposal, question };
+    return { ...proposal, question, refusal: null };
   });
 }
 
-/** The questions to solve, with the index of the proposal that each came from. */
-export function acceptedQuestions(proposals: readonly Proposal[]): { question: Question; proposal: number }[] {
-  return proposals.flatMap(({ question, reason }, proposal) =>
-    question !== null && reason === undefined ? [{ question, proposal }] : [],
-  );
+/** The topic's reading, refused where the engine could not take the question with its answer. */
+function readQuestion(engine: Engine, topic: Topic, text: string): Reading<Question> {
+  const reading = topic.readQuestion(text);
+  if (!reading.ok) return reading;
+  if (fitsEngine(engine, encodePrompt(engine.tokenizer, topic.solvePrompt(reading.value)), topic.maxTokens.solve)) {
+    return reading;
+  }
+  return refuse(`longer than the ${engine.capabilities.maxSequenceTokens} tokens that the engine takes`);
 }
 
 /** One completion for each prompt, in order; equal prompts are sampled as one prompt with many completions. */

@@ -3,7 +3,7 @@
 import type { Engine } from "../engine/engine.ts";
 import { seedFrom } from "../random.ts";
 import type { Topic } from "../topics/topic.ts";
-import type { Answer, Completion, Question, Restatement } from "../types.ts";
+import type { Answer, Group, Proposal, Question, Restatement } from "../types.ts";
 import {
   decodeCompletion,
   encodePrompt,
@@ -12,6 +12,7 @@ import {
   type SamplingSettings,
   sampleRequests,
 } from "./prompts.ts";
+import { originalForm, readAnswer } from "./read-answer.ts";
 
 export interface SolveOptions extends SamplingSettings {
   /** Answers to each question. */
@@ -24,19 +25,23 @@ export interface SolveOptions extends SamplingSettings {
 }
 
 /**
- * Answers as [question][answer], each group in form order. With `consistentVote` a group is split evenly over the
- * original (form 0, which gets the larger share) and as many restatements as leave two answers to each form. A question
- * without restatements is put in its original form only.
+ * Asks every proposal that was not refused; returns a group each, in proposal order, with answers in form order. With
+ * `consistentVote` a group is split evenly over the original (form 0, which gets the larger share) and as many
+ * restatements as leave two answers to each form. A question without restatements is put in its original form only.
  */
 export async function solve(
   engine: Engine,
   topic: Topic,
-  questions: readonly Question[],
+  proposals: readonly Pick<Proposal, "question" | "refusal">[],
   options: SolveOptions,
-): Promise<Answer[][]> {
+): Promise<Group[]> {
+  const asked = proposals.flatMap(({ question, refusal }, proposal) =>
+    question !== null && refusal === null ? [{ proposal, question }] : [],
+  );
+  const questions = asked.map(({ question }) => question);
   const forms = options.consistentVote
     ? await equivalentForms(engine, topic, questions, options)
-    : questions.map((question) => [original(question)]);
+    : questions.map((question) => [originalForm(question)]);
   const requests: (SampleRequest & { readonly group: number; readonly form: number })[] = [];
   for (const [group, ofQuestion] of forms.entries()) {
     for (const [form, numSamples] of evenShares(options.groupSize, ofQuestion.length).entries()) {
@@ -51,35 +56,16 @@ export async function solve(
   const answers: Answer[][] = questions.map(() => []);
   for (const [row, { promptTokens, group, form }] of requests.entries()) {
     for (const completion of rows[row]) {
-      answers[group].push(readAnswer(engine, topic, forms[group][form], form, promptTokens, completion));
+      const reading = readAnswer(engine.tokenizer, topic, forms[group][form], completion);
+      answers[group].push({ promptTokens, ...completion, form, ...reading });
     }
   }
-  return answers;
+  return asked.map((group, index) => ({ ...group, answers: answers[index] }));
 }
 
 /** `total` in `parts` whole shares that differ by one at most, larger ones first. */
 function evenShares(total: number, parts: number): number[] {
   return Array.from({ length: parts }, (_, part) => Math.floor(total / parts) + (part < total % parts ? 1 : 0));
-}
-
-function readAnswer(
-  engine: Engine,
-  topic: Topic,
-  { question, toOriginal }: Restatement,
-  form: number,
-  promptTokens: readonly number[],
-  completion: Completion,
-): Answer {
-  const text = decodeCompletion(engine.tokenizer, completion);
-  const reading = topic.readAnswer(text, question);
-  const answer = { promptTokens, ...completion, text, form };
-  return reading.ok
-    ? { ...answer, value: toOriginal(reading.value) }
-    : { ...answer, value: null, reason: reading.reason };
-}
-
-function original(question: Question): Restatement {
-  return { question, toOriginal: (answer) => answer };
 }
 
 /** The forms in which each question is put, the original first. */
@@ -101,7 +87,7 @@ async function equivalentForms(
     for (const [i, index] of unsplit.entries()) {
       const paraphrase = paraphrases[i];
       if (paraphrase === null) continue;
-      forms[index] = distinctForms(engine, topic, questions[index], [original(paraphrase)], options.heldOutKeys);
+      forms[index] = distinctForms(engine, topic, questions[index], [originalForm(paraphrase)], options.heldOutKeys);
     }
   }
   return forms.map((ofQuestion) => ofQuestion.slice(0, most));
@@ -115,7 +101,7 @@ function distinctForms(
   restatements: readonly Restatement[],
   heldOutKeys: ReadonlySet<string>,
 ): Restatement[] {
-  const forms = [original(question)];
+  const forms = [originalForm(question)];
   for (const restatement of restatements) {
     if (heldOutKeys.has(restatement.question.key)) continue;
     const tokens = encodePrompt(engine.tokenizer, topic.solvePrompt(restatement.question));

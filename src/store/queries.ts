@@ -5,10 +5,9 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { UsageError } from "../errors.ts";
-import type { GroupSignal } from "../events.ts";
-import type { LevelResult, Question, Verdict } from "../types.ts";
+import type { GroupSignal, LevelResult, Question, Verdict } from "../types.ts";
 import { allRows, firstRow, openDatabaseForReading, translateErrors } from "./database.ts";
-import { readEvaluations, readQuestion } from "./read-rows.ts";
+import { readEvaluations, readQuestion, readVerdict } from "./read-rows.ts";
 import type { RunInfo } from "./store.ts";
 import { unpackTokens } from "./token-blob.ts";
 import { findRun, readRuns } from "./workspace.ts";
@@ -238,7 +237,7 @@ function questionRow(row: StoredQuestion): QuestionRow {
     proposerReward: row.proposer_reward,
     labelRight: row.label_right === null ? null : row.label_right === 1,
     accuracy: row.accuracy,
-    verdict: JSON.parse(row.verdict) as Verdict,
+    verdict: readVerdict(row.verdict),
   };
 }
 

@@ -1,6 +1,6 @@
 // Rows of small tables as the plain data that they were made from; shared by the store and the queries.
 import type { DatabaseSync } from "node:sqlite";
-import type { LevelResult, Question, UnitTest } from "../types.ts";
+import type { LevelResult, Question, TestsVerdict, UnitTest, Verdict, VerdictCore, VoteVerdict } from "../types.ts";
 import { allRows } from "./database.ts";
 import type { RunTrial } from "./store.ts";
 
@@ -53,4 +53,48 @@ export function readEvaluations(database: DatabaseSync, runId: number): { step: 
 /** The question that these columns hold. */
 export function readQuestion(text: string, key: string, difficulty: number, tests: string | null): Question {
   return { text, key, difficulty, ...(tests === null ? {} : { tests: JSON.parse(tests) as readonly UnitTest[] }) };
+}
+
+/** What verdicts had in records of earlier versions, before all of them had the common part. */
+type OlderVerdict =
+  | (Omit<VoteVerdict, keyof VerdictCore> & Pick<VoteVerdict, "winner" | "agreement" | "groupSize" | "consistent">)
+  | (Omit<TestsVerdict, keyof VerdictCore> & Pick<TestsVerdict, "groupSize">);
+
+/**
+ * A verdict as it was recorded; what one of an earlier version lacks follows from what it has. Only the scores of an
+ * older vote do not: they are those of `values`, the answers' values where the caller has read them, and else empty.
+ */
+export function readVerdict(json: string, values: readonly (string | null)[] = []): Verdict {
+  const recorded = JSON.parse(json) as Verdict | OlderVerdict;
+  if ("scores" in recorded) return recorded;
+  return recorded.kind === "vote"
+    ? completeVote(recorded as VoteVerdict, values)
+    : completeTests(recorded as TestsVerdict);
+}
+
+function completeVote(older: VoteVerdict, values: readonly (string | null)[]): VoteVerdict {
+  const leading = older.counts.length === 0 ? 0 : older.counts[0][1];
+  return {
+    ...older,
+    successRate: older.agreement,
+    scores: values.map((value) => (value !== null && value === older.winner ? 1 : 0)),
+    problem: older.winner !== null ? null : older.counts.length === 0 ? "no-answer" : "tie",
+    confirmed: older.consistent,
+    disputed: leading > 1 && leading < older.groupSize,
+  };
+}
+
+function completeTests(older: TestsVerdict): TestsVerdict {
+  const tests = older.passed[0]?.length ?? 0;
+  return {
+    ...older,
+    winner: null,
+    agreement: older.outputAgreement,
+    successRate: older.meanPassFraction,
+    scores: older.passFractions,
+    problem: tests === 0 ? "no-tests" : null,
+    consistent: 2 * older.trustedTests.length > tests,
+    confirmed: older.trustedTests.length > 0,
+    disputed: older.meanPassFraction > 0 && older.meanPassFraction < 1,
+  };
 }

@@ -1,11 +1,7 @@
-// Writes the rows of one step, and reads steps back. Statements are prepared once a connection. The caller holds the
-// transaction. Texts of proposals and answers are not stored: they are decoded from the tokens by who has the tokenizer.
+// Writes the rows of one step. Statements are prepared once a connection. The caller holds the transaction. Texts of proposals and answers are not stored: they are decoded from the tokens by who has the tokenizer.
 import type { DatabaseSync } from "node:sqlite";
-import type { GroupRecord, ProposalRecord, StepRecord } from "../events.ts";
-import type { Answer, Completion, Question, Verdict } from "../types.ts";
-import { allRows, eachRow } from "./database.ts";
-import { readQuestion } from "./read-rows.ts";
-import type { RecordedStep } from "./store.ts";
+import type { GroupRecord, StepRecord } from "../events.ts";
+import type { Completion, JudgedProposal, Question, Refusal } from "../types.ts";
 import { packTokens } from "./token-blob.ts";
 
 /** Counts that a step's row carries, so that summaries need not visit its answers. */
@@ -24,11 +20,6 @@ export function countStep(record: StepRecord): StepCounts {
     answers: record.groups.reduce((sum, group) => sum + group.answers.length, 0),
     trained: record.groups.filter((group) => group.signal === "trained").length,
   };
-}
-
-/** How far a group was of one mind, 0 to 1: the leading value's share of the votes, or the mean fraction of tests passed. */
-export function agreementOf(verdict: Verdict): number {
-  return verdict.kind === "vote" ? verdict.agreement : verdict.meanPassFraction;
 }
 
 /** Prepares the inserts of a step; call the result inside a transaction, with the run's id and the time in ms. */
@@ -53,7 +44,7 @@ export function prepareStepWriter(
        advantage) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
 
-  const writeProposal = (stepId: number, position: number, proposal: ProposalRecord): void => {
+  const writeProposal = (stepId: number, position: number, proposal: JudgedProposal): void => {
     const { question } = proposal;
     insertProposal.run(
       stepId,
@@ -65,7 +56,7 @@ export function prepareStepWriter(
       logprobMin(proposal),
       proposal.reward,
       proposal.advantage,
-      proposal.reason ?? null,
+      refusalText(proposal.refusal),
       question?.text ?? null,
       question?.key ?? null,
       question?.difficulty ?? null,
@@ -75,7 +66,7 @@ export function prepareStepWriter(
 
   const writeAnswers = (questionId: number, group: GroupRecord): void => {
     const forms = new Set<number>();
-    group.answers.forEach((answer: Answer, position) => {
+    group.answers.forEach((answer, position) => {
       if (!forms.has(answer.form)) {
         forms.add(answer.form);
         insertPrompt.run(questionId, answer.form, packTokens(answer.promptTokens));
@@ -90,8 +81,8 @@ export function prepareStepWriter(
         logprobMin(answer),
         answer.value,
         answer.reason ?? null,
-        group.rewards[position] ?? 0,
-        group.advantages[position] ?? 0,
+        answer.reward,
+        answer.advantage,
       );
     });
   };
@@ -128,8 +119,8 @@ export function prepareStepWriter(
         question.text,
         question.key,
         question.difficulty,
-        agreementOf(verdict),
-        verdict.kind === "vote" ? verdict.winner : null,
+        verdict.agreement,
+        verdict.winner,
         group.signal,
         group.proposerReward,
         labelRight === null ? null : Number(labelRight),
@@ -156,57 +147,12 @@ export function logprobMin(completion: Completion): number {
   return least;
 }
 
+/** As the column has it: the kind, with the topic's words after a colon. */
+function refusalText(refusal: Refusal | null): string | null {
+  if (refusal === null) return null;
+  return refusal.says === undefined ? refusal.kind : `${refusal.kind}: ${refusal.says}`;
+}
+
 function testsJson(question: Question | null): string | null {
   return question?.tests === undefined ? null : JSON.stringify(question.tests);
-}
-
-interface StepRow {
-  readonly id: number;
-  readonly step: number;
-  readonly seconds: number;
-}
-
-interface GroupRow {
-  readonly proposal: number;
-  readonly question: string;
-  readonly key: string;
-  readonly difficulty: number;
-  readonly tests: string | null;
-  readonly verdict: string;
-  readonly proposer_reward: number;
-  readonly signal: GroupRecord["signal"];
-  readonly label_right: number | null;
-  readonly accuracy: number | null;
-}
-
-/** The current steps of a run in order, read one at a time. */
-export function* readSteps(database: DatabaseSync, runId: number): Generator<RecordedStep> {
-  const steps = database.prepare(
-    "SELECT id, step, seconds FROM steps WHERE run_id = ? AND superseded = 0 ORDER BY step",
-  );
-  const metrics = database.prepare("SELECT name, value FROM metrics WHERE step_id = ?");
-  const groups = database.prepare(
-    `SELECT proposal, question, key, difficulty, tests, verdict, proposer_reward, signal, label_right, accuracy
-       FROM questions WHERE run_id = ? AND step = ? AND superseded = 0 ORDER BY position`,
-  );
-  for (const { id, step, seconds } of eachRow<StepRow>(steps, runId)) {
-    yield {
-      step,
-      seconds,
-      metrics: Object.fromEntries(
-        allRows<{ name: string; value: number | null }>(metrics, id).map((row) => [row.name, row.value ?? Number.NaN]),
-      ),
-      groups: allRows<GroupRow>(groups, runId, step).map((row) => ({
-        question: readQuestion(row.question, row.key, row.difficulty, row.tests),
-        proposal: row.proposal,
-        verdict: JSON.parse(row.verdict) as Verdict,
-        proposerReward: row.proposer_reward,
-        signal: row.signal,
-        truth:
-          row.accuracy === null
-            ? null
-            : { labelRight: row.label_right === null ? null : row.label_right === 1, accuracy: row.accuracy },
-      })),
-    };
-  }
 }

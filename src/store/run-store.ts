@@ -6,7 +6,6 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { RunConfig } from "../config/config.ts";
 import { UsageError } from "../errors.ts";
 import type { RunEvent } from "../events.ts";
-import type { LevelResult } from "../types.ts";
 import {
   checkpointName,
   checkpointSteps,
@@ -20,12 +19,11 @@ import { firstRow, openDatabase, transaction, translateErrors } from "./database
 import { appendEventLines, eventLine, rewriteEventsLog, stepOf } from "./events-log.ts";
 import { findCheckpoint } from "./find-checkpoint.ts";
 import { diskError, requireSpace, type StoreHost } from "./host.ts";
-import { readEvaluations, readTrial, type TrialColumns } from "./read-rows.ts";
+import { readTrial, type TrialColumns } from "./read-rows.ts";
 import { type EventWriter, prepareEventWriter } from "./record-event.ts";
-import { readSteps } from "./record-step.ts";
 import { lockRun } from "./run-lock.ts";
 import { steppedTables } from "./schema.ts";
-import type { LoopState, RecordedStep, RunStore, RunTrial, SavedCheckpoint } from "./store.ts";
+import type { LoopState, RunStore, RunTrial, SavedCheckpoint } from "./store.ts";
 
 interface RunRow extends TrialColumns {
   readonly id: number;
@@ -154,20 +152,6 @@ export class SqliteRunStore implements RunStore {
     });
     this.#lastStep = Math.min(this.#lastStep, step);
     this.#rewriteLog();
-  }
-
-  *steps(): Generator<RecordedStep> {
-    try {
-      yield* readSteps(this.#database, this.#runId);
-    } catch (error) {
-      translateErrors(this.#databasePath, () => {
-        throw error;
-      });
-    }
-  }
-
-  evaluations(): readonly { readonly step: number; readonly levels: readonly LevelResult[] }[] {
-    return this.#translate(() => readEvaluations(this.#database, this.#runId));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

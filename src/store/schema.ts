@@ -178,8 +178,14 @@ ALTER TABLE runs ADD COLUMN variant TEXT;
 ALTER TABLE runs ADD COLUMN control TEXT;
 `;
 
+// The agreement of tests was the mean fraction of tests passed in this column and that of the outputs in the metrics of
+// the same step: outputs in both.
+const version3 = `
+UPDATE questions SET agreement = json_extract(verdict, '$.outputAgreement') WHERE json_extract(verdict, '$.kind') = 'tests';
+`;
+
 /** Migration i takes a database from version i to version i + 1. */
-export const migrations: readonly string[] = [version1, version2];
+export const migrations: readonly string[] = [version1, version2, version3];
 
 /** Tables whose rows carry `run_id`, `step` and `superseded` and are rewound together. */
 export const steppedTables = [

@@ -1,8 +1,8 @@
 // The store contract: a run is a record. What `append` has returned from is durable; nothing recorded is ever lost or
 // mixed up with what a killed run did after its last checkpoint.
 import type { RunConfig } from "../config/config.ts";
-import type { GroupRecord, RunEvent, StepRecord } from "../events.ts";
-import type { LevelResult, Question } from "../types.ts";
+import type { RunEvent } from "../events.ts";
+import type { Question } from "../types.ts";
 
 /** What makes a run one of an experiment's: everything about it that its config does not say. */
 export interface RunTrial {
@@ -38,14 +38,6 @@ export interface LoopState {
   readonly best: { readonly step: number; readonly passAt1: number } | null;
 }
 
-/**
- * A step as it is read back. Proposals and answers stay in the database, as tokens without text: see queries.ts.
- * Every StepRecord is one of these too.
- */
-export type RecordedStep = Pick<StepRecord, "step" | "metrics" | "seconds"> & {
-  readonly groups: readonly Omit<GroupRecord, "answers" | "rewards" | "advantages">[];
-};
-
 export interface SavedCheckpoint {
   readonly step: number;
   /** Folder with the model in Hugging Face layout, optimizer state and loop state. */
@@ -80,9 +72,6 @@ export interface RunStore extends AsyncDisposable {
    * latest checkpoint (0 where there is none), before anything is appended.
    */
   rewindTo(step: number): void;
-  /** Recorded steps in order, without superseded ones, one at a time. */
-  steps(): Iterable<RecordedStep>;
-  evaluations(): readonly { readonly step: number; readonly levels: readonly LevelResult[] }[];
 }
 
 /** All runs of one workspace folder (`.sqlm/`). */

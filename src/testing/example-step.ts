@@ -1,8 +1,9 @@
 // A step as self-play on additions would record it, made from a seed without any model: for tests and benches of stores
 // and of what reads them.
-import type { GroupRecord, ProposalRecord, StepRecord } from "../events.ts";
+import type { GroupRecord, StepRecord } from "../events.ts";
 import { type Random, randomStream } from "../random.ts";
-import type { Completion, Evaluation } from "../types.ts";
+import type { Completion, Evaluation, JudgedProposal, Refusal } from "../types.ts";
+import { vote } from "../verify/vote.ts";
 
 export interface ExampleStepOptions {
   readonly seed?: number;
@@ -19,14 +20,14 @@ export function exampleStep(step: number, options: ExampleStepOptions = {}): Ste
   const { seed = 1, questions = 4, groupSize = 4, notANumber = false } = options;
   const random = randomStream("example-step", seed, step);
   const groups = Array.from({ length: questions }, (_, i) => exampleGroup(random, i, groupSize));
-  const proposals: ProposalRecord[] = [];
+  const proposals: JudgedProposal[] = [];
   for (let i = 0; i < 2 * questions; i++) {
     const question = i < questions ? groups[i].question : null;
     const { promptTokens, ...completion } = exampleCompletion(random, 10);
-    const refusal = question === null ? { reason: "malformed: no operator" } : {};
-    proposals.push({ ...completion, promptTokens, text: "", question, ...refusal, reward: i % 3, advantage: i / 7 });
+    const refusal: Refusal | null = question === null ? { kind: "malformed", says: "no operator" } : null;
+    proposals.push({ ...completion, promptTokens, text: "", question, refusal, reward: i % 3, advantage: i / 7 });
   }
-  const agreement = groups.reduce((sum, { verdict }) => sum + (verdict.kind === "vote" ? verdict.agreement : 0), 0);
+  const agreement = groups.reduce((sum, { verdict }) => sum + verdict.agreement, 0);
   const loss = random.normal();
   return {
     step,
@@ -51,14 +52,8 @@ function exampleGroup(random: Random, proposal: number, groupSize: number): Grou
     const refusal = value === null ? { reason: "no number" } : {};
     return { ...exampleCompletion(random, 6), text: "", form: i % 2, value, ...refusal };
   });
-  const votes = (value: string): number => answers.filter((answer) => answer.value === value).length;
-  const counts = [right, wrong]
-    .map((value) => [value, votes(value)] as const)
-    .filter(([, count]) => count > 0)
-    .sort(([x, m], [y, n]) => n - m || (x < y ? -1 : 1));
-  const tie = counts.length > 1 && counts[0][1] === counts[1][1];
-  const winner = tie || counts.length === 0 ? null : counts[0][0];
-  const agreement = counts.length === 0 ? 0 : counts[0][1] / groupSize;
+  const verdict = vote(answers);
+  const { winner, agreement, problem } = verdict;
   return {
     question: {
       text: `${a}+${b}=`,
@@ -66,23 +61,14 @@ function exampleGroup(random: Random, proposal: number, groupSize: number): Grou
       difficulty: String(Math.max(a, b)).length,
     },
     proposal,
-    answers,
-    verdict: {
-      kind: "vote",
-      counts,
-      winner,
-      tie,
-      agreement,
-      unreadable: answers.filter((answer) => answer.value === null).length,
-      groupSize,
-      formWinners: [winner, winner],
-      consistent: winner !== null,
-    },
-    rewards: answers.map((answer) => Number(answer.value !== null && answer.value === winner)),
-    advantages: answers.map(() => random.normal()),
+    answers: answers.map((answer, i) => ({ ...answer, reward: verdict.scores[i], advantage: random.normal() })),
+    verdict,
     proposerReward: agreement,
-    signal: winner === null ? (tie ? "tie" : "no-answer") : agreement === 1 ? "all-equal" : "trained",
-    truth: { labelRight: winner === null ? null : winner === right, accuracy: votes(right) / groupSize },
+    signal: problem ?? (agreement === 1 ? "all-equal" : "trained"),
+    truth: {
+      labelRight: winner === null ? null : winner === right,
+      accuracy: answers.filter(({ value }) => value === right).length / groupSize,
+    },
   };
 }
 

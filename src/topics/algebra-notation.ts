@@ -1,6 +1,7 @@
 // How the algebra topic writes its questions. Two families share one notation of linear statements: equations in one
 // unknown (`3x+5=20`) and word problems about who has how many (`A=B+5;A+B=27;A?`), which people read as sentences.
 // The model reads and writes numbers with their digits reversed. Nothing here solves anything; see algebra-truth.ts.
+import { refuse } from "../reading.ts";
 import type { Question, Reading } from "../types.ts";
 
 /** What each role's prompt begins with; no other topic uses these. The proposer is asked for one family or the other. */
@@ -41,7 +42,6 @@ const maxTerms = 3;
 /** Most that anybody has in a word problem, give or take one. */
 const maxOwned = 200;
 
-const refuse = (reason: string): { readonly ok: false; readonly reason: string } => ({ ok: false, reason });
 const reverse = (digits: string): string => [...digits].reverse().join("");
 
 /** Turns every number of a text round; it is its own inverse. */

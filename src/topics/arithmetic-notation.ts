@@ -1,6 +1,7 @@
 // How the arithmetic topic writes sums, for people and for the model. A small transformer learns to carry when it meets
 // the least significant digit first, so the model reads and writes every number with its digits reversed; people see the
 // normal order. Nothing here computes a result: see arithmetic-truth.ts for that.
+import { refuse } from "../reading.ts";
 import type { Question, Reading } from "../types.ts";
 
 export const operators = ["+", "-", "*"] as const;
@@ -98,8 +99,4 @@ function hasLeadingZero(digits: string): boolean {
 
 function reverse(digits: string): string {
   return [...digits].reverse().join("");
-}
-
-function refuse(reason: string): { readonly ok: false; readonly reason: string } {
-  return { ok: false, reason };
 }

@@ -1,5 +1,6 @@
 // How the coding topic writes its tasks: a pipeline of named steps with five tests, `sort rev first +3|[3,1]>6;…`. Values
 // are Python literals: whole numbers and lists of them. Nothing here runs a step or a program; see coding-truth.ts.
+import { refuse } from "../reading.ts";
 import type { Question, Reading, UnitTest } from "../types.ts";
 
 /** What each role's prompt begins with; no other topic uses these. */
@@ -38,8 +39,6 @@ export interface Task {
   readonly steps: readonly string[];
   readonly tests: readonly UnitTest[];
 }
-
-const refuse = (reason: string): { readonly ok: false; readonly reason: string } => ({ ok: false, reason });
 
 /** What a step takes and gives; null for a word that is no step. */
 export function kindsOf(step: string): readonly [from: Kind, to: Kind] | null {

@@ -2,6 +2,7 @@
 // come out, and the comparison with what the tests expect happens here, where no program can reach it. Also says which
 // tests are doubtful: contradictory ones, ones that nobody passes, and all that the programs' own vote does not confirm.
 import { UnsupportedError } from "../errors.ts";
+import { countVotes, strictWinner } from "../plurality.ts";
 import { equalityKey, type PlainValue, plainValueProblem } from "../sandbox/plain-values.ts";
 import type { CallResult, ProgramLanguage, ProgramLimits, ProgramOutcome, Sandbox } from "../sandbox/sandbox.ts";
 import type { Question, TestsVerdict, UnitTest } from "../types.ts";
@@ -78,6 +79,12 @@ function shortJson(value: PlainValue): string {
   return text.length <= 200 ? text : `${text.slice(0, 200)}…`;
 }
 
+export interface TestsOptions {
+  /** Scores and success rate count only the tests that the programs' own vote confirms. Default false. */
+  readonly trustedOnly?: boolean;
+  readonly limits?: Partial<ProgramLimits>;
+}
+
 /**
  * Runs every answer's program on the question's own tests. `programs` holds one entry an answer, null where the answer
  * was unreadable; equal programs run once. Which answers agree never depends on their order. Throws UnsupportedError
@@ -88,7 +95,7 @@ export async function verifyByTests(
   language: ProgramLanguage,
   question: Question,
   programs: readonly (string | null)[],
-  limits: Partial<ProgramLimits> = {},
+  { trustedOnly = false, limits = {} }: TestsOptions = {},
 ): Promise<TestsVerification> {
   const { tests } = question;
   if (tests === undefined || tests.length === 0) {
@@ -103,29 +110,66 @@ export async function verifyByTests(
   }
   const ran = await Promise.all(programs.map((program) => (program === null ? null : (runs.get(program) ?? null))));
   const passed = ran.map((run) => tests.map((_, index) => run?.results[index].passed ?? false));
-  const passFractions = passed.map((row) => row.filter(Boolean).length / tests.length);
   const votes = tests.map((_, index) => voteOn(ran.map((run) => run?.outcome.results[index] ?? null)));
   const contradictory = contradictoryTests(tests);
+  const trusted = indicesWhere(tests, (test, index) => {
+    const winner = votes[index].winner;
+    if (winner === null || contradictory.includes(index) || testProblem(test) !== null) return false;
+    return equalityKey(test.expected as PlainValue) === winner.key;
+  });
   return {
-    verdict: {
-      kind: "tests",
-      passed,
-      passFractions,
-      meanPassFraction: mean(passFractions),
-      groupSize: programs.length,
-      unreadable: programs.filter((program) => program === null).length,
-      unagreedTests: indicesWhere(tests, (_, index) => passed.every((row) => !row[index])),
-      contradictoryTests: contradictory,
-      trustedTests: indicesWhere(tests, (test, index) => {
-        const winner = votes[index].winner;
-        if (winner === null || contradictory.includes(index) || testProblem(test) !== null) return false;
-        return equalityKey(test.expected as PlainValue) === winner.key;
-      }),
-      outputAgreement: mean(votes.map(({ agreement }) => agreement)),
-    },
+    verdict: testsVerdict(
+      { passed, contradictory, trusted, agreement: mean(votes.map(({ agreement }) => agreement)) },
+      programs.filter((program) => program === null).length,
+      trustedOnly,
+    ),
     outcomes: ran.map((run) => run?.outcome ?? null),
     results: ran.map((run) => run?.results ?? []),
     votedOutputs: votes.map(({ winner }) => winner?.value ?? null),
+  };
+}
+
+/** What was counted of one group's tests, and what follows from it for the stages after. */
+export function testsVerdict(
+  {
+    passed,
+    contradictory,
+    trusted,
+    agreement,
+  }: {
+    readonly passed: readonly (readonly boolean[])[];
+    readonly contradictory: readonly number[];
+    readonly trusted: readonly number[];
+    readonly agreement: number;
+  },
+  unreadable: number,
+  trustedOnly: boolean,
+): TestsVerdict {
+  const tests = passed[0]?.length ?? 0;
+  const passFractions = passed.map((row) => row.filter(Boolean).length / Math.max(1, tests));
+  const scores = trustedOnly
+    ? passed.map((row) => trusted.filter((test) => row[test]).length / Math.max(1, trusted.length))
+    : passFractions;
+  const successRate = mean(scores);
+  return {
+    kind: "tests",
+    passed,
+    passFractions,
+    meanPassFraction: mean(passFractions),
+    groupSize: passed.length,
+    unreadable,
+    unagreedTests: Array.from({ length: tests }, (_, test) => test).filter((test) => passed.every((row) => !row[test])),
+    contradictoryTests: contradictory,
+    trustedTests: trusted,
+    outputAgreement: agreement,
+    winner: null,
+    agreement,
+    successRate,
+    scores,
+    problem: tests === 0 ? "no-tests" : null,
+    consistent: 2 * trusted.length > tests,
+    confirmed: trusted.length > 0,
+    disputed: successRate > 0 && successRate < 1,
   };
 }
 
@@ -163,18 +207,13 @@ interface Vote {
 
 /** Strict plurality over outputs; a tie has no winner. */
 function voteOn(results: readonly (CallResult | null)[]): Vote {
-  const counts = new Map<string, { value: PlainValue; votes: number }>();
-  for (const result of results) {
-    if (result === null || "error" in result) continue;
-    const key = equalityKey(result.value);
-    const entry = counts.get(key) ?? { value: result.value, votes: 0 };
-    entry.votes++;
-    counts.set(key, entry);
-  }
-  const most = Math.max(0, ...[...counts.values()].map(({ votes }) => votes));
-  const leaders = [...counts].filter(([, { votes }]) => votes === most);
-  const winner = leaders.length === 1 ? { key: leaders[0][0], value: leaders[0][1].value } : null;
-  return { winner, agreement: results.length === 0 ? 0 : most / results.length };
+  const outputs = results.map((result) =>
+    result === null || "error" in result ? null : { value: result.value, key: equalityKey(result.value) },
+  );
+  const counts = countVotes(outputs.map((output) => output?.key ?? null));
+  const key = strictWinner(counts);
+  const winner = outputs.find((output) => output !== null && output.key === key) ?? null;
+  return { winner, agreement: counts.length === 0 ? 0 : counts[0][1] / results.length };
 }
 
 function mean(values: readonly number[]): number {

@@ -70,10 +70,16 @@ export function group(digits: number, values: readonly (string | null)[], propos
   return {
     question,
     proposal,
-    answers: values.map((value) => ({ ...completion, promptTokens: [3], text: value ?? "?", form: 0, value })),
+    answers: values.map((value, i) => ({
+      ...completion,
+      promptTokens: [3],
+      text: value ?? "?",
+      form: 0,
+      value,
+      reward: verdict.scores[i],
+      advantage: 0,
+    })),
     verdict,
-    rewards: values.map((value) => (value === verdict.winner ? 1 : 0)),
-    advantages: values.map(() => 0),
     proposerReward: 0,
     signal: verdict.winner === null ? "tie" : "trained",
     truth: { labelRight: verdict.winner === null ? null : verdict.winner.startsWith("2"), accuracy: 0.5 },
@@ -89,6 +95,7 @@ export function stepRecord(step: number): StepRecord {
     promptTokens: [2],
     text: question.text,
     question,
+    refusal: null,
     reward: 1,
     advantage: 0,
   }));

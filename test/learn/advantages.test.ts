@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { advantageEstimators } from "../../src/config/config.ts";
+import { advantageEstimators } from "../../src/config/learn.ts";
 import { advantages } from "../../src/learn/advantages.ts";
 
 const reward = fc.oneof(fc.constantFrom(0, 1), fc.double({ min: -2, max: 2, noNaN: true }));

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { lossAggregations } from "../../src/config/config.ts";
+import { lossAggregations } from "../../src/config/learn.ts";
 import { batchLoss } from "../../src/engine/losses.ts";
 import {
   aggregateLoss,

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { runConfigSchema } from "../../src/config/config.ts";
-import { judge, kindShares } from "../../src/learn/judge.ts";
-import type { Proposal } from "../../src/types.ts";
+import { kindShares } from "../../src/learn/bonuses.ts";
+import { judge, type PlayedStep } from "../../src/learn/judge.ts";
+import type { Answer, Proposal, Question } from "../../src/types.ts";
 import { vote } from "../../src/verify/vote.ts";
 
 const config = {
@@ -18,25 +19,38 @@ const proposed = (prompt: number, votes: number, index: number) => ({
     promptTokens: [prompt],
     tokens: [9],
     logprobs: [-1],
-    stopReason: "end",
+    stopReason: "stop" as const,
     text: String(index),
-    question: { text: String(index), key: String(index), difficulty: 1 },
-  } as unknown as Proposal,
-  answers: [0, 1, 2, 3].map((i) => ({ form: 0, value: i < votes ? "1" : String(i + 10) })),
+    question: { text: String(index), key: String(index), difficulty: 1 } as Question,
+    refusal: null,
+  } satisfies Proposal,
+  answers: [0, 1, 2, 3].map(
+    (i): Answer => ({
+      promptTokens: [prompt],
+      tokens: [8],
+      logprobs: [-1],
+      stopReason: "stop",
+      text: "",
+      form: 0,
+      value: i < votes ? "1" : String(i + 10),
+    }),
+  ),
+});
+
+const played = (all: readonly ReturnType<typeof proposed>[]): PlayedStep => ({
+  step: 1,
+  proposals: all.map(({ proposal }) => proposal),
+  groups: all.map(({ proposal, answers }, index) => ({
+    proposal: index,
+    question: proposal.question,
+    answers,
+    verdict: vote(answers),
+  })),
 });
 
 function advantagesOf(asked: readonly (readonly [prompt: number, votes: number])[]): number[] {
   const all = asked.map(([prompt, votes], index) => proposed(prompt, votes, index));
-  const judged = judge(
-    {
-      proposals: all.map(({ proposal }) => proposal),
-      answers: all.map(({ answers }) => answers as never),
-      verdicts: all.map(({ answers }) => vote(answers)),
-      step: 1,
-    },
-    config,
-  );
-  return judged.proposals.map(({ advantage }) => advantage);
+  return judge(played(all), config).proposals.map(({ advantage }) => advantage);
 }
 
 describe("advantages of proposals", () => {
@@ -97,12 +111,7 @@ describe("shares of kinds", () => {
       ...each,
       proposal: { ...each.proposal, question: { ...asked(String(index)), kind: index === 2 ? "rare" : "common" } },
     }));
-    const input = {
-      proposals: all.map(({ proposal }) => proposal),
-      answers: all.map(({ answers }) => answers as never),
-      verdicts: all.map(({ answers }) => vote(answers)),
-      step: 1,
-    };
+    const input = played(all);
     const found = judge(input, { ...config, repetitionPenalty: 0.3 }).proposals;
     expect(found.map(({ reward }) => reward)).toEqual([0.75 - 0.3 * (2 / 3), 0.75 - 0.3 * (2 / 3), 0.75 - 0.3 / 3]);
     expect(found[2].advantage).toBeGreaterThan(0);

@@ -1,15 +1,16 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { proposerRewards, runConfigSchema } from "../../src/config/config.ts";
+import { runConfigSchema } from "../../src/config/config.ts";
+import { proposerRewards } from "../../src/config/learn.ts";
 import {
   groupSignal,
   proposalReward,
-  proposerRewardFunctions,
-  questionOutcome,
+  proposerRewardRows,
   questionReward,
-  solverRewardFunctions,
+  solverRewardRows,
 } from "../../src/learn/rewards.ts";
-import type { TestsVerdict } from "../../src/types.ts";
+import type { Answer, Refusal, Verdict } from "../../src/types.ts";
+import { testsVerdict as verdictOfTests } from "../../src/verify/unit-tests.ts";
 import { vote } from "../../src/verify/vote.ts";
 
 const defaults = runConfigSchema.parse({});
@@ -18,21 +19,14 @@ const group = (...values: (string | null)[]) => values.map((value) => ({ form: 0
 const rewardOf = (name: (typeof proposerRewards)[number], ...values: (string | null)[]) =>
   questionReward(vote(group(...values)), { ...plain, proposerReward: name });
 
-function testsVerdict(passed: boolean[][], trustedTests = [...(passed[0] ?? []).keys()]): TestsVerdict {
-  const passFractions = passed.map((row) => (row.length === 0 ? 0 : row.filter(Boolean).length / row.length));
-  return {
-    kind: "tests",
-    passed,
-    passFractions,
-    meanPassFraction: passFractions.reduce((sum, value) => sum + value, 0) / Math.max(1, passed.length),
-    groupSize: passed.length,
-    unreadable: 0,
-    unagreedTests: [],
-    contradictoryTests: [],
-    trustedTests,
-    outputAgreement: 1,
-  };
+function testsVerdict(passed: boolean[][], trusted = [...(passed[0] ?? []).keys()], trustedOnly = false) {
+  return verdictOfTests({ passed, trusted, contradictory: [], agreement: 1 }, 0, trustedOnly);
 }
+
+const own = (logprobs: readonly number[], refusal: Refusal | null = null) => ({ logprobs, refusal });
+const solved = (verdict: Verdict, kindShare = 0) => ({ verdict, kindShare });
+const rewardsOf = (name: keyof typeof solverRewardRows, answers: ReturnType<typeof group>, verdict: Verdict) =>
+  solverRewardRows[name]({ answers: answers as readonly unknown[] as readonly Answer[], verdict });
 
 describe("proposer rewards", () => {
   it("sqlm rewards 1 < count < N and nothing else", () => {
@@ -49,8 +43,7 @@ describe("proposer rewards", () => {
   });
 
   it("band includes both of its ends and refuses ties", () => {
-    const band = (p: number) =>
-      proposerRewardFunctions.band({ successRate: p, decided: true, consistent: true, disputed: true }, defaults);
+    const band = (p: number) => proposerRewardRows.band({ ...vote(group("1")), successRate: p }, defaults);
     expect([0.49, 0.5, 0.7, 0.9, 0.91].map(band)).toEqual([0, 1, 1, 1, 0]);
     expect(rewardOf("band", "1", "1", "2", "2")).toBe(0);
   });
@@ -88,7 +81,7 @@ describe("proposer rewards", () => {
     ]) {
       expect(questionReward(testsVerdict(passed), { ...defaults, proposerReward: "sqlm" })).toBe(0);
     }
-    expect(questionOutcome(testsVerdict([[], []])).decided).toBe(false);
+    expect(testsVerdict([[], []]).problem).toBe("no-tests");
   });
 
   it("pays nothing for a tied or inconsistent vote where consistency is asked for", () => {
@@ -121,32 +114,31 @@ describe("proposer rewards", () => {
 
   it("prices proposals that are not solved by their reason", () => {
     const config = { ...defaults, malformedReward: -0.7, duplicateReward: -0.2 };
-    expect(proposalReward({ reason: "malformed: no =", logprobs: [-2, -1] }, null, config)).toBe(-0.7);
-    expect(proposalReward({ reason: "duplicate", logprobs: [-2, -1] }, null, config)).toBe(-0.2);
-    expect(proposalReward({ reason: "surplus", logprobs: [-2, -1] }, null, config)).toBeNull();
-    expect(proposalReward({ reason: "held-out", logprobs: [-2, -1] }, null, config)).toBeNull();
-    expect(proposalReward({ logprobs: [-2, -1] }, null, config)).toBeNull();
-    expect(proposalReward({ logprobs: [-2, -1] }, vote(group("1", "1", "1", "2")), config)).toBe(1);
+    expect(proposalReward(own([-2, -1], { kind: "malformed", says: "no =" }), null, config)).toBe(-0.7);
+    expect(proposalReward(own([-2, -1], { kind: "duplicate" }), null, config)).toBe(-0.2);
+    expect(proposalReward(own([-2, -1], { kind: "surplus" }), null, config)).toBeNull();
+    expect(proposalReward(own([-2, -1], { kind: "held-out" }), null, config)).toBeNull();
+    expect(proposalReward(own([-2, -1]), null, config)).toBeNull();
+    expect(proposalReward(own([-2, -1]), solved(vote(group("1", "1", "1", "2"))), config)).toBe(1);
   });
 
   it("takes the repetition penalty from what is rewarded only, and never more than that", () => {
     const config = { ...defaults, repetitionPenalty: 2 };
     const rewarded = vote(group("1", "1", "1", "2"));
-    const own = { logprobs: [-2, -1] };
-    expect(proposalReward(own, rewarded, config, 0.25)).toBe(0.5);
-    expect(proposalReward(own, rewarded, config, 0.75)).toBe(0);
-    expect(proposalReward(own, vote(group("1", "1", "1", "1")), config, 0.25)).toBe(0);
-    expect(proposalReward({ ...own, reason: "malformed" }, null, config, 0.25)).toBe(config.malformedReward);
+    expect(proposalReward(own([-2]), solved(rewarded, 0.25), config)).toBe(0.5);
+    expect(proposalReward(own([-2]), solved(rewarded, 0.75), config)).toBe(0);
+    expect(proposalReward(own([-2]), solved(vote(group("1", "1", "1", "1")), 0.25), config)).toBe(0);
+    expect(proposalReward(own([-2], { kind: "malformed" }), null, config)).toBe(config.malformedReward);
   });
 
   it("pays for surprise only where a question is rewarded", () => {
     const config = { ...defaults, proposerEntropyCoef: 0.1 };
     const rewarded = vote(group("1", "1", "1", "2"));
     const unanimous = vote(group("1", "1", "1", "1"));
-    expect(proposalReward({ logprobs: [-2, -1] }, rewarded, config)).toBeCloseTo(1.3, 12);
-    expect(proposalReward({ logprobs: [-2, -10] }, rewarded, config)).toBeCloseTo(2.2, 12);
-    expect(proposalReward({ logprobs: [-2, -10] }, unanimous, config)).toBe(0);
-    expect(proposalReward({ reason: "malformed", logprobs: [-2, -10] }, null, config)).toBe(config.malformedReward);
+    expect(proposalReward(own([-2, -1]), solved(rewarded), config)).toBeCloseTo(1.3, 12);
+    expect(proposalReward(own([-2, -10]), solved(rewarded), config)).toBeCloseTo(2.2, 12);
+    expect(proposalReward(own([-2, -10]), solved(unanimous), config)).toBe(0);
+    expect(proposalReward(own([-2, -10], { kind: "malformed" }), null, config)).toBe(config.malformedReward);
   });
 
   it("with the entropy bonus is largest in expectation for the proposer that spreads over all that is rewarded", () => {
@@ -155,7 +147,7 @@ describe("proposer rewards", () => {
     const config = { ...defaults, proposerEntropyCoef: coefficient };
     const expected = (probabilities: readonly number[]): number =>
       probabilities.reduce(
-        (sum, p) => sum + p * (proposalReward({ logprobs: [Math.log(p)] }, rewarded, config) ?? 0),
+        (sum, p) => sum + p * (proposalReward(own([Math.log(p)]), solved(rewarded), config) ?? 0),
         0,
       );
     const anyProposer = fc
@@ -173,17 +165,17 @@ describe("solver rewards", () => {
   const answers = group("1", "1", "2", null);
 
   it("majority rewards the winner's voters", () => {
-    expect(solverRewardFunctions.majority(answers, vote(answers), defaults)).toEqual([1, 1, 0, 0]);
+    expect(rewardsOf("majority", answers, vote(answers))).toEqual([1, 1, 0, 0]);
   });
 
   it("majority rewards nobody without a winner, unreadable answers least of all", () => {
     for (const undecided of [group("1", "2", null), group(null, null)]) {
-      expect(solverRewardFunctions.majority(undecided, vote(undecided), defaults)).toEqual(undecided.map(() => 0));
+      expect(rewardsOf("majority", undecided, vote(undecided))).toEqual(undecided.map(() => 0));
     }
   });
 
   it("format rewards every readable answer", () => {
-    expect(solverRewardFunctions.format(answers, vote(answers), defaults)).toEqual([1, 1, 1, 0]);
+    expect(rewardsOf("format", answers, vote(answers))).toEqual([1, 1, 1, 0]);
   });
 
   it("gives the fraction of tests passed where tests judge", () => {
@@ -191,26 +183,25 @@ describe("solver rewards", () => {
       [true, false],
       [true, true],
     ]);
-    expect(solverRewardFunctions.majority(group("f", "g"), verdict, defaults)).toEqual([0.5, 1]);
+    expect(rewardsOf("majority", group("f", "g"), verdict)).toEqual([0.5, 1]);
   });
 
   it("counts the tests that the programs' vote confirms, with consistentVote those alone", () => {
-    const verdict = testsVerdict(
-      [
-        [true, false, false],
-        [true, false, false],
-        [false, true, false],
-      ],
-      [0],
-    );
+    const passed = [
+      [true, false, false],
+      [true, false, false],
+      [false, true, false],
+    ];
+    const trusting = testsVerdict(passed, [0], true);
+    const all = testsVerdict(passed, [0]);
     const answers = group("f", "g", "h");
-    expect(solverRewardFunctions.majority(answers, verdict, defaults)).toEqual([1, 1, 0]);
-    expect(solverRewardFunctions.majority(answers, verdict, plain)).toEqual([1 / 3, 1 / 3, 1 / 3]);
+    expect(rewardsOf("majority", answers, trusting)).toEqual([1, 1, 0]);
+    expect(rewardsOf("majority", answers, all)).toEqual([1 / 3, 1 / 3, 1 / 3]);
     // Most tests of a question must be confirmed before it is worth proposing.
-    expect(questionReward(verdict, { ...defaults, proposerReward: "sqlm" })).toBe(0);
-    expect(questionReward(verdict, { ...plain, proposerReward: "sqlm" })).toBe(1);
-    const doubtful = testsVerdict([[true], [false]], []);
-    expect(solverRewardFunctions.majority(group("f", "g"), doubtful, defaults)).toEqual([0, 0]);
+    expect(questionReward(trusting, { ...defaults, proposerReward: "sqlm" })).toBe(0);
+    expect(questionReward(all, { ...plain, proposerReward: "sqlm" })).toBe(1);
+    const doubtful = testsVerdict([[true], [false]], [], true);
+    expect(rewardsOf("majority", group("f", "g"), doubtful)).toEqual([0, 0]);
     expect(groupSignal(doubtful, [0, 0], defaults)).toBe("inconsistent");
     expect(groupSignal(doubtful, [1, 0], plain)).toBe("trained");
   });
@@ -220,7 +211,7 @@ describe("groupSignal", () => {
   const signal = (values: (string | null)[], config = defaults) => {
     const answers = group(...values);
     const verdict = vote(answers);
-    return groupSignal(verdict, solverRewardFunctions[config.solverReward](answers, verdict, config), config);
+    return groupSignal(verdict, rewardsOf(config.solverReward, answers, verdict), config);
   };
 
   it("names the reason why a group teaches nothing", () => {
@@ -238,6 +229,13 @@ describe("groupSignal", () => {
     ]);
     expect(groupSignal(inconsistent, [1, 1, 0], defaults)).toBe("inconsistent");
     expect(groupSignal(inconsistent, [1, 1, 0], plain)).toBe("trained");
+  });
+
+  it("is low agreement where the programs' outputs differ more than minAgreement allows, as with a vote", () => {
+    const passed = [[true], [false]];
+    const divided = verdictOfTests({ passed, trusted: [0], contradictory: [], agreement: 0.4 }, 0, true);
+    expect(groupSignal(divided, divided.scores, { ...defaults, minAgreement: 0.5 })).toBe("low-agreement");
+    expect(groupSignal(divided, divided.scores, { ...defaults, minAgreement: 0.4 })).toBe("trained");
   });
 
   it("ignores the vote where only the format is rewarded", () => {

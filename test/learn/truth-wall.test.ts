@@ -5,14 +5,14 @@ import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runConfigSchema } from "../../src/config/config.ts";
 import { createScriptedEngine } from "../../src/engine/scripted.ts";
-import { advantages } from "../../src/learn/advantages.ts";
-import { proposalReward, solverRewardFunctions } from "../../src/learn/rewards.ts";
-import { acceptedQuestions, propose } from "../../src/play/propose.ts";
+import { health } from "../../src/guard/health.ts";
+import { judge } from "../../src/learn/judge.ts";
+import { propose } from "../../src/play/propose.ts";
 import { solve } from "../../src/play/solve.ts";
 import { randomStream } from "../../src/random.ts";
 import { arithmetic } from "../../src/topics/arithmetic.ts";
 import { defineTopic } from "../../src/topics/define-topic.ts";
-import { vote } from "../../src/verify/vote.ts";
+import { verify } from "../../src/verify/verify.ts";
 
 const source = resolve(import.meta.dirname, "../../src");
 
@@ -39,8 +39,8 @@ describe("the truth stays out of rewards", () => {
   });
 
   it("no stage on the way to a reward imports a topic", () => {
-    const stages = ["learn", "verify", "play"].flatMap(modulesIn);
-    expect(stages.length).toBeGreaterThan(6);
+    const stages = ["learn", "verify", "play", "guard"].flatMap(modulesIn);
+    expect(stages.length).toBeGreaterThan(10);
     expect([...reachable(stages)].filter((name) => name.startsWith("topics/"))).toEqual([]);
   });
 
@@ -48,7 +48,11 @@ describe("the truth stays out of rewards", () => {
     const config = runConfigSchema.parse({});
     const engine = createScriptedEngine({
       reply: ({ prompt, random }) =>
-        prompt === "P" ? `${random.integer(1, 9)}+${random.integer(1, 9)}=` : String(random.integer(1, 2)),
+        prompt !== "P"
+          ? String(random.integer(1, 2))
+          : random.integer(1, 4) === 1
+            ? "nonsense"
+            : `${random.integer(1, 9)}+${random.integer(1, 9)}=`,
     });
     const rewardsUnder = async (check: () => boolean) => {
       const { topic } = defineTopic({
@@ -66,21 +70,19 @@ describe("the truth stays out of rewards", () => {
         seenKeys: none,
         heldOutKeys: none,
       });
-      const accepted = acceptedQuestions(proposals);
-      const questions = accepted.map(({ question }) => question);
-      const groups = await solve(engine, topic, questions, {
+      const groups = await solve(engine, topic, proposals, {
         ...sampling,
         groupSize: 8,
         consistentVote: true,
         heldOutKeys: new Set<string>(),
       });
-      const verdicts = groups.map(vote);
-      const solver = groups.map((answers, i) => solverRewardFunctions.majority(answers, verdicts[i], config));
-      const proposer = accepted.map(({ proposal }, i) => proposalReward(proposals[proposal], verdicts[i], config));
-      return { solver: advantages(solver, "grpo"), proposer };
+      const verified = await verify(topic, groups, { consistentVote: true });
+      const judgement = judge({ step: config.proposerEvery, proposals, groups: verified }, config);
+      return { judgement, health: health(judgement) };
     };
     const honest = await rewardsUnder(() => expect.fail("a stage called the checker"));
-    expect(honest.proposer.length).toBeGreaterThan(0);
+    expect(honest.judgement.groups.length).toBeGreaterThan(0);
+    expect(honest.judgement.proposals.some(({ advantage }) => advantage !== 0)).toBe(true);
     expect(await rewardsUnder(() => true)).toEqual(honest);
   });
 });

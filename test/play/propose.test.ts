@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Engine, SampleOptions } from "../../src/engine/engine.ts";
 import { createScriptedEngine } from "../../src/engine/scripted.ts";
-import { acceptedQuestions, type ProposeOptions, propose } from "../../src/play/propose.ts";
+import { type ProposeOptions, propose } from "../../src/play/propose.ts";
 import { randomStream } from "../../src/random.ts";
 import { arithmetic } from "../../src/topics/arithmetic.ts";
 import { defineTopic } from "../../src/topics/define-topic.ts";
@@ -41,25 +41,23 @@ describe("propose", () => {
       accept: 2,
       heldOutKeys: new Set(["1+1"]),
     });
-    expect(proposals.map(({ reason }) => reason?.split(":")[0])).toEqual([
-      undefined,
+    expect(proposals.map(({ refusal }) => refusal?.kind ?? null)).toEqual([
+      null,
       "malformed",
       "duplicate",
       "held-out",
-      undefined,
+      null,
       "surplus",
     ]);
-    expect(proposals[1]).toMatchObject({ question: null, reason: expect.stringContaining("form") });
-    expect(acceptedQuestions(proposals)).toEqual([
-      { question: { text: "123+4=", key: "123+4", difficulty: 3 }, proposal: 0 },
-      { question: { text: "2+2=", key: "2+2", difficulty: 1 }, proposal: 4 },
-    ]);
+    expect(proposals[1]).toMatchObject({ question: null, refusal: { says: expect.stringContaining("form") } });
+    expect(proposals[0].question).toEqual({ text: "123+4=", key: "123+4", difficulty: 3 });
+    expect(proposals[4].question).toEqual({ text: "2+2=", key: "2+2", difficulty: 1 });
   });
 
   it("knows questions of earlier steps, also restated ones", async () => {
     const seenKeys = new Set(["123+4"]);
     const proposals = await propose(replies("4+321="), arithmetic.topic, { ...options, count: 1, seenKeys });
-    expect(proposals[0].reason).toBe("duplicate");
+    expect(proposals[0].refusal).toEqual({ kind: "duplicate" });
   });
 
   it("keeps held-out questions out even when they were also seen", async () => {
@@ -70,7 +68,7 @@ describe("propose", () => {
       seenKeys: keys,
       heldOutKeys: keys,
     });
-    expect(proposals[0].reason).toBe("held-out");
+    expect(proposals[0].refusal).toEqual({ kind: "held-out" });
   });
 
   it("keeps prompt, tokens and log-probabilities together, and the end token out of the text", async () => {
@@ -110,8 +108,11 @@ describe("propose", () => {
       maxSequenceTokens: 24,
     });
     const proposals = await propose(engine, arithmetic.topic, { ...options, count: 2 });
-    expect(proposals[0]).toMatchObject({ question: null, reason: expect.stringMatching(/^malformed: .*24 tokens/) });
-    expect(proposals[1].reason).toBeUndefined();
+    expect(proposals[0]).toMatchObject({
+      question: null,
+      refusal: { kind: "malformed", says: expect.stringContaining("24 tokens") },
+    });
+    expect(proposals[1].refusal).toBeNull();
   });
 
   it("accepts distinct, unseen, well-formed questions only, whatever the model says", async () => {
@@ -124,12 +125,13 @@ describe("propose", () => {
         const topic: Topic = arithmetic.topic;
         const proposals = await propose(replies(...texts), topic, { ...options, count, accept, heldOutKeys, seenKeys });
         expect(proposals).toHaveLength(count);
-        const keys = acceptedQuestions(proposals).map(({ question }) => question.key);
+        const keys = proposals.flatMap(({ question, refusal }) => (question && !refusal ? [question.key] : []));
         expect(keys.length).toBeLessThanOrEqual(accept);
         expect(new Set(keys).size).toBe(keys.length);
         for (const key of keys) expect(heldOutKeys.has(key) || seenKeys.has(key)).toBe(false);
-        for (const { question, reason } of proposals) {
-          expect(question === null).toBe(reason?.startsWith("malformed: ") ?? false);
+        for (const { question, refusal } of proposals) {
+          expect(question === null).toBe(refusal?.kind === "malformed");
+          if (refusal?.kind === "malformed") expect(refusal.says).toBeTruthy();
         }
       }),
     );

@@ -2,12 +2,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Engine } from "../../src/engine/engine.ts";
 import { createScriptedEngine, type ScriptedRequest } from "../../src/engine/scripted.ts";
-import { type SolveOptions, solve } from "../../src/play/solve.ts";
+import { type SolveOptions, solve as solveProposals } from "../../src/play/solve.ts";
 import { arithmetic } from "../../src/topics/arithmetic.ts";
 import { readSum, sumQuestion, writeNumber } from "../../src/topics/arithmetic-notation.ts";
 import { truth } from "../../src/topics/arithmetic-truth.ts";
 import { defineTopic, type TopicDefinition } from "../../src/topics/define-topic.ts";
-import type { Question } from "../../src/types.ts";
+import type { Topic } from "../../src/topics/topic.ts";
+import type { Answer, Question } from "../../src/types.ts";
 import { vote } from "../../src/verify/vote.ts";
 
 const options: SolveOptions = {
@@ -19,6 +20,20 @@ const options: SolveOptions = {
   topK: 0,
   seed: 3,
 };
+
+/** Answers to questions that nobody refused, by question. */
+async function solve(engine: Engine, topic: Topic, questions: readonly Question[], settings: SolveOptions) {
+  const groups = await solveProposals(
+    engine,
+    topic,
+    questions.map((question) => ({ question, refusal: null })),
+    settings,
+  );
+  expect(groups.map(({ question, proposal }) => [question, proposal])).toEqual(
+    questions.map((question, index) => [question, index]),
+  );
+  return groups.map(({ answers }): readonly Answer[] => answers);
+}
 
 const sum = (text: string) => {
   const read = readSum(text);
@@ -110,6 +125,21 @@ describe("solve", () => {
     const engine = createScriptedEngine({ reply: () => "1".repeat(40) });
     const [answers] = await solve(engine, arithmetic.topic, [question("2+3=")], options);
     expect(answers.every(({ value, stopReason }) => value === null && stopReason === "length")).toBe(true);
+  });
+
+  it("asks what was not refused, and remembers whose proposal it was", async () => {
+    const engine = createScriptedEngine({ reply: perfect });
+    const asked = [
+      { question: null, refusal: { kind: "malformed" as const, says: "?" } },
+      { question: question("1+2="), refusal: null },
+      { question: question("1+3="), refusal: { kind: "held-out" as const } },
+      { question: question("1+4="), refusal: null },
+    ];
+    const groups = await solveProposals(engine, arithmetic.topic, asked, options);
+    expect(groups.map(({ proposal, question }) => [proposal, question.key])).toEqual([
+      [1, "1+2"],
+      [3, "1+4"],
+    ]);
   });
 
   it("takes no questions", async () => {

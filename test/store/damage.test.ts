@@ -25,6 +25,7 @@ import { listRuns, openReader, runOverview } from "../../src/store/queries.ts";
 import { migrations } from "../../src/store/schema.ts";
 import { openWorkspace } from "../../src/store/workspace.ts";
 import { appendSteps, errorOf, exampleConfig, inFolder, stateAt, writeWeights } from "./helpers.ts";
+import { readRun } from "./read-run.ts";
 
 /** Makes a workspace with one run of 30 steps and closes it; returns the run's name. */
 async function makeRun(folder: string): Promise<string> {
@@ -72,10 +73,40 @@ describe("databases", () => {
         using reader = openReader(workspaceFolder);
         expect(runOverview(reader, info.run).totals).toMatchObject({ steps: 3, questions: 12, answers: 48 });
         await using run = workspace.openRun(info.run);
-        expect([...run.steps()].map((step) => step.groups.length)).toEqual([4, 4, 4]);
-        expect(run.evaluations().length).toBe(1);
+        const { steps, evaluations } = readRun(workspaceFolder, info.run);
+        expect(steps.map((step) => step.groups.length)).toEqual([4, 4, 4]);
+        for (const { question, verdict } of steps.flatMap(({ groups }) => groups)) {
+          expect(verdict.problem === null, question.text).toBe(verdict.winner !== null);
+          expect(verdict.successRate).toBe(verdict.agreement);
+        }
+        expect(evaluations.length).toBe(1);
         appendSteps(run, 4, 4);
       }
+    });
+  });
+
+  test("the agreement of tests becomes that of the programs' outputs, as in the metrics", async () => {
+    await inFolder(async (folder) => {
+      const path = join(folder, "sqlm.db");
+      const older = openDatabase(path, migrations.slice(0, 2));
+      older.exec(`INSERT INTO runs (name, config, created, recorded, status) VALUES ('old', '{}', '', 0, 'finished');
+        INSERT INTO steps (run_id, step, proposals, questions, answers, trained, seconds, recorded) VALUES (1, 1, 2, 2, 4, 2, 1, 0);`);
+      const verdicts = [
+        { kind: "tests", passed: [[true], [true]], meanPassFraction: 0.75, outputAgreement: 0.5 },
+        { kind: "vote", agreement: 0.25 },
+      ];
+      const insert = older.prepare(
+        `INSERT INTO questions (run_id, step_id, step, position, proposal, question, key, difficulty, agreement, signal,
+           proposer_reward, verdict) VALUES (1, 1, 1, ?, ?, 'q', 'q', 1, ?, 'trained', 0, ?)`,
+      );
+      verdicts.forEach((verdict, i) => {
+        insert.run(i, i, verdict.meanPassFraction ?? 0.25, JSON.stringify(verdict));
+      });
+      older.close();
+      openDatabase(path).close();
+      using reader = openReader(folder);
+      const rows = reader.database.prepare("SELECT agreement FROM questions ORDER BY position").all();
+      expect(rows.map((row) => row["agreement"])).toEqual([0.5, 0.25]);
     });
   });
 
@@ -120,7 +151,7 @@ describe("databases", () => {
       await using workspace = openWorkspace(folder);
       expect(workspace.info(name).lastStep).toBe(30);
       await using run = workspace.openRun(name);
-      expect(await errorOf(() => [...run.steps()])).toBeInstanceOf(FileFormatError);
+      expect(await errorOf(() => readRun(folder, name))).toBeInstanceOf(FileFormatError);
       expect(await errorOf(() => appendSteps(run, 31, 31))).toBeInstanceOf(FileFormatError);
       using reader = openReader(folder);
       expect(runOverview(reader, name).totals.steps).toBe(30);
@@ -372,6 +403,6 @@ test("a run that another process has open is refused, and free again when that p
     await new Promise((resolve) => child.once("exit", resolve));
     expect(workspace.info(info.run).status).toBe("crashed");
     await using run = workspace.openRun(info.run);
-    expect([...run.steps()].length).toBeGreaterThan(0);
+    expect(readRun(folder, run.run).steps.length).toBeGreaterThan(0);
   });
 });

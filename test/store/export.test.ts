@@ -69,7 +69,7 @@ test("answers say whose they are, in the order in which they were given", async 
           value: answer.value,
           tokens: answer.tokens,
           text: decode(answer.tokens),
-          reward: group.rewards[position],
+          reward: answer.reward,
         })),
       ),
     );

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { UsageError } from "../../src/errors.ts";
-import type { GroupSignal } from "../../src/events.ts";
 import { diffRuns } from "../../src/store/diff-runs.ts";
 import {
   answersTo,
@@ -14,6 +13,7 @@ import {
 } from "../../src/store/queries.ts";
 import { openWorkspace } from "../../src/store/workspace.ts";
 import { exampleEvaluation, exampleStep } from "../../src/testing/example-step.ts";
+import type { GroupSignal } from "../../src/types.ts";
 import { appendSteps, errorOf, exampleConfig, inFolder, stateAt, writeWeights } from "./helpers.ts";
 
 test("a filter finds what a loop over all questions finds, in order, page by page", async () => {

@@ -5,6 +5,7 @@ import { answersTo, findQuestions, openReader } from "../../src/store/queries.ts
 import { packTokens, unpackTokens } from "../../src/store/token-blob.ts";
 import { openWorkspace } from "../../src/store/workspace.ts";
 import { exampleConfig, inFolder } from "./helpers.ts";
+import { readRun } from "./read-run.ts";
 
 test("tokens come back from bytes as they were, small ones as one byte each", () => {
   fc.assert(
@@ -43,25 +44,32 @@ const question = fc.record(
   },
   { requiredKeys: ["text", "key", "difficulty"] },
 );
+const core = {
+  winner: fc.option(text),
+  agreement: fraction,
+  unreadable: fc.nat(9),
+  groupSize: fc.nat(9),
+  successRate: fraction,
+  scores: fc.array(fraction),
+  problem: fc.constantFrom("no-answer" as const, "tie" as const, "no-tests" as const, null),
+  consistent: fc.boolean(),
+  confirmed: fc.boolean(),
+  disputed: fc.boolean(),
+};
 const verdict = fc.oneof(
   fc.record({
+    ...core,
     kind: fc.constant("vote" as const),
     counts: fc.array(fc.tuple(text, fc.nat(9))),
-    winner: fc.option(text),
     tie: fc.boolean(),
-    agreement: fraction,
-    unreadable: fc.nat(9),
-    groupSize: fc.nat(9),
     formWinners: fc.array(fc.option(text)),
-    consistent: fc.boolean(),
   }),
   fc.record({
+    ...core,
     kind: fc.constant("tests" as const),
     passed: fc.array(fc.array(fc.boolean())),
     passFractions: fc.array(fraction),
     meanPassFraction: fraction,
-    groupSize: fc.nat(9),
-    unreadable: fc.nat(9),
     unagreedTests: fc.array(fc.nat(9)),
     contradictoryTests: fc.array(fc.nat(9)),
     trustedTests: fc.array(fc.nat(9)),
@@ -86,17 +94,17 @@ const group: fc.Arbitrary<GroupRecord> = fc
       question,
       proposal: fc.nat(99),
       answers: fc.constant(
-        entries.map(([base, form, value, reason]) => ({
+        entries.map(([base, form, value, reason, reward, advantage]) => ({
           ...base,
           form,
           value,
           // One prompt a form, as the solver makes them.
           promptTokens: [form, 7, form],
+          reward,
+          advantage,
           ...(reason === undefined ? {} : { reason }),
         })),
       ),
-      rewards: fc.constant(entries.map((entry) => entry[4])),
-      advantages: fc.constant(entries.map((entry) => entry[5])),
       verdict,
       proposerReward: number,
       signal: fc.constantFrom("trained" as const, "tie" as const, "no-tests" as const),
@@ -115,9 +123,9 @@ test("questions and answers of any content come back as they were", async () => 
         step++;
         const zeroed = Object.fromEntries(Object.entries(metrics).map(([name, value]) => [name, value + 0]));
         run.append({ type: "step-end", record: { step, proposals: [], groups, metrics: zeroed, seconds: 0 } });
-        const back = [...run.steps()].at(-1);
+        const back = readRun(folder, run.run).steps.at(-1);
         expect(back?.metrics).toEqual(zeroed);
-        expect(back?.groups).toEqual(groups.map(({ answers: _, rewards: __, advantages: ___, ...rest }) => rest));
+        expect(back?.groups).toEqual(groups.map(({ answers: _, ...rest }) => rest));
         groups.forEach((expected, position) => {
           const answers = answersTo(reader, run.run, step, position, (tokens) => tokens.join(" "));
           expect(answers).toEqual(
@@ -133,8 +141,8 @@ test("questions and answers of any content come back as they were", async () => 
               logprobMin: Math.min(0, ...answer.logprobs) + 0,
               value: answer.value,
               reason: answer.reason ?? null,
-              reward: expected.rewards[i],
-              advantage: expected.advantages[i],
+              reward: answer.reward,
+              advantage: answer.advantage,
             })),
           );
         });

@@ -51,6 +51,14 @@ test("matrix, fractions, unagreed tests and agreement", async () => {
     // Nobody confirms the third; in the second two outputs tie.
     trustedTests: [0],
     outputAgreement: (3 / 4 + 1 / 4 + 3 / 4) / 3,
+    winner: null,
+    agreement: (3 / 4 + 1 / 4 + 3 / 4) / 3,
+    successRate: (2 / 3 + 1 / 3 + 1 / 3) / 4,
+    scores: [2 / 3, 1 / 3, 1 / 3, 0],
+    problem: null,
+    consistent: false,
+    confirmed: true,
+    disputed: true,
   });
   expect(votedOutputs).toEqual([1, null, 9]);
   expect(results[1][1].reason).toBe("returned 5 instead of 2");

@@ -68,7 +68,12 @@ describe("vote", () => {
           fc.tuple(fc.constant(group), fc.shuffledSubarray(group, { minLength: group.length })),
         ),
         ([group, shuffled]) => {
-          expect(vote(shuffled)).toEqual(vote(group));
+          const [{ scores, ...verdict }, { scores: others, ...other }] = [vote(group), vote(shuffled)];
+          expect(other).toEqual(verdict);
+          // Scores follow their answers.
+          expect(scores.map((score, i) => [group[i], score])).toEqual(
+            group.map((answer) => [answer, others[shuffled.indexOf(answer)]]),
+          );
         },
       ),
     );

@@ -1,7 +1,6 @@
 // `sqlm questions`: the questions that a run asked, filtered, with their votes; `--answers` prints the answers too.
 import { type Command, Option } from "commander";
 import { UsageError } from "../../errors.ts";
-import { groupSignals } from "../../events.ts";
 import {
   type AnswerRow,
   answersTo,
@@ -10,6 +9,7 @@ import {
   type QuestionFilter,
   type QuestionRow,
 } from "../../store/queries.ts";
+import { groupSignals } from "../../types.ts";
 import { decoderOf } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { formatNumber, formatShare, formatTable, oneLine } from "../format.ts";

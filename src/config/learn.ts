@@ -1,0 +1,99 @@
+// Settings of what a step teaches: rewards of both roles, losses, the optimizer.
+import { z } from "zod";
+import { lossFunctions } from "../types.ts";
+import { onlyWith } from "./in-force.ts";
+import { count, decay, fraction, positiveCount } from "./numbers.ts";
+
+export const proposerRewards = ["sqlm", "band", "variance", "r-zero", "learnability"] as const;
+export const solverRewards = ["majority", "format"] as const;
+/** Settings that each weigh one bonus on a rewarded question. */
+export const proposerBonuses = ["proposerEntropyCoef", "repetitionPenalty"] as const;
+export const advantageEstimators = ["grpo", "dr_grpo", "rloo", "reinforce_plus_plus"] as const;
+export const learningRateSchedules = ["constant", "linear"] as const;
+export const lossAggregations = ["token-mean", "sequence-mean", "token-sum"] as const;
+
+export const rewards = {
+  proposerReward: z
+    .enum(proposerRewards)
+    .default("band")
+    .describe("Formula that rewards a question from its group's verdict."),
+  bandLow: onlyWith(
+    { proposerReward: ["band"] },
+    fraction.default(0.5).describe("Lowest agreement that `band` rewards."),
+  ),
+  bandHigh: onlyWith(
+    { proposerReward: ["band"] },
+    fraction.default(0.9).describe("Highest agreement that `band` rewards."),
+  ),
+  malformedReward: z.number().default(-0.5).describe("Reward of a proposal that is not a question."),
+  duplicateReward: z.number().default(0).describe("Reward of a question that was asked before."),
+  proposerEntropyCoef: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("Entropy bonus: what a rewarded question earns on top for each nat of surprise; 0 is off."),
+  repetitionPenalty: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe(
+      "Taken from a rewarded question's reward, times the share of its kind among the step's questions; 0 is off.",
+    ),
+  proposerEvery: count.default(5).describe("Train the proposer every so many steps; 0 freezes it."),
+  proposerLossWeight: onlyWith(
+    { proposerEvery: "above 0" },
+    z.number().min(0).default(0.05).describe("Weight of the proposer's loss beside the solver's."),
+  ),
+
+  solverReward: z
+    .enum(solverRewards)
+    .default("majority")
+    .describe("`majority` rewards the voted answer; `format` any readable one."),
+  minAgreement: onlyWith(
+    { solverReward: ["majority"] },
+    fraction.default(0.5).describe("Groups that agree less than this teach nothing."),
+  ),
+  consistentVote: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Split each group over restatements; teach only where their winners agree. With tests: count those that the programs' own vote confirms.",
+    ),
+};
+
+export const learning = {
+  advantageEstimator: z.enum(advantageEstimators).default("grpo").describe("How rewards of a group become advantages."),
+  negativeAdvantageScale: fraction
+    .default(0.2)
+    .describe("Factor on the solver's negative advantages; 0 learns from rewarded answers only."),
+  lossFn: z.enum(lossFunctions).default("importance_sampling").describe("Policy-gradient loss."),
+  clipLow: onlyWith(
+    { lossFn: ["ppo", "cispo"] },
+    z.number().min(0).max(1).default(0.2).describe("Lower clip of the probability ratio (`ppo`, `cispo`)."),
+  ),
+  clipHigh: onlyWith(
+    { lossFn: ["ppo", "cispo"] },
+    z.number().min(0).default(0.2).describe("Upper clip of the probability ratio (`ppo`, `cispo`)."),
+  ),
+  lossAggregation: z.enum(lossAggregations).default("token-mean").describe("How token losses are summed into one."),
+  klPenaltyCoef: z.number().min(0).default(0).describe("Weight of the KL penalty to the starting model."),
+  numSubsteps: positiveCount.default(1).describe("Optimizer updates that a step's batch is split over."),
+};
+
+export const optimizer = {
+  learningRate: z.number().positive().default(3e-4).describe("Learning rate of AdamW."),
+  learningRateSchedule: z
+    .enum(learningRateSchedules)
+    .default("linear")
+    .describe("After warm-up: `constant`, or `linear` down to 0 after the last step."),
+  warmupSteps: count.default(10).describe("Steps over which the learning rate rises to its value."),
+  beta1: decay.default(0.9).describe("Decay of AdamW's first moment."),
+  beta2: decay.default(0.99).describe("Decay of AdamW's second moment."),
+  eps: z.number().positive().default(1e-8).describe("Added to AdamW's denominator."),
+  weightDecay: z.number().min(0).default(0).describe("Decoupled weight decay."),
+  gradClipNorm: z.number().min(0).default(1).describe("Largest gradient norm; 0 never clips."),
+};
+
+export type RewardSettings = z.output<z.ZodObject<typeof rewards>>;
+export type LearningSettings = z.output<z.ZodObject<typeof learning>>;
+export type OptimizerSettings = z.output<z.ZodObject<typeof optimizer>>;

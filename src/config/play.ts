@@ -1,0 +1,19 @@
+// Settings of how both roles sample.
+import { z } from "zod";
+import { count, positiveCount } from "./numbers.ts";
+
+export const sampling = {
+  groupsPerBatch: positiveCount.default(128).describe("Questions solved in a step."),
+  groupSize: z.number().int().min(2).default(16).describe("Answers sampled to each question."),
+  proposalsPerQuestion: z.number().min(1).default(2).describe("Proposals sampled for each question that is solved."),
+  temperature: z.number().positive().default(1).describe("Sampling temperature in training."),
+  topP: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(1)
+    .describe("Sample from the smallest set of tokens with this probability; 1 is off."),
+  topK: count.default(0).describe("Sample from this many most likely tokens; 0 is off."),
+};
+
+export type PlaySettings = z.output<z.ZodObject<typeof sampling>>;

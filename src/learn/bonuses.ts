@@ -1,0 +1,49 @@
+// What a rewarded question earns beside its formula: bonuses and penalties that keep a proposer broad. A bonus is a row of
+// a table; the compiler wants one for each name in config/learn.ts.
+import type { proposerBonuses, RewardSettings } from "../config/learn.ts";
+import type { Completion, Question } from "../types.ts";
+
+export type Bonus = (
+  proposal: Pick<Completion, "logprobs">,
+  of: { readonly kindShare: number },
+  settings: Pick<RewardSettings, (typeof proposerBonuses)[number]>,
+) => number;
+
+/**
+ * - `proposerEntropyCoef` × −log π(question), in nats. The expectation of −log π is the policy's entropy, and the policy
+ *   that maximises reward plus entropy spreads over everything that is rewarded (maximum entropy reinforcement learning,
+ *   arXiv 1702.08165) where reward alone would settle on the kind it already writes most.
+ * - −`repetitionPenalty` × share of the question's kind: the repetition penalty of R-Zero (arXiv 2508.05004), which takes
+ *   λ|C|/B where the question's cluster C makes up so much of the batch B. There clusters are found by BLEU, here they are
+ *   the topic's kinds.
+ */
+export const bonuses: Readonly<Record<(typeof proposerBonuses)[number], Bonus>> = {
+  proposerEntropyCoef: (proposal, _, { proposerEntropyCoef }) => proposerEntropyCoef * surprise(proposal),
+  repetitionPenalty: (_, { kindShare }, { repetitionPenalty }) => -(repetitionPenalty * kindShare),
+};
+
+/** A reward above 0 with all bonuses, never below 0; a reward of 0 or less stays as it is. */
+export function withBonuses(
+  reward: number,
+  proposal: Parameters<Bonus>[0],
+  of: Parameters<Bonus>[1],
+  settings: Parameters<Bonus>[2],
+): number {
+  if (reward <= 0) return reward;
+  return Math.max(
+    0,
+    Object.values(bonuses).reduce((sum, bonus) => sum + bonus(proposal, of, settings), reward),
+  );
+}
+
+/** Of each question, the share of all that are of its kind. */
+export function kindShares(questions: readonly Question[]): number[] {
+  const kinds = questions.map(({ kind, text }) => kind ?? text.replace(/\d/g, "0"));
+  const counts = new Map<string, number>();
+  for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  return kinds.map((kind) => (counts.get(kind) ?? 0) / kinds.length);
+}
+
+/** −log of a completion's probability, in nats. */
+const surprise = ({ logprobs }: Pick<Completion, "logprobs">): number =>
+  logprobs.reduce((sum, logprob) => sum - logprob, 0);

@@ -1,0 +1,72 @@
+// What self-play is handed, and what is refused of it before any work.
+import type { RunConfig } from "./config/config.ts";
+import type { Engine } from "./engine/engine.ts";
+import { UnsupportedError, UsageError } from "./errors.ts";
+import type { Control } from "./evaluate/controls.ts";
+import type { Sandbox } from "./sandbox/sandbox.ts";
+import type { RunStore } from "./store/store.ts";
+import type { DefinedTopic } from "./topics/define-topic.ts";
+
+export interface SelfPlayOptions {
+  readonly topic: DefinedTopic;
+  readonly engine: Engine;
+  readonly store: RunStore;
+  readonly config: RunConfig;
+  /** Runs programs; needed by topics that verify by tests. */
+  readonly sandbox?: Sandbox;
+  /** The starting model, frozen; needed where `klPenaltyCoef` > 0. */
+  readonly reference?: Engine;
+  /** Only experiments pass one: the one that the store says this run is under. */
+  readonly control?: Control;
+  /** When it fires, the run ends after the current step with a checkpoint. */
+  readonly signal?: AbortSignal;
+}
+
+/** Refuses, before any work, what could only fail later. */
+export function checkFit({
+  engine,
+  topic: { topic },
+  config,
+  sandbox,
+  reference,
+}: Omit<SelfPlayOptions, "store">): void {
+  const { capabilities } = engine;
+  const refuse = (problem: string, hint: string): never => {
+    throw new UnsupportedError(problem, hint);
+  };
+  if (!capabilities.lossFunctions.includes(config.lossFn)) {
+    refuse(
+      `The ${capabilities.name} engine has no loss ${config.lossFn}.`,
+      `Use one of ${capabilities.lossFunctions.join(", ")}.`,
+    );
+  }
+  if (config.topP < 1 && !capabilities.topP)
+    refuse(`The ${capabilities.name} engine cannot honour topP.`, "Leave topP at 1.");
+  if (config.topK > 0 && !capabilities.topK)
+    refuse(`The ${capabilities.name} engine cannot honour topK.`, "Leave topK at 0.");
+  if (config.klPenaltyCoef > 0 && (!capabilities.klPenalty || reference === undefined)) {
+    refuse("klPenaltyCoef needs an engine with a KL penalty and a reference model.", "Set klPenaltyCoef to 0.");
+  }
+  if (topic.verification === "tests" && sandbox === undefined) {
+    refuse(`The topic ${topic.name} runs programs and needs a sandbox.`, "Run `sqlm doctor` to see why there is none.");
+  }
+  if (Math.max(topic.maxTokens.propose, topic.maxTokens.solve) > capabilities.maxSequenceTokens) {
+    refuse(
+      `The topic ${topic.name} needs longer replies than the model's ${capabilities.maxSequenceTokens} tokens.`,
+      "Use a model with more positions.",
+    );
+  }
+}
+
+/** A record must say under which control every one of its steps was played, so that nobody takes a control for a run. */
+export function checkControl({ store, control }: SelfPlayOptions): void {
+  const recorded = store.trial?.control ?? null;
+  const given = control?.name ?? null;
+  if (recorded === given) return;
+  throw new UsageError(
+    `The run ${store.run} is recorded ${under(recorded)} and cannot be played ${under(given)}.`,
+    "Make a run of its own: a run stays under the control that it was made under.",
+  );
+}
+
+const under = (control: string | null): string => (control === null ? "under no control" : `under control ${control}`);

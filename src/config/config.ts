@@ -1,5 +1,5 @@
 // One schema for a run: defaults, validation, command-line flags, help text, the editor schema and the stored JSON all
-// come from here. How layers of values are put together is in config-layers.ts.
+// come from here. How layers of values are put together is in layers.ts.
 import { z } from "zod";
 import { learning, optimizer, rewards } from "./learn.ts";
 import { count, positiveCount } from "./numbers.ts";

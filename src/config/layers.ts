@@ -1,9 +1,10 @@
 // Puts layers of config values together (default < topic < preset < file < flags) and remembers where each value came from.
-// Pure: reading a config file is in config-file.ts, reading flags in cli/config-flags.ts.
+// Pure: reading a config file is in file.ts, reading flags in cli/config-flags.ts.
 import { inspect } from "node:util";
 import { z } from "zod";
 import { didYouMean, UsageError } from "../errors.ts";
 import { type ConfigKey, configKeys, presets, type RunConfig, type RunConfigInput, runConfigSchema } from "./config.ts";
+import { idleBecause } from "./in-force.ts";
 
 export const layerNames = ["default", "topic", "preset", "file", "flag"] as const;
 export type LayerName = (typeof layerNames)[number];
@@ -17,6 +18,8 @@ export interface Origin {
 export interface ResolvedConfig {
   readonly config: RunConfig;
   readonly origins: Readonly<Record<ConfigKey, Origin>>;
+  /** Sentences about settings that a file gives and that change nothing beside the others. */
+  readonly notes: readonly string[];
 }
 
 export interface ConfigLayers {
@@ -35,7 +38,7 @@ export interface ConfigLayers {
 export function resolveConfig(layers: ConfigLayers = {}): ResolvedConfig {
   const resolved = layTogether(layers);
   checkTogether(resolved);
-  return resolved;
+  return { ...resolved, notes: idleSettings(resolved) };
 }
 
 /**
@@ -46,7 +49,7 @@ export function topicNamedIn(layers: Omit<ConfigLayers, "topic">): string {
   return layTogether(layers).config.topic;
 }
 
-function layTogether(layers: ConfigLayers): ResolvedConfig {
+function layTogether(layers: ConfigLayers): Omit<ResolvedConfig, "notes"> {
   const { file, topic } = layers;
   const topicValues =
     topic?.settings === undefined
@@ -151,7 +154,7 @@ function describeKey(key: string): string {
 }
 
 /** What no single key can say. */
-function checkTogether({ config, origins }: ResolvedConfig): void {
+function checkTogether({ config, origins }: Pick<ResolvedConfig, "config" | "origins">): void {
   if (config.bandLow > config.bandHigh) {
     const { layer, name } = origins.bandLow.layer === "default" ? origins.bandHigh : origins.bandLow;
     throw new UsageError(
@@ -159,4 +162,24 @@ function checkTogether({ config, origins }: ResolvedConfig): void {
       "Give both ends of the band, the lower one first: --band-low 0.5 --band-high 0.9.",
     );
   }
+}
+
+/**
+ * Settings that somebody gave and that are not in force. One given as a flag is refused: whoever types it expects it to
+ * change something. A file is shared by runs of different kinds, so there a sentence is enough.
+ */
+function idleSettings({ config, origins }: Pick<ResolvedConfig, "config" | "origins">): string[] {
+  return configKeys.flatMap((key) => {
+    const { layer, name } = origins[key];
+    if (layer !== "flag" && layer !== "file") return [];
+    const reason = idleBecause(runConfigSchema.shape[key], config);
+    if (reason === null) return [];
+    if (layer === "flag") {
+      throw new UsageError(
+        `${name ?? flagName(key)} changes nothing here: ${reason}.`,
+        "Leave it out, or change both.",
+      );
+    }
+    return [`${key} in ${name} changes nothing here: ${reason}.`];
+  });
 }

@@ -29,10 +29,11 @@ export function configCommand(): Command {
       process.stdout.write(`${JSON.stringify(configJsonSchema(), null, terminal.json ? undefined : 2)}\n`);
       return;
     }
-    const { config, origins, file } = await configOf(options);
+    const { config, origins, notes, file } = await configOf(options);
     const rows = configKeys.map((key) => [key, String(config[key]), describeOrigin(origins[key])]);
     terminal.say(formatTable(["setting", "value", "from"], rows));
-    terminal.result({ config, origins, file: file?.path ?? null });
+    for (const note of notes) terminal.note(note);
+    terminal.result({ config, origins, notes, file: file?.path ?? null });
   });
 }
 

@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
 import type { RunConfig } from "../../config/config.ts";
+import type { ResolvedConfig } from "../../config/layers.ts";
 import { RunStoppedError, UsageError } from "../../errors.ts";
 import { makeControl } from "../../evaluate/controls.ts";
 import {
@@ -61,7 +62,8 @@ export function experimentCommand(parts: Parts): Command {
       // Every config is checked before the first run begins: a mistake in the last variant must not cost hours.
       const configs = new Map<string, RunConfig>();
       for (const trial of trials) {
-        const config = await configOfTrial(trial, file);
+        const { config, notes } = await configOfTrial(trial, file);
+        for (const note of trial.seed === seeds[0] ? notes : []) terminal.note(note);
         findStartingModel(config);
         if (trial.variant.control !== undefined) makeControl(trial.variant.control, await openTopic(config.topic));
         configs.set(nameOf(trial), config);
@@ -189,9 +191,8 @@ async function openExperiment(file: string): Promise<Experiment> {
   return defineExperiment(found as Experiment);
 }
 
-async function configOfTrial({ variant, config }: Trial, file: string): Promise<RunConfig> {
-  const layers = { file: { path: `${file}, variant ${variant.name}`, values: config } };
-  return (await resolveWithTopic(layers)).config;
+function configOfTrial({ variant, config }: Trial, file: string): Promise<ResolvedConfig> {
+  return resolveWithTopic({ file: { path: `${file}, variant ${variant.name}`, values: config } });
 }
 
 /** Threads that are measured while other runs compute would be measured wrong, and differently each time. */

@@ -31,11 +31,13 @@ export function startCommand(parts: Parts): Command {
 function make(name: string, description: string, parts: Parts): Command {
   const command = makeCommand(name, description, examples).argument("[topic]", "Topic name or path of a topic file.");
   return addConfigFlags(withWorkspace(command)).action(async (topic: string | undefined, options: RunOptions) => {
-    const { config } = await configOf(options, topic);
+    const { config, notes } = await configOf(options, topic);
     // Found before anything is opened, so a mistyped name costs no time and leaves no empty run behind.
     findStartingModel(config);
+    const terminal = terminalOf(options);
+    for (const note of notes) terminal.note(note);
     process.exitCode = await runSession({
-      terminal: terminalOf(options),
+      terminal,
       parts,
       workspace: options.workspace,
       run: { config },

@@ -84,7 +84,8 @@ async function playStep(
   const { topic, hidden } = options.topic;
   const started = performance.now();
   const step = progress.step + 1;
-  const sampling = { temperature: config.temperature, topP: config.topP, topK: config.topK };
+  const { temperature, topP, topK, truncatedReplies } = config;
+  const sampling = { temperature, topP, topK, truncatedReplies };
 
   const proposals = await propose(engine, topic, {
     ...sampling,
@@ -129,6 +130,7 @@ async function examine(
   const evaluation: Evaluation = await evaluate(engine, topic, {
     questions: config.evalQuestions,
     sandbox: options.sandbox,
+    truncatedReplies: config.truncatedReplies,
     model: progress.step === 0 ? config.model : `${options.store.run} step ${progress.step}`,
   });
   const frontier = evaluation.levels.find(({ difficulty }) => difficulty === topic.hidden?.frontier);

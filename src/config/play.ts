@@ -2,6 +2,8 @@
 import { z } from "zod";
 import { count, positiveCount } from "./numbers.ts";
 
+export const truncatedReplies = ["refuse", "read"] as const;
+
 export const sampling = {
   groupsPerBatch: positiveCount.default(128).describe("Questions solved in a step."),
   groupSize: z.number().int().min(2).default(16).describe("Answers sampled to each question."),
@@ -13,6 +15,10 @@ export const sampling = {
     .max(1)
     .default(1)
     .describe("Sample from the smallest set of tokens with this probability; 1 is off."),
+  truncatedReplies: z
+    .enum(truncatedReplies)
+    .default("refuse")
+    .describe("A reply cut off at its longest length: `refuse` it as unreadable, or `read` what is there."),
   topK: count.default(0).describe("Sample from this many most likely tokens; 0 is off."),
 };
 

@@ -1,5 +1,6 @@
 // Held-out evaluation against the hidden checker: sampled pass@1, greedy, and the plurality of 16, per difficulty.
 // It reads the truth, so nothing here may be imported by what makes rewards.
+import type { PlaySettings } from "../config/play.ts";
 import type { Engine } from "../engine/engine.ts";
 import { UnsupportedError } from "../errors.ts";
 import { encodePrompt } from "../play/prompts.ts";
@@ -29,6 +30,8 @@ export interface EvaluateOptions {
   readonly sandbox?: Sandbox | undefined;
   /** Seed of the sampled answers. */
   readonly seed?: number;
+  /** What to do with a reply that was cut off at its longest length; what the topic asks for, or `refuse`. */
+  readonly truncatedReplies?: PlaySettings["truncatedReplies"];
   /** Called after each level. */
   readonly onLevel?: (done: number, total: number) => void;
 }
@@ -51,8 +54,9 @@ export function heldOutQuestions(
 export async function evaluate(
   engine: Engine,
   { topic, hidden }: DefinedTopic,
-  { questions, model, levels: wanted, sandbox, seed = 0, onLevel }: EvaluateOptions,
+  options: EvaluateOptions,
 ): Promise<Evaluation> {
+  const { questions, model, levels: wanted, onLevel } = options;
   if (hidden === null) {
     throw new UnsupportedError(
       `The topic ${topic.name} has no hidden checker, so accuracy is unknown.`,
@@ -63,7 +67,7 @@ export async function evaluate(
   const chosen = wanted ?? hidden.levels;
   const levels: LevelResult[] = [];
   for (const level of chosen) {
-    levels.push(await evaluateLevel(engine, topic, hidden, level, sets.get(level) ?? [], sandbox, seed));
+    levels.push(await evaluateLevel(engine, topic, hidden, level, sets.get(level) ?? [], options));
     onLevel?.(levels.length, chosen.length);
   }
   return { model, topic: topic.name, levels };
@@ -75,18 +79,12 @@ async function evaluateLevel(
   hidden: HiddenTruth,
   difficulty: number,
   questions: readonly Question[],
-  sandbox: Sandbox | undefined,
-  seed: number,
+  { sandbox, seed = 0, truncatedReplies = topic.settings?.truncatedReplies ?? "refuse" }: EvaluateOptions,
 ): Promise<LevelResult> {
-  const sampled = await answerValues(
-    engine,
-    topic,
-    questions,
-    evaluationSamples,
-    1,
-    seedFrom(seed, "evaluate", difficulty),
-  );
-  const greedy = await answerValues(engine, topic, questions, 1, 0, 0);
+  const valuesOf = (numSamples: number, temperature: number, drawn: number): Promise<(string | null)[][]> =>
+    answerValues(engine, topic, questions, { numSamples, temperature, seed: drawn, truncatedReplies });
+  const sampled = await valuesOf(evaluationSamples, 1, seedFrom(seed, "evaluate", difficulty));
+  const greedy = await valuesOf(1, 0, 0);
   // Equal answers are checked once: running a program takes time.
   const checked = new Map<Question, Map<string, Promise<boolean> | boolean>>(questions.map((one) => [one, new Map()]));
   const right = async (question: Question, value: string | null): Promise<boolean> => {
@@ -122,15 +120,25 @@ async function answerValues(
   engine: Engine,
   topic: Topic,
   questions: readonly Question[],
-  numSamples: number,
-  temperature: number,
-  seed: number,
+  {
+    numSamples,
+    temperature,
+    seed,
+    truncatedReplies,
+  }: {
+    readonly numSamples: number;
+    readonly temperature: number;
+    readonly seed: number;
+    readonly truncatedReplies: PlaySettings["truncatedReplies"];
+  },
 ): Promise<(string | null)[][]> {
   const { tokenizer } = engine;
   const prompts = questions.map((question) => encodePrompt(tokenizer, topic.solvePrompt(question)));
   const options = { numSamples, maxTokens: topic.maxTokens.solve, temperature, stop: tokenizer.endTokens, seed };
   const completions = await engine.sample(prompts, options);
   return completions.map((samples, index) =>
-    samples.map((completion) => readAnswer(tokenizer, topic, originalForm(questions[index]), completion).value),
+    samples.map(
+      (completion) => readAnswer(tokenizer, topic, originalForm(questions[index]), completion, truncatedReplies).value,
+    ),
   );
 }

@@ -1,15 +1,13 @@
 // Between text and tokens: encodes prompts, decodes completions, and hands many prompts to the engine in as few calls as
 // it can take. It knows nothing of what the texts mean.
+
+import type { PlaySettings } from "../config/play.ts";
 import type { Engine, SampleOptions } from "../engine/engine.ts";
 import { seedFrom } from "../random.ts";
 import type { Completion, Prompt, Tokenizer } from "../types.ts";
 
 /** How both roles sample; the part of the config that they share. */
-export interface SamplingSettings {
-  readonly temperature: number;
-  readonly topP: number;
-  readonly topK: number;
-}
+export type SamplingSettings = Pick<PlaySettings, "temperature" | "topP" | "topK">;
 
 /** One prompt and how many completions it wants. */
 export interface SampleRequest {

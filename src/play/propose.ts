@@ -1,15 +1,19 @@
 // The proposer's half of a step: samples proposals, reads the questions in them, and says of each that will not be solved
 // why not. Rewards and training come later; a bad proposal is data.
+
+import type { PlaySettings } from "../config/play.ts";
 import type { Engine } from "../engine/engine.ts";
 import type { Random } from "../random.ts";
 import { refuse } from "../reading.ts";
 import type { Topic } from "../topics/topic.ts";
 import type { Completion, Proposal, Question, Reading, Refusal } from "../types.ts";
 import { decodeCompletion, encodePrompt, fitsEngine, type SamplingSettings, sampleRequests } from "./prompts.ts";
+import { cutOff } from "./read-answer.ts";
 
 export interface ProposeOptions extends SamplingSettings {
   /** Proposals to sample. */
   readonly count: number;
+  readonly truncatedReplies: PlaySettings["truncatedReplies"];
   /** Good questions to accept at most (`groupsPerBatch`); the rest are `surplus`. */
   readonly accept: number;
   readonly seed: number;
@@ -39,7 +43,7 @@ export async function propose(engine: Engine, topic: Topic, options: ProposeOpti
   return completions.map((completion, i) => {
     const text = decodeCompletion(engine.tokenizer, completion);
     const proposal = { promptTokens: prompts[i], ...completion, text };
-    const reading = readQuestion(engine, topic, text);
+    const reading = cutOff(completion, options.truncatedReplies) ?? readQuestion(engine, topic, text);
     if (!reading.ok) return { ...proposal, question: null, refusal: { kind: "malformed", says: reading.reason } };
     const question = reading.value;
     const refused = (kind: Refusal["kind"]): Proposal => ({ ...proposal, question, refusal: { kind } });

@@ -1,5 +1,7 @@
 // The solver's half of a step: samples a group of answers to every question, split over equivalent forms of it where the
 // vote is to be consistent, and maps every answer onto the original question. Who is right is decided by verify/.
+
+import type { PlaySettings } from "../config/play.ts";
 import type { Engine } from "../engine/engine.ts";
 import { seedFrom } from "../random.ts";
 import type { Topic } from "../topics/topic.ts";
@@ -12,9 +14,10 @@ import {
   type SamplingSettings,
   sampleRequests,
 } from "./prompts.ts";
-import { originalForm, readAnswer } from "./read-answer.ts";
+import { cutOff, originalForm, readAnswer } from "./read-answer.ts";
 
 export interface SolveOptions extends SamplingSettings {
+  readonly truncatedReplies: PlaySettings["truncatedReplies"];
   /** Answers to each question. */
   readonly groupSize: number;
   /** Split each group over the forms of its question. */
@@ -56,7 +59,7 @@ export async function solve(
   const answers: Answer[][] = questions.map(() => []);
   for (const [row, { promptTokens, group, form }] of requests.entries()) {
     for (const completion of rows[row]) {
-      const reading = readAnswer(engine.tokenizer, topic, forms[group][form], completion);
+      const reading = readAnswer(engine.tokenizer, topic, forms[group][form], completion, options.truncatedReplies);
       answers[group].push({ promptTokens, ...completion, form, ...reading });
     }
   }
@@ -117,7 +120,7 @@ async function paraphraseEach(
   topic: Topic,
   paraphrase: NonNullable<Topic["paraphrase"]>,
   questions: readonly Question[],
-  { temperature, topP, topK, seed }: SolveOptions,
+  { temperature, topP, topK, truncatedReplies, seed }: SolveOptions,
 ): Promise<(Question | null)[]> {
   // A paraphrase is a question, so it may be as long as one.
   const maxTokens = topic.maxTokens.propose;
@@ -128,7 +131,9 @@ async function paraphraseEach(
   const rows = await sampleRequests(engine, requests, sampling);
   const paraphrases: (Question | null)[] = questions.map(() => null);
   for (const [row, index] of fitting.entries()) {
-    const reading = paraphrase.read(decodeCompletion(engine.tokenizer, rows[row][0]), questions[index]);
+    const [completion] = rows[row];
+    const text = decodeCompletion(engine.tokenizer, completion);
+    const reading = cutOff(completion, truncatedReplies) ?? paraphrase.read(text, questions[index]);
     if (reading.ok) paraphrases[index] = reading.value;
   }
   return paraphrases;

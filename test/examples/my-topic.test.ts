@@ -22,7 +22,7 @@ it("examples/my-topic.ts plays a step with the scripted engine", async () => {
       return sample % 4 === 3 ? "no idea" : ` ${right}.`;
     },
   });
-  const sampling = { temperature: 1, topP: 1, topK: 0, seed: 1 };
+  const sampling = { temperature: 1, topP: 1, topK: 0, truncatedReplies: "refuse" as const, seed: 1 };
   const proposals = await propose(engine, topic, {
     ...sampling,
     count: 12,

@@ -59,7 +59,7 @@ describe("the truth stays out of rewards", () => {
         ...arithmetic.topic,
         hidden: { check, levels: [1], frontier: 1, heldOut: () => [] },
       });
-      const sampling = { temperature: 1, topP: 1, topK: 0, seed: 1 };
+      const sampling = { temperature: 1, topP: 1, topK: 0, truncatedReplies: "refuse" as const, seed: 1 };
       const none = new Set<string>();
       const proposals = await propose(engine, topic, {
         ...sampling,

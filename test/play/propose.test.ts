@@ -14,6 +14,7 @@ const options: ProposeOptions = {
   temperature: 1,
   topP: 1,
   topK: 0,
+  truncatedReplies: "refuse",
   seed: 5,
   random: randomStream("test"),
   recent: [],

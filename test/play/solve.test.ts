@@ -18,6 +18,7 @@ const options: SolveOptions = {
   temperature: 1,
   topP: 1,
   topK: 0,
+  truncatedReplies: "refuse",
   seed: 3,
 };
 
@@ -137,8 +138,8 @@ describe("solve", () => {
     ];
     const groups = await solveProposals(engine, arithmetic.topic, asked, options);
     expect(groups.map(({ proposal, question }) => [proposal, question.key])).toEqual([
-      [1, "1+2"],
-      [3, "1+4"],
+      [1, "2+1"],
+      [3, "4+1"],
     ]);
   });
 

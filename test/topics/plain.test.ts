@@ -78,7 +78,7 @@ describe("a plain topic", () => {
         return exchange.propose.replies[sample % exchange.propose.replies.length].reply;
       },
     });
-    const sampling = { temperature: 1, topP: 1, topK: 0, seed: 1 };
+    const sampling = { temperature: 1, topP: 1, topK: 0, truncatedReplies: "refuse" as const, seed: 1 };
     const none = new Set<string>();
     const proposals = await propose(engine, topic, {
       ...sampling,

@@ -25,6 +25,7 @@ export function health({ proposals, groups }: Omit<Judgement, "step">): Record<s
   metrics["agreement"] = average(groups.map(({ verdict }) => verdict.agreement));
   metrics["solverReward"] = average(answers.map(({ reward }) => reward));
   metrics["unreadableShare"] = ratio(answers.filter(({ value }) => value === null).length, answers.length);
+  metrics["truncatedShare"] = ratio(answers.filter(({ stopReason }) => stopReason === "length").length, answers.length);
   metrics["answerTokens"] = average(answers.map(({ tokens }) => tokens.length));
   metrics["tokenEntropy"] = -ratio(
     sum(answers.flatMap(({ logprobs }) => logprobs)),

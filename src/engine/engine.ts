@@ -65,7 +65,8 @@ export interface EngineCapabilities {
 }
 
 /**
- * A model that can be sampled and trained. Calls may not overlap: await each before the next.
+ * A model that can be sampled and trained. Calls are carried out in the order in which they were made, awaited or not; one
+ * that is refused or fails stops no other.
  * What an engine cannot honour it refuses with UnsupportedError before any work; it never ignores an option.
  */
 export interface Engine extends AsyncDisposable {

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { FileFormatError, notFiniteHint, RunStoppedError } from "../errors.ts";
 import { type Random, randomStream, uniformAt } from "../random.ts";
 import { type Completion, lossFunctions, type Tokenizer } from "../types.ts";
+import { CallQueue } from "./call-queue.ts";
 import { checkSampling, checkSequences, checkTraining } from "./checks.ts";
 import type { Engine, EngineCapabilities, SampleOptions } from "./engine.ts";
 import { batchLoss } from "./losses.ts";
@@ -51,82 +52,99 @@ const codePointTokenizer: Tokenizer = {
 };
 
 /** Opens a scripted engine. Its `save` writes one small JSON file. */
-export function createScriptedEngine({ reply, maxSequenceTokens = 4096 }: ScriptedEngineOptions): Engine {
-  const capabilities: EngineCapabilities = {
-    name: "scripted",
-    lossFunctions: [...lossFunctions],
-    maxSequenceTokens,
-    topP: false,
-    topK: false,
-    klPenalty: true,
-    checkpoints: true,
+export function createScriptedEngine(options: ScriptedEngineOptions): Engine {
+  return new ScriptedEngine(options);
+}
+
+class ScriptedEngine implements Engine {
+  readonly tokenizer = codePointTokenizer;
+  readonly capabilities: EngineCapabilities;
+  readonly #reply: ScriptedEngineOptions["reply"];
+  readonly #queue = new CallQueue();
+  #updates = 0;
+  #optimizerSteps = 0;
+  /** The "parameters" are the log-probabilities of the trained tokens themselves, each token a parameter of its own. */
+  #squaredGradient = 0;
+
+  constructor({ reply, maxSequenceTokens = 4096 }: ScriptedEngineOptions) {
+    this.#reply = reply;
+    this.capabilities = {
+      name: "scripted",
+      lossFunctions: [...lossFunctions],
+      maxSequenceTokens,
+      topP: false,
+      topK: false,
+      klPenalty: true,
+      checkpoints: true,
+    };
+  }
+
+  sample: Engine["sample"] = async (prompts, options) => {
+    checkSampling(this.capabilities, prompts, options);
+    return this.#queue.run(async () => prompts.map((prompt, index) => this.#complete(prompt, index, options)));
   };
-  let updates = 0;
-  let optimizerSteps = 0;
-  // The "parameters" are the log-probabilities of the trained tokens themselves, each token a parameter of its own.
-  let squaredGradient = 0;
 
-  return {
-    capabilities,
-    tokenizer: codePointTokenizer,
+  #complete(promptTokens: readonly number[], index: number, options: SampleOptions): Completion[] {
+    const { numSamples, temperature, seed } = options;
+    const greedy = temperature === 0;
+    const prompt = codePointTokenizer.decode(promptTokens);
+    return Array.from({ length: numSamples }, (_, sample) => {
+      const stream = greedy ? ["greedy", prompt] : ["sampled", seed, index, sample];
+      const random = randomStream("scripted", ...stream);
+      const request = { prompt, sample: greedy ? 0 : sample, updates: this.#updates, temperature, random };
+      return complete(promptTokens, this.#reply(request), options);
+    });
+  }
 
-    async sample(prompts, options) {
-      checkSampling(capabilities, prompts, options);
-      const greedy = options.temperature === 0;
-      return prompts.map((promptTokens, index) => {
-        const prompt = codePointTokenizer.decode(promptTokens);
-        return Array.from({ length: options.numSamples }, (_, sample) => {
-          const stream = greedy ? ["greedy", prompt] : ["sampled", options.seed, index, sample];
-          const random = randomStream("scripted", ...stream);
-          const request = { prompt, sample: greedy ? 0 : sample, updates, temperature: options.temperature, random };
-          return complete(promptTokens, reply(request), options);
-        });
-      });
-    },
+  score: Engine["score"] = async (sequences) => {
+    checkSequences(this.capabilities, sequences);
+    return this.#queue.run(async () => sequences.map(scoreTokens));
+  };
 
-    async score(sequences) {
-      checkSequences(capabilities, sequences);
-      return sequences.map(scoreTokens);
-    },
-
-    async forwardBackward(data, loss, lossConfig) {
-      checkTraining(capabilities, data, loss, lossConfig);
+  forwardBackward: Engine["forwardBackward"] = async (data, loss, lossConfig) => {
+    checkTraining(this.capabilities, data, loss, lossConfig);
+    return this.#queue.run(async () => {
       const logprobs = data.map(({ tokens }) => scoreTokens(tokens));
       const { gradients, ...metrics } = batchLoss(data, logprobs, loss, lossConfig);
-      for (const derivative of gradients.flat()) squaredGradient += derivative ** 2;
+      for (const derivative of gradients.flat()) this.#squaredGradient += derivative ** 2;
       return { logprobs, metrics: { ...metrics } };
-    },
+    });
+  };
 
-    async optimStep() {
-      const gradNorm = Math.sqrt(squaredGradient);
-      squaredGradient = 0;
+  optimStep: Engine["optimStep"] = () =>
+    this.#queue.run(async () => {
+      const gradNorm = Math.sqrt(this.#squaredGradient);
+      this.#squaredGradient = 0;
       if (!Number.isFinite(gradNorm)) {
         throw new RunStoppedError("The gradient is not a finite number.", notFiniteHint);
       }
-      updates += 1;
-      optimizerSteps += 1;
-      return { metrics: { gradNorm, step: optimizerSteps } };
-    },
+      this.#updates += 1;
+      this.#optimizerSteps += 1;
+      return { metrics: { gradNorm, step: this.#optimizerSteps } };
+    });
 
-    async save(folder, { optimizer }) {
-      const state = { format: "sqlm-scripted-engine", updates, ...(optimizer && { optimizerSteps }) };
+  save: Engine["save"] = (folder, { optimizer }) =>
+    this.#queue.run(async () => {
+      const steps = optimizer ? { optimizerSteps: this.#optimizerSteps } : {};
+      const state = { format: "sqlm-scripted-engine", updates: this.#updates, ...steps };
       await writeFile(join(folder, stateFile), `${JSON.stringify(state)}\n`, { flag: "wx" });
-    },
+    });
 
-    async load(folder, { optimizer }) {
-      const state = await readState(join(folder, stateFile));
-      if (optimizer && state.optimizerSteps === undefined) {
-        throw new FileFormatError(join(folder, stateFile), "has no optimizer state", "Load it without the optimizer.");
+  load: Engine["load"] = (folder, { optimizer }) =>
+    this.#queue.run(async () => {
+      const path = join(folder, stateFile);
+      const { updates, optimizerSteps } = await readState(path);
+      if (optimizer && optimizerSteps === undefined) {
+        throw new FileFormatError(path, "has no optimizer state", "Load it without the optimizer.");
       }
-      updates = state.updates;
-      if (optimizer) optimizerSteps = state.optimizerSteps ?? 0;
-      squaredGradient = 0;
-    },
+      this.#updates = updates;
+      if (optimizer) this.#optimizerSteps = optimizerSteps ?? 0;
+      this.#squaredGradient = 0;
+    });
 
-    async [Symbol.asyncDispose]() {
-      // Holds no resource.
-    },
-  };
+  async [Symbol.asyncDispose](): Promise<void> {
+    // Holds no resource.
+  }
 }
 
 /** Cuts a reply at its stop token or at `maxTokens`. A reply whose end does not stop it starts over, as a model would go on. */

@@ -50,6 +50,50 @@ export function describeTraining(fixture: EngineFixture): void {
       expect((await fixture.engine.optimStep({ ...contractAdam, learningRate: 0 })).metrics.step).toBe(before.step + 1);
     });
 
+    it("carries calls out in the order in which they were made, awaited or not", async () => {
+      const data = await fixture.drawData("order", 6, 4, 8);
+      const sequences = data.map(({ tokens }) => tokens);
+      const still = { ...contractAdam, learningRate: 0 };
+      const awaited = await fixture.gradNormOf(data);
+      expect(awaited).toBeGreaterThan(0);
+      const before = await fixture.engine.score(sequences);
+      const folder = await fixture.newFolder();
+      const [forward, update, , scored, , , restored, empty] = await Promise.all([
+        fixture.engine.forwardBackward(data, "cross_entropy"),
+        fixture.engine.optimStep(still),
+        fixture.engine.save(folder, { optimizer: true }),
+        fixture.engine.score(sequences),
+        fixture.engine.forwardBackward(data, "cross_entropy"),
+        // Takes back the weights and with them the gradient of the call before.
+        fixture.engine.load(folder, { optimizer: true }),
+        fixture.engine.score(sequences),
+        fixture.engine.optimStep(still),
+      ]);
+      expect(update.metrics.gradNorm).toBe(awaited);
+      expect(scored).toEqual(before);
+      expect(forward.logprobs.map((row) => row.length)).toEqual([6, 4, 8]);
+      expect(restored).toEqual(before);
+      expect(empty.metrics.gradNorm).toBe(0);
+      expect(empty.metrics.step).toBe(update.metrics.step + 1);
+    });
+
+    it("goes on with the calls behind one that is refused or fails", async () => {
+      const data = await fixture.drawData("order after a failure", 6, 4);
+      const still = { ...contractAdam, learningRate: 0 };
+      const awaited = await fixture.gradNormOf(data);
+      const empty = await fixture.newFolder();
+      const [refused, failed, forward, alsoRefused, update] = await Promise.allSettled([
+        fixture.engine.score([[]]),
+        fixture.engine.load(empty, { optimizer: true }),
+        fixture.engine.forwardBackward(data, "cross_entropy"),
+        fixture.engine.sample([[]], fixture.sampling()),
+        fixture.engine.optimStep(still),
+      ]);
+      expect([refused, failed, alsoRefused].map(({ status }) => status)).toEqual(Array(3).fill("rejected"));
+      expect(forward.status).toBe("fulfilled");
+      expect(update).toMatchObject({ status: "fulfilled", value: { metrics: { gradNorm: awaited } } });
+    });
+
     it("gives masked tokens no gradient", async () => {
       const data = await fixture.drawData("masked", 6);
       expect(await fixture.gradNormOf(data.map((datum) => ({ ...datum, weights: datum.weights.map(() => 0) })))).toBe(

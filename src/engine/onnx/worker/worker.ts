@@ -7,6 +7,7 @@ import { FileFormatError } from "../../../errors.ts";
 import { parameterCount, parameterSpecs } from "../../../model/model-config.ts";
 import { openModelFolder, readWeights, writeModelFolder } from "../../../model/model-folder.ts";
 import { readSafetensors, writeSafetensors } from "../../../model/safetensors.ts";
+import { CallQueue } from "../../call-queue.ts";
 import { createSampler } from "../generate/sampler.ts";
 import { float32Data, float32Tensor } from "../runtime/runtime.ts";
 import { createTrainer, type OptimizerState } from "../train/trainer.ts";
@@ -82,7 +83,8 @@ async function answer(calls: WorkerCalls, { id, method, args }: WorkerRequest): 
 
 try {
   const calls = await open(workerData as WorkerOptions);
-  parentPort?.on("message", (request: WorkerRequest) => void answer(calls, request));
+  const queue = new CallQueue();
+  parentPort?.on("message", (request: WorkerRequest) => void queue.run(() => answer(calls, request)));
 } catch (error) {
   reply({ type: "failed", error: errorToData(error) });
 }

@@ -1,5 +1,5 @@
 // The losses in plain numbers, one token at a time: the definition that every engine is tested against. Engines compute
-// the same on their own device; nothing in training calls this file but the scripted engine.
+// loss and gradient on their own device; what they report beside them (clipFraction, kl) is what this file says.
 
 import type { Datum, LossFn } from "../types.ts";
 import type { LossConfig } from "./engine.ts";

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { batchLoss } from "../engine/losses.ts";
 import { RunStoppedError, UnsupportedError } from "../errors.ts";
-import { type Datum, lossFunctions } from "../types.ts";
+import { type Datum, type LossFn, lossFunctions } from "../types.ts";
 import { contractAdam, type EngineFixture } from "./engine-fixture.ts";
 
 export function describeTraining(fixture: EngineFixture): void {
@@ -16,7 +16,7 @@ export function describeTraining(fixture: EngineFixture): void {
       expect(await fixture.gradNormOf()).toBe(0);
     });
 
-    it("reports the scored log-probabilities and the loss of the reference formulas", async () => {
+    it("reports the scored log-probabilities, and the loss and metrics of the reference formulas", async () => {
       const data = await fixture.drawData("losses", 6, 3, 8);
       const scored = await fixture.engine.score(data.map(({ tokens }) => tokens));
       for (const loss of lossFunctions) {
@@ -24,7 +24,8 @@ export function describeTraining(fixture: EngineFixture): void {
           await expect(fixture.engine.forwardBackward(data, loss)).rejects.toBeInstanceOf(UnsupportedError);
           continue;
         }
-        const config = { clipLow: 0.1, clipHigh: 0.15, klPenaltyCoef: fixture.engine.capabilities.klPenalty ? 0.3 : 0 };
+        const { klPenalty } = fixture.engine.capabilities;
+        const config = { clipLow: 0.1, clipHigh: 0.15, klPenaltyCoef: klPenalty ? 0.3 : 0 };
         const { logprobs, metrics } = await fixture.engine.forwardBackward(data, loss, config);
         expect(logprobs.map((row) => row.length)).toEqual([6, 3, 8]);
         logprobs.forEach((row, i) => {
@@ -33,8 +34,12 @@ export function describeTraining(fixture: EngineFixture): void {
             expect(Math.abs(logprob - scored[i][j])).toBeLessThan(1e-4);
           });
         });
-        const expected = batchLoss(data, logprobs, loss, config).loss;
-        expect(Math.abs(metrics.loss - expected)).toBeLessThan(1e-3 * (1 + Math.abs(expected)));
+        const { gradients: _, ...expected } = batchLoss(data, logprobs, loss, config);
+        expect(Object.keys(metrics)).toEqual(expect.arrayContaining(reportedMetrics(loss, klPenalty)));
+        for (const [name, value] of Object.entries(expected)) {
+          if (!(name in metrics)) continue;
+          expect(Math.abs(metrics[name] - value), `${loss}: ${name}`).toBeLessThan(1e-3 * (1 + Math.abs(value)));
+        }
         await fixture.engine.optimStep({ ...contractAdam, learningRate: 0 });
       }
     });
@@ -153,4 +158,10 @@ export function describeTraining(fixture: EngineFixture): void {
       expect(await fixture.gradNormOf()).toBe(0);
     });
   });
+}
+
+/** What a loss has to report (ForwardBackwardResult). */
+function reportedMetrics(loss: LossFn, withKl: boolean): string[] {
+  const clips = loss === "ppo" || loss === "cispo";
+  return ["loss", "tokens", ...(clips ? ["clipFraction"] : []), ...(withKl ? ["kl"] : [])];
 }

@@ -6,6 +6,7 @@ import { type ModelConfig, parameterSpecs } from "../../../model/model-config.ts
 import type { NamedTensor } from "../../../model/safetensors.ts";
 import type { Datum, LossFn } from "../../../types.ts";
 import type { AdamParams, ForwardBackwardResult, LossConfig, OptimStepResult } from "../../engine.ts";
+import { batchLoss, lossDefaults } from "../../losses.ts";
 import { float32Data, float32Tensor, int64Tensor, type Tensor } from "../runtime/runtime.ts";
 import { SessionCache } from "../runtime/session-cache.ts";
 import { type MicroBatch, planBatches } from "./batches.ts";
@@ -70,8 +71,13 @@ export function createTrainer(config: ModelConfig, weights: ReadonlyMap<string, 
     },
 
     async forwardBackward(data, lossFn, lossConfig) {
-      const { clipLow = 0.2, clipHigh = 0.2, klPenaltyCoef = 0 } = lossConfig;
-      const withKl = klPenaltyCoef > 0;
+      const { clipLow, clipHigh, klPenaltyCoef } = lossConfig;
+      const settings = {
+        clipLow: clipLow ?? lossDefaults.clipLow,
+        clipHigh: clipHigh ?? lossDefaults.clipHigh,
+        klPenaltyCoef: klPenaltyCoef ?? lossDefaults.klPenaltyCoef,
+      };
+      const withKl = settings.klPenaltyCoef > 0;
       const sequences = data.map(({ tokens }) => tokens);
       const logprobs: number[][] = sequences.map(() => []);
       let loss = 0;
@@ -82,14 +88,14 @@ export function createTrainer(config: ModelConfig, weights: ReadonlyMap<string, 
           ...weightFeeds,
           ...gradientFeeds,
           ...tokenFeeds(batch, sequences),
-          ...lossFeeds(batch, data, lossFn, withKl, { clipLow, clipHigh, klPenaltyCoef }),
+          ...lossFeeds(batch, data, lossFn, settings),
         };
         const outputs = { loss: float32Tensor([]), logprobs: float32Tensor([batch.batch * batch.time]) };
         await run(feeds, { ...outputs, ...gradientOutputs });
         loss += float32Data(outputs.loss)[0];
         unpackRows(batch, sequences, float32Data(outputs.logprobs), logprobs);
       }
-      return { logprobs, metrics: lossMetrics(data, logprobs, lossFn, { clipLow, clipHigh }, loss, withKl) };
+      return { logprobs, metrics: { loss, ...lossMetrics(data, logprobs, lossFn, settings) } };
     },
 
     async optimStep(adam) {
@@ -168,7 +174,6 @@ function lossFeeds(
   batch: MicroBatch,
   data: readonly Datum[],
   lossFn: LossFn,
-  withKl: boolean,
   { clipLow, clipHigh, klPenaltyCoef }: Required<LossConfig>,
 ): Record<string, Tensor> {
   const column = (values: (datum: Datum) => readonly number[]): Tensor => {
@@ -186,7 +191,7 @@ function lossFeeds(
     feeds["lowestRatio"] = scalar(1 - clipLow);
     feeds["highestRatio"] = scalar(1 + clipHigh);
   }
-  if (withKl) {
+  if (klPenaltyCoef > 0) {
     feeds["referenceLogprobs"] = column(({ referenceLogprobs = [] }) => referenceLogprobs);
     feeds["klPenaltyCoef"] = scalar(klPenaltyCoef);
   }
@@ -205,36 +210,35 @@ function unpackRows(
   }
 }
 
+/**
+ * What `forwardBackward` reports beside the loss, by the definitions of losses.ts on the log-probabilities that were
+ * computed; each metric only where it says something.
+ */
 function lossMetrics(
   data: readonly Datum[],
   logprobs: readonly (readonly number[])[],
   lossFn: LossFn,
-  { clipLow, clipHigh }: { clipLow: number; clipHigh: number },
-  loss: number,
-  withKl: boolean,
+  lossConfig: Required<LossConfig>,
 ): Record<string, number> {
-  let [tokens, clipped, kl, largestGap] = [0, 0, 0, 0];
+  const { tokens, clipFraction, kl } = batchLoss(data, logprobs, lossFn, lossConfig);
+  const clips = lossFn === "ppo" || lossFn === "cispo";
+  return {
+    tokens,
+    ...(lossFn === "cross_entropy" ? {} : { largestLogprobGap: largestLogprobGap(data, logprobs) }),
+    ...(clips ? { clipFraction } : {}),
+    ...(lossConfig.klPenaltyCoef > 0 ? { kl } : {}),
+  };
+}
+
+/** Largest difference, over trained tokens, between the log-probability now and when the token was sampled. */
+function largestLogprobGap(data: readonly Datum[], logprobs: readonly (readonly number[])[]): number {
+  let largest = 0;
   for (const [row, datum] of data.entries()) {
-    for (let t = 1; t < datum.tokens.length; t++) {
-      if (datum.weights[t] === 0) continue;
-      tokens++;
-      const gap = logprobs[row][t] - datum.logprobs[t];
-      largestGap = Math.max(largestGap, Math.abs(gap));
-      if (Math.exp(gap) < 1 - clipLow || Math.exp(gap) > 1 + clipHigh) clipped++;
-      if (withKl) {
-        const difference = (datum.referenceLogprobs?.[t] ?? 0) - logprobs[row][t];
-        kl += Math.exp(difference) - difference - 1;
-      }
+    for (const [t, weight] of datum.weights.entries()) {
+      if (weight !== 0) largest = Math.max(largest, Math.abs(logprobs[row][t] - datum.logprobs[t]));
     }
   }
-  const mean = (sum: number): number => (tokens === 0 ? 0 : sum / tokens);
-  return {
-    loss,
-    tokens,
-    ...(lossFn === "cross_entropy" ? {} : { largestLogprobGap: largestGap }),
-    ...(lossFn === "ppo" || lossFn === "cispo" ? { clipFraction: mean(clipped) } : {}),
-    ...(withKl ? { kl: mean(kl) } : {}),
-  };
+  return largest;
 }
 
 function adamScalars(adam: AdamParams, updates: number, gradientScale: number): Record<string, Tensor> {

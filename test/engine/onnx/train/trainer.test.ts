@@ -86,6 +86,9 @@ describe("losses", () => {
       const expected = batchLoss(data, logprobs, loss, config);
       expect(metrics.loss).toBeCloseTo(expected.loss, 4);
       expect(metrics.tokens).toBe(expected.tokens);
+      if ("clipFraction" in metrics) expect(metrics.clipFraction).toBe(expected.clipFraction);
+      expect("clipFraction" in metrics).toBe(loss === "ppo" || loss === "cispo");
+      expect("kl" in metrics).toBe(klPenaltyCoef > 0);
       if (klPenaltyCoef > 0) expect(metrics.kl).toBeCloseTo(expected.kl, 4);
       // Chain rule: cross-entropy has the derivative −weight, so −derivative as its weights gives the same gradient.
       const chained = data.map((datum, row) => ({ ...datum, weights: expected.gradients[row].map((d) => -d) }));

@@ -15,7 +15,7 @@ export function checkSampling(
   if (!Number.isInteger(numSamples) || numSamples < 1) throw refuse(`cannot draw ${numSamples} samples a prompt`);
   if (!Number.isInteger(maxTokens) || maxTokens < 1) throw refuse(`cannot sample ${maxTokens} tokens`);
   if (!Number.isFinite(temperature) || temperature < 0) throw refuse(`cannot sample at temperature ${temperature}`);
-  if (!(topP >= 0 && topP <= 1)) throw refuse(`needs topP from 0 to 1, not ${topP}`);
+  if (!(topP > 0 && topP <= 1)) throw refuse(`needs topP above 0 and up to 1, not ${topP}`);
   if (!Number.isInteger(topK) || topK < 0) throw refuse(`needs a whole topK of at least 0, not ${topK}`);
   if (topP < 1 && !capabilities.topP) throw refuse("cannot honour topP", "Leave topP at 1.");
   if (topK > 0 && !capabilities.topK) throw refuse("cannot honour topK", "Leave topK at 0.");
@@ -51,6 +51,9 @@ export function checkTraining(
   const refuse = refusal(capabilities);
   if (!capabilities.lossFunctions.includes(loss)) {
     throw refuse(`has no loss "${loss}"`, `Use one of ${capabilities.lossFunctions.join(", ")}.`);
+  }
+  for (const [name, value] of Object.entries(lossConfig)) {
+    if (!(Number.isFinite(value) && value >= 0)) throw refuse(`needs a ${name} of at least 0, not ${value}`);
   }
   const penalised = (lossConfig.klPenaltyCoef ?? 0) > 0;
   if (penalised && !capabilities.klPenalty) throw refuse("has no KL penalty", "Leave klPenaltyCoef at 0.");

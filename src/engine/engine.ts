@@ -60,8 +60,6 @@ export interface EngineCapabilities {
   readonly klPenalty: boolean;
   /** Threads in use, where their number can change the last digits of results: a run is recorded and resumed with it. */
   readonly threads?: number;
-  /** True when weights can be saved and loaded on this machine. */
-  readonly checkpoints: boolean;
 }
 
 /**

@@ -8,7 +8,7 @@ import { FileFormatError, notFiniteHint, RunStoppedError } from "../errors.ts";
 import { type Random, randomStream, uniformAt } from "../random.ts";
 import { type Completion, lossFunctions, type Tokenizer } from "../types.ts";
 import { CallQueue } from "./call-queue.ts";
-import { checkSampling, checkSequences, checkTraining } from "./checks.ts";
+import { checkAdam, checkSampling, checkSequences, checkTraining } from "./checks.ts";
 import type { Engine, EngineCapabilities, SampleOptions } from "./engine.ts";
 import { batchLoss } from "./losses.ts";
 
@@ -75,7 +75,6 @@ class ScriptedEngine implements Engine {
       topP: false,
       topK: false,
       klPenalty: true,
-      checkpoints: true,
     };
   }
 
@@ -111,8 +110,9 @@ class ScriptedEngine implements Engine {
     });
   };
 
-  optimStep: Engine["optimStep"] = () =>
-    this.#queue.run(async () => {
+  optimStep: Engine["optimStep"] = async (adam) => {
+    checkAdam(this.capabilities, adam);
+    return this.#queue.run(async () => {
       const gradNorm = Math.sqrt(this.#squaredGradient);
       this.#squaredGradient = 0;
       if (!Number.isFinite(gradNorm)) {
@@ -122,6 +122,7 @@ class ScriptedEngine implements Engine {
       this.#optimizerSteps += 1;
       return { metrics: { gradNorm, step: this.#optimizerSteps } };
     });
+  };
 
   save: Engine["save"] = (folder, { optimizer }) =>
     this.#queue.run(async () => {

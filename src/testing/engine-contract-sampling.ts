@@ -124,6 +124,12 @@ export function describeSampling(fixture: EngineFixture): void {
         { maxTokens: 0 },
         { temperature: -1 },
         { temperature: Number.NaN },
+        { temperature: Number.POSITIVE_INFINITY },
+        { topP: 0 },
+        { topP: 1.5 },
+        { topP: Number.NaN },
+        { topK: -1 },
+        { topK: 1.5 },
       ];
       for (const change of changes) {
         await expect(fixture.engine.sample(prompts, fixture.sampling(change))).rejects.toBeInstanceOf(UnsupportedError);

@@ -140,11 +140,34 @@ export function describeTraining(fixture: EngineFixture): void {
         const call = fixture.engine.forwardBackward([data], "importance_sampling", { klPenaltyCoef });
         await expect(call).rejects.toBeInstanceOf(UnsupportedError);
       }
+      for (const lossConfig of [{ clipLow: -0.1 }, { clipHigh: Number.NaN }, { klPenaltyCoef: -1 }]) {
+        const call = fixture.engine.forwardBackward([datum], "importance_sampling", lossConfig);
+        await expect(call).rejects.toBeInstanceOf(UnsupportedError);
+      }
       if (!fixture.engine.capabilities.klPenalty) {
         const call = fixture.engine.forwardBackward([datum], "importance_sampling", { klPenaltyCoef: 0.1 });
         await expect(call).rejects.toBeInstanceOf(UnsupportedError);
       }
       expect(await fixture.gradNormOf()).toBe(0);
+    });
+
+    it("refuses an update that would spoil the weights", async () => {
+      const sequences = fixture.draw("update", 6, 4);
+      const before = await fixture.engine.score(sequences);
+      const { step } = (await fixture.engine.optimStep({ ...contractAdam, learningRate: 0 })).metrics;
+      for (const change of [
+        { learningRate: Number.NaN },
+        { learningRate: -1 },
+        { beta1: 1 },
+        { beta2: -0.5 },
+        { eps: 0 },
+        { weightDecay: -1 },
+        { gradClipNorm: Number.POSITIVE_INFINITY },
+      ]) {
+        await expect(fixture.engine.optimStep({ ...contractAdam, ...change })).rejects.toBeInstanceOf(UnsupportedError);
+      }
+      expect(await fixture.engine.score(sequences)).toEqual(before);
+      expect((await fixture.engine.optimStep({ ...contractAdam, learningRate: 0 })).metrics.step).toBe(step + 1);
     });
 
     it("stops at a gradient that is not finite and leaves the weights alone", async () => {

@@ -67,7 +67,6 @@ function describeScoring(fixture: EngineFixture): void {
 function describeCheckpoints(fixture: EngineFixture): void {
   describe("save and load", () => {
     it("goes on from a checkpoint as if it had never stopped", async () => {
-      if (!fixture.engine.capabilities.checkpoints) return;
       const data = await fixture.drawData("checkpoint", 6, 5);
       const sequences = data.map(({ tokens }) => tokens);
       const update = async () => {
@@ -98,7 +97,6 @@ function describeCheckpoints(fixture: EngineFixture): void {
     });
 
     it("fails on a folder that holds no model", async () => {
-      if (!fixture.engine.capabilities.checkpoints) return;
       const empty = await fixture.newFolder();
       const [prompt] = fixture.draw("kept", 4);
       const before = await fixture.engine.score([prompt]);

@@ -110,7 +110,6 @@ const engine: Engine = {
     topP: false,
     topK: false,
     klPenalty: false,
-    checkpoints: true,
   },
   tokenizer: {
     // Characters are their code points; that is all that `ask` needs.

@@ -49,7 +49,6 @@ class OnnxWorkerEngine implements OnnxEngine {
       topK: true,
       klPenalty: true,
       threads: ready.threads,
-      checkpoints: true,
     };
   }
 

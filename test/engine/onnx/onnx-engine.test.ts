@@ -55,19 +55,13 @@ describe("onnx engine", () => {
     await expect(engine.score([[2, 3]])).rejects.toBeInstanceOf(SqlmError);
   });
 
-  test("refuses tokens that its model does not have, and numbers that would spoil the weights", async () => {
+  test("refuses tokens that its model does not have", async () => {
     await using engine = await open("tokens");
     const sampling = { numSamples: 1, maxTokens: 2, temperature: 1, stop: [], seed: 1 };
     for (const token of [-1, characters.length + 2, 0.5, Number.NaN]) {
       await expect(engine.score([[2, token]])).rejects.toBeInstanceOf(UnsupportedError);
       await expect(engine.sample([[2, token]], sampling)).rejects.toBeInstanceOf(UnsupportedError);
     }
-    const adam = { learningRate: 1e-3, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, gradClipNorm: 1 };
-    const before = await engine.score([[2, 3, 4]]);
-    for (const change of [{ learningRate: Number.NaN }, { beta1: 1 }, { eps: 0 }, { weightDecay: -1 }]) {
-      await expect(engine.optimStep({ ...adam, ...change })).rejects.toBeInstanceOf(UnsupportedError);
-    }
-    expect(await engine.score([[2, 3, 4]])).toEqual(before);
   });
 
   test("a checkpoint that is damaged leaves the weights alone", async () => {

@@ -6,6 +6,7 @@ import { type ModelConfig, rotaryTables } from "../../../model/model-config.ts";
 import { uniformAt } from "../../../random.ts";
 import type { Completion } from "../../../types.ts";
 import type { SampleOptions } from "../../engine.ts";
+import { checkModelShape, checkSampleRequest } from "../check-request.ts";
 import {
   createSession,
   float32Data,
@@ -18,7 +19,6 @@ import {
 } from "../runtime/runtime.ts";
 import { buildDecodeGraph } from "./decode-graph.ts";
 import { buildPrefillGraph, prefixNames } from "./prefill-graph.ts";
-import { checkModelShape, checkSampleRequest } from "./sample-request.ts";
 import type { Choice } from "./token-choice.ts";
 
 /** Samples with the weights as they are at the time of the call. Calls may not overlap. */

@@ -61,10 +61,6 @@ export function int64Tensor(shape: readonly number[], data: BigInt64Array | read
   return new Tensor("int64", data instanceof BigInt64Array ? data : BigInt64Array.from(data, BigInt), shape);
 }
 
-export function boolTensor(shape: readonly number[], data: readonly boolean[]): Tensor {
-  return new Tensor("bool", Uint8Array.from(data, Number), shape);
-}
-
 /** The numbers of a float32 tensor, without a copy. */
 export function float32Data(tensor: Tensor): Float32Array {
   return tensor.data as Float32Array;

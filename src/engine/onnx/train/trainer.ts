@@ -1,12 +1,13 @@
 // The training half of the engine: scores sequences, accumulates gradients over micro-batches, updates with AdamW.
 // Runs on the worker thread and blocks it; calls are checked before (src/engine/checks.ts). Weights are tensors that the
 // sampler shares; updates happen in place.
-import { notFiniteHint, RunStoppedError, UnsupportedError } from "../../../errors.ts";
+import { notFiniteHint, RunStoppedError } from "../../../errors.ts";
 import { type ModelConfig, parameterSpecs } from "../../../model/model-config.ts";
 import type { NamedTensor } from "../../../model/safetensors.ts";
 import type { Datum, LossFn } from "../../../types.ts";
 import type { AdamParams, ForwardBackwardResult, LossConfig, OptimStepResult } from "../../engine.ts";
 import { batchLoss, lossDefaults } from "../../losses.ts";
+import { checkTokens } from "../check-request.ts";
 import { float32Data, float32Tensor, int64Tensor, type Tensor } from "../runtime/runtime.ts";
 import { SessionCache } from "../runtime/session-cache.ts";
 import { type MicroBatch, planBatches } from "./batches.ts";
@@ -71,12 +72,7 @@ export function createTrainer(config: ModelConfig, weights: ReadonlyMap<string, 
     },
 
     async forwardBackward(data, lossFn, lossConfig) {
-      const { clipLow, clipHigh, klPenaltyCoef } = lossConfig;
-      const settings = {
-        clipLow: clipLow ?? lossDefaults.clipLow,
-        clipHigh: clipHigh ?? lossDefaults.clipHigh,
-        klPenaltyCoef: klPenaltyCoef ?? lossDefaults.klPenaltyCoef,
-      };
+      const settings = { ...lossDefaults, ...lossConfig };
       const withKl = settings.klPenaltyCoef > 0;
       const sequences = data.map(({ tokens }) => tokens);
       const logprobs: number[][] = sequences.map(() => []);
@@ -139,18 +135,6 @@ export function createTrainer(config: ModelConfig, weights: ReadonlyMap<string, 
       }
     },
   };
-}
-
-/** What the engine's own checks leave over, because only the worker knows the vocabulary. */
-function checkTokens({ vocabSize }: ModelConfig, sequences: readonly (readonly number[])[]): void {
-  for (const tokens of sequences) {
-    const unknown = tokens.find((token) => !(Number.isInteger(token) && token >= 0 && token < vocabSize));
-    if (unknown === undefined) continue;
-    throw new UnsupportedError(
-      `Token ${unknown} is not in the vocabulary of ${vocabSize}.`,
-      "Use the model's own tokenizer.",
-    );
-  }
 }
 
 /** Column t of a row holds token t and, as its target, token t + 1. */

@@ -136,17 +136,9 @@ describe("sampling", () => {
   });
 
   test.each([
-    ["no tokens", [[]], {}],
     ["contains token 13", [[1], [2, 13]], {}],
     ["contains token -1", [[-1]], {}],
     ["contains token 0.5", [[0.5]], {}],
-    ["32 positions", [Array<number>(21).fill(1)], {}],
-    ["maxTokens is 0", [[1]], { maxTokens: 0 }],
-    ["numSamples is 1.5", [[1]], { numSamples: 1.5 }],
-    ["temperature is -1", [[1]], { temperature: -1 }],
-    ["temperature is NaN", [[1]], { temperature: Number.NaN }],
-    ["topP is 0", [[1]], { topP: 0 }],
-    ["topK is -2", [[1]], { topK: -2 }],
     ["seed is 0.1", [[1]], { seed: 0.1 }],
   ])("refuses before any work: %s", async (problem, badPrompts, change) => {
     const refusal = sampler.sample(badPrompts, { ...options, ...change });

@@ -1,0 +1,36 @@
+// What the checks of every engine (src/engine/checks.ts) leave over, because it depends on the model or on how this
+// engine draws. It refuses before any work.
+import { UnsupportedError } from "../../errors.ts";
+import type { ModelConfig } from "../../model/model-config.ts";
+import type { SampleOptions } from "../engine.ts";
+
+/** Throws UnsupportedError, in one sentence, for tokens that the model does not have and seeds that name no stream. */
+export function checkSampleRequest(
+  config: ModelConfig,
+  prompts: readonly (readonly number[])[],
+  { seed }: SampleOptions,
+): void {
+  if (!Number.isSafeInteger(seed)) throw new UnsupportedError(`The seed is ${seed}.`, "Use a whole number.");
+  checkTokens(config, prompts);
+}
+
+/** Throws UnsupportedError where a sequence has a token that is not in the vocabulary. */
+export function checkTokens({ vocabSize }: ModelConfig, sequences: readonly (readonly number[])[]): void {
+  for (const [index, sequence] of sequences.entries()) {
+    const unknown = sequence.find((token) => !(Number.isInteger(token) && token >= 0 && token < vocabSize));
+    if (unknown === undefined) continue;
+    throw new UnsupportedError(
+      `Sequence ${index} contains token ${unknown}, but the vocabulary has ${vocabSize} tokens.`,
+      "Encode text with the tokenizer of this model.",
+    );
+  }
+}
+
+/** Throws UnsupportedError for a model that training could compute but sampling cannot. */
+export function checkModelShape({ headSize }: ModelConfig): void {
+  if (headSize % 8 !== 0)
+    throw new UnsupportedError(
+      `A head size of ${headSize} is not supported.`,
+      "Use a model whose head size is a multiple of 8.",
+    );
+}

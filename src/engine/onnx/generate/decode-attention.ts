@@ -16,7 +16,6 @@ import {
   unsqueeze,
   where,
 } from "../graph/operators.ts";
-import type { Attend } from "./generation-block.ts";
 
 /** Added to the attention scores of places that are not a row's own; its exponential is 0. */
 const masked = -1e9;
@@ -35,6 +34,7 @@ export function ownPlaces(body: Graph, prefix: Value, reach: Value, length: Valu
   return reshapeLike(bias, [0, 1, 1, -1], ["rows", 1, 1, "prefix_time+window+recent_window"]);
 }
 
+/** What a new position sees of one layer beside itself: places of `bias` not 0 are hidden from a row. */
 export interface Memory {
   readonly frozen: { readonly keys: Value; readonly values: Value };
   readonly recent: { readonly keys: Value; readonly values: Value };
@@ -42,23 +42,28 @@ export interface Memory {
   readonly frozenSize: Value;
 }
 
-/** Attention of one new position of every row; gives the recent keys and values with the new ones behind. */
-export function attention(config: ModelConfig, { frozen, recent, bias, frozenSize }: Memory): Attend {
-  const { heads, keyValueHeads, headSize } = config;
-  const perKey = heads / keyValueHeads;
-  const split = (x: Value, inner: number): Value =>
-    reshapeLike(x, [0, keyValueHeads, inner, headSize], ["rows", keyValueHeads, inner, headSize]);
+/**
+ * Attention of one new position of every row: query [rows, 1, heads · headSize], key and value [rows, 1, keyValueHeads ·
+ * headSize]. Gives the context in the shape of the query, and the recent keys and values with the new ones behind.
+ */
+export function attention(
+  { heads, keyValueHeads, headSize }: ModelConfig,
+  { frozen, recent, bias, frozenSize }: Memory,
+  query: Value,
+  key: Value,
+  value: Value,
+): { context: Value; keys: Value; values: Value } {
   const newest = (x: Value): Value =>
     reshapeLike(x, [1, -1, keyValueHeads, headSize], [1, "rows", keyValueHeads, headSize]);
-  return (query, key, value) => {
-    // Scaled here rather than by the products, whose fast path for single rows does not scale.
-    const grouped = split(multiply(query, query.graph.scalar(headSize ** -0.5)), perKey);
-    const keys = concatenate([recent.keys, newest(key)], 0);
-    const values = concatenate([recent.values, newest(value)], 0);
-    const old = add(matMulTransposed(grouped, frozen.keys), bias);
-    const scores = concatenate([old, matMulRowsFirst(grouped, keys, true)], 3);
-    const [ofOld, ofNew] = splitLast(softmax(scores), frozenSize, [frozen.values.shape[2], values.shape[0]]);
-    const context = add(matMul(ofOld, frozen.values), matMulRowsFirst(ofNew, values, false));
-    return { context: reshapeLike(context, [0, 1, heads * headSize], ["rows", 1, heads * headSize]), keys, values };
-  };
+  const perKey = heads / keyValueHeads;
+  // Scaled here rather than by the products, whose fast path for single rows does not scale.
+  const scaled = multiply(query, query.graph.scalar(headSize ** -0.5));
+  const grouped = reshapeLike(scaled, [0, keyValueHeads, perKey, headSize], ["rows", keyValueHeads, perKey, headSize]);
+  const keys = concatenate([recent.keys, newest(key)], 0);
+  const values = concatenate([recent.values, newest(value)], 0);
+  const old = add(matMulTransposed(grouped, frozen.keys), bias);
+  const scores = concatenate([old, matMulRowsFirst(grouped, keys, true)], 3);
+  const [ofOld, ofNew] = splitLast(softmax(scores), frozenSize, [frozen.values.shape[2], values.shape[0]]);
+  const context = add(matMul(ofOld, frozen.values), matMulRowsFirst(ofNew, values, false));
+  return { context: reshapeLike(context, [0, 1, heads * headSize], ["rows", 1, heads * headSize]), keys, values };
 }

@@ -3,7 +3,9 @@
 import type { ModelConfig } from "../../../model/model-config.ts";
 import { causalAttention, gatherInto } from "../graph/decode-operators.ts";
 import { Graph } from "../graph/graph.ts";
-import { type Attend, generationBlock, rotaryInputs, weightInputs } from "./generation-block.ts";
+import { decoderLayer } from "../transformer/decoder-layer.ts";
+import { declareParameters, parameter } from "../transformer/linear.ts";
+import { generationParts, generationWeights } from "./generation-parts.ts";
 
 /** Names of the keys and values of each layer's prompts, outputs of one graph and inputs of the other. */
 export function prefixNames(config: ModelConfig): string[] {
@@ -18,20 +20,21 @@ export function prefixNames(config: ModelConfig): string[] {
  */
 export function buildPrefillGraph(config: ModelConfig): Graph {
   const graph = Graph.create();
-  const weights = weightInputs(graph, config);
+  const parameters = declareParameters(graph, config);
   const tokens = graph.input("tokens", ["prompts", "time"], "int64");
-  const rotation = { ...rotaryInputs(graph, config), positions: graph.integers([0]) };
+  const parts = generationParts(generationWeights(graph, config, parameters), graph.integers([0]));
   const lengths = {
     lastPositions: graph.input("last_positions", ["prompts"], "int32"),
     total: graph.input("total", [1], "int32"),
   };
-  const attend: Attend = (query, key, value) => causalAttention(query, key, value, config, lengths);
-  let hidden = gatherInto(tokens, weights.plain("model.embed_tokens.weight"));
+  let hidden = gatherInto(tokens, parameter(parameters, "model.embed_tokens.weight"));
   for (let layer = 0; layer < config.layers; layer++) {
-    const block = generationBlock(config, weights, layer, hidden, rotation, attend);
-    graph.output(`prefix_keys_${layer}`, block.keys);
-    graph.output(`prefix_values_${layer}`, block.values);
-    hidden = block.hidden;
+    hidden = decoderLayer(config, parts, layer, hidden, (query, key, value) => {
+      const { context, keys, values } = causalAttention(query, key, value, config, lengths);
+      graph.output(`prefix_keys_${layer}`, keys);
+      graph.output(`prefix_values_${layer}`, values);
+      return context;
+    });
   }
   return graph;
 }

@@ -5,7 +5,8 @@ import type { LossFn } from "../../../types.ts";
 import { gradients } from "../graph/gradients.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { add, divide, logSoftmax, multiply, pickFromRows, squareRoot, subtract } from "../graph/operators.ts";
-import { declareParameters, transformerLogits } from "../transformer/whole-sequences.ts";
+import { declareParameters, type Parameters } from "../transformer/linear.ts";
+import { transformerLogits } from "../transformer/whole-sequences.ts";
 import { lossValue } from "./loss-graph.ts";
 
 /** Rows and columns of a padded batch. */
@@ -92,12 +93,7 @@ export function adamGraph(specs: readonly ParameterSpec[]): Graph {
   return graph;
 }
 
-function targetLogprobs(
-  graph: Graph,
-  config: ModelConfig,
-  parameters: ReturnType<typeof declareParameters>,
-  { batch, time }: BatchShape,
-): Value {
+function targetLogprobs(graph: Graph, config: ModelConfig, parameters: Parameters, { batch, time }: BatchShape): Value {
   const tokens = graph.input("tokens", [batch * time], "int64");
   const targets = graph.input("targets", [batch * time], "int64");
   return pickFromRows(logSoftmax(transformerLogits(config, parameters, tokens, batch, time)), targets);

@@ -3,9 +3,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Player, Policy } from "../src/engine/engine.ts";
 import { Graph } from "../src/engine/onnx/graph/graph.ts";
 import { matMul } from "../src/engine/onnx/graph/operators.ts";
-import { type OnnxEngine, openOnnxEngine } from "../src/engine/onnx/onnx-engine.ts";
+import { openOnnxEngine } from "../src/engine/onnx/onnx-engine.ts";
 import { createSession, float32Tensor } from "../src/engine/onnx/runtime/runtime.ts";
 import { createModel, type NewModel } from "../src/model/create-model.ts";
 import { randomStream } from "../src/random.ts";
@@ -59,9 +60,10 @@ export async function benchEngine(rounds = 9): Promise<EngineBench> {
   try {
     createModel(folder, shape);
     await using engine = await openOnnxEngine({ model: folder, threads });
+    await using policy = await engine.openPolicy();
     const probe = new BlockedProbe();
-    const training = await benchTraining(engine, probe, rounds);
-    const sampling = await benchSampling(engine, probe, rounds);
+    const training = await benchTraining(policy, engine.parameters, probe, rounds);
+    const sampling = await benchSampling(policy, probe, rounds);
     return {
       training,
       sampling,
@@ -75,7 +77,8 @@ export async function benchEngine(rounds = 9): Promise<EngineBench> {
 }
 
 async function benchTraining(
-  engine: OnnxEngine,
+  policy: Policy,
+  parameters: number,
   probe: BlockedProbe,
   rounds: number,
 ): Promise<EngineBench["training"]> {
@@ -88,13 +91,13 @@ async function benchTraining(
     }),
   );
   const adam = { learningRate: 1e-4, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, gradClipNorm: 1 };
-  const product = await squareProduct(engine.capabilities.threads ?? 1);
+  const product = await squareProduct(policy.capabilities.threads ?? 1);
   const seconds = await interleave(
     {
       train: () =>
         probe.watch(async () => {
-          await engine.forwardBackward(data, "importance_sampling");
-          await engine.optimStep(adam);
+          await policy.forwardBackward(data, "importance_sampling");
+          await policy.optimStep(adam);
         }),
       // Ten in a row, so that they last about as long as a training step.
       product: async () => {
@@ -104,7 +107,7 @@ async function benchTraining(
     rounds,
   );
   await product.dispose();
-  const gflops = trainingFlops(engine.parameters) / seconds.train / 1e9;
+  const gflops = trainingFlops(parameters) / seconds.train / 1e9;
   const gemmGflops = (10 * 2 * squareSize ** 3) / seconds.product / 1e9;
   return { gflops, gemmGflops, ratio: gflops / gemmGflops };
 }
@@ -125,20 +128,16 @@ function trainingFlops(parameters: number): number {
  * the same worker, runtime and threads. Both times include the way to the worker and back. The two take turns; each
  * time is the median of `rounds`. Making sessions and the first run of each are not timed.
  */
-async function benchSampling(
-  engine: OnnxEngine,
-  probe: BlockedProbe,
-  rounds: number,
-): Promise<EngineBench["sampling"]> {
+async function benchSampling(policy: Player, probe: BlockedProbe, rounds: number): Promise<EngineBench["sampling"]> {
   const sequences = drawSequences(samplingBatch);
   const prompts = sequences.map((tokens) => tokens.slice(0, 1));
   let seed = 0;
   const sample = () =>
-    engine.sample(prompts, { numSamples: 1, maxTokens: predictions, temperature: 1, stop: [], seed: seed++ });
+    policy.sample(prompts, { numSamples: 1, maxTokens: predictions, temperature: 1, stop: [], seed: seed++ });
   const seconds = await interleave(
     {
       sample,
-      forward: () => engine.score(sequences),
+      forward: () => policy.score(sequences),
     },
     rounds,
   );

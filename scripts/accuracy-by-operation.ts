@@ -21,13 +21,14 @@ if (models.length === 0) {
 }
 for (const model of models) {
   await using engine = await openOnnxEngine({ model, threads: 1 });
+  await using policy = await engine.openPolicy();
   const { tokenizer } = engine;
 
   const passAt1 = async (operator: Operator, digits: number): Promise<number> => {
     const random = randomStream("accuracy-by-operation", operator, digits);
     const sums = Array.from({ length: questions }, () => drawSum(operator, digits, random));
     const prompts = sums.map((sum) => encodePrompt(tokenizer, arithmetic.topic.solvePrompt(sumQuestion(sum))));
-    const completions = await engine.sample(prompts, {
+    const completions = await policy.sample(prompts, {
       numSamples: samples,
       maxTokens: arithmetic.topic.maxTokens.solve,
       temperature: 1,

@@ -29,6 +29,7 @@ const families: Readonly<Record<string, NewModel>> = {
 /** Exports `model` into `folder` after some training, so that no weight is left as it was drawn, and scores with it. */
 async function writeCase(folder: string, model: string, train: boolean): Promise<void> {
   await using engine = await openOnnxEngine({ model, threads: 1 });
+  await using policy = await engine.openPolicy();
   const { vocabSize } = openModelFolder(model).config;
   const random = randomStream("cross-check", basename(folder));
   const longest = Math.min(64, engine.capabilities.maxSequenceTokens);
@@ -43,8 +44,8 @@ async function writeCase(folder: string, model: string, train: boolean): Promise
       }),
     );
     for (let step = 0; step < 30; step++) {
-      await engine.forwardBackward(data, "cross_entropy");
-      await engine.optimStep({
+      await policy.forwardBackward(data, "cross_entropy");
+      await policy.optimStep({
         learningRate: 1e-2,
         beta1: 0.9,
         beta2: 0.99,
@@ -55,11 +56,11 @@ async function writeCase(folder: string, model: string, train: boolean): Promise
     }
   }
   mkdirSync(folder, { recursive: true });
-  await engine.save(folder, { optimizer: false });
+  await policy.save(folder, { optimizer: false });
   const text = engine.tokenizer.decode(sequences[1]);
   const expected = {
     sequences,
-    logprobs: await engine.score(sequences),
+    logprobs: await policy.score(sequences),
     logits: await logitsOf(folder, sequences[2]),
     text,
     textTokens: engine.tokenizer.encode(text),

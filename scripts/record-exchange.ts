@@ -27,12 +27,13 @@ if (folder === undefined || subject === undefined) {
   process.exit(2);
 }
 await using engine = await openOnnxEngine({ model: folder, threads: 1 });
+await using policy = await engine.openPolicy();
 const { topic } = plainTopic(subject);
 /** Short replies are enough here, and a model that goes on for ever is a case of its own. */
 const maxTokens = 200;
 
 async function replies(messages: readonly ChatMessage[]): Promise<string[]> {
-  const [completions] = await engine.sample([encodePrompt(engine.tokenizer, messages)], {
+  const [completions] = await policy.sample([encodePrompt(engine.tokenizer, messages)], {
     numSamples: Number(flags.replies),
     maxTokens,
     temperature: Number(flags.temperature),

@@ -45,6 +45,7 @@ await using sandbox = topic.topic.verification === "tests" ? createSandbox() : u
 rmSync(folder, { recursive: true, force: true });
 createModel(folder, { architecture: "LlamaForCausalLM", ...recipe, seed });
 await using engine = await openOnnxEngine({ model: folder, threads: Number(flags.threads) });
+await using policy = await engine.openPolicy();
 console.log(
   `${engine.parameters} parameters, ${steps} steps of ${batch} lines, ${engine.capabilities.threads} threads`,
 );
@@ -67,10 +68,10 @@ function drawBatch(step: number): Datum[] {
 }
 
 for (let step = 1; step <= steps; step++) {
-  const { metrics } = await engine.forwardBackward(drawBatch(step), "cross_entropy");
+  const { metrics } = await policy.forwardBackward(drawBatch(step), "cross_entropy");
   const learningRate =
     peakLearningRate * Math.min(1, step / warmupSteps) * (1 - ((1 - recipe.finalLearningRate) * step) / steps);
-  await engine.optimStep({ learningRate, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, gradClipNorm: 1 });
+  await policy.optimStep({ learningRate, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, gradClipNorm: 1 });
   if (step % 20 === 0) {
     const seconds = (performance.now() - started) / 1000;
     const left = (seconds / step) * (steps - step);
@@ -79,16 +80,16 @@ for (let step = 1; step <= steps; step++) {
     );
   }
   if (step % evaluateEvery === 0 || step === steps) {
-    const { levels } = await evaluate(engine, topic, { questions: 100, model: folder, sandbox });
+    const { levels } = await evaluate(policy, topic, { questions: 100, model: folder, sandbox });
     for (const { difficulty, passAt1, greedy, majAt16 } of levels) {
       const figures = [passAt1, greedy, majAt16].map((value) => value.toFixed(2));
       console.log(`  difficulty ${difficulty}: pass@1 ${figures[0]}, greedy ${figures[1]}, maj@16 ${figures[2]}`);
     }
     if (flags.snapshots) {
       mkdirSync(`${folder}-${step}`, { recursive: true });
-      await engine.save(`${folder}-${step}`, { optimizer: false });
+      await policy.save(`${folder}-${step}`, { optimizer: false });
     }
   }
 }
-await engine.save(folder, { optimizer: false });
+await policy.save(folder, { optimizer: false });
 console.log(`Saved ${folder}.`);

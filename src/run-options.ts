@@ -1,6 +1,6 @@
 // What self-play is handed, and what is refused of it before any work.
 import type { RunConfig } from "./config/config.ts";
-import type { Engine } from "./engine/engine.ts";
+import type { Player, Policy } from "./engine/engine.ts";
 import { UnsupportedError, UsageError } from "./errors.ts";
 import type { Control } from "./evaluate/controls.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
@@ -9,13 +9,13 @@ import type { DefinedTopic } from "./topics/define-topic.ts";
 
 export interface SelfPlayOptions {
   readonly topic: DefinedTopic;
-  readonly engine: Engine;
+  readonly engine: Policy;
   readonly store: RunStore;
   readonly config: RunConfig;
   /** Runs programs; needed by topics that verify by tests. */
   readonly sandbox?: Sandbox;
   /** The starting model, frozen; needed where `klPenaltyCoef` > 0. */
-  readonly reference?: Engine;
+  readonly reference?: Player;
   /** Only experiments pass one: the one that the store says this run is under. */
   readonly control?: Control;
   /** When it fires, the run ends after the current step with a checkpoint. */

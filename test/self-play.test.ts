@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { type RunConfigInput, runConfigSchema } from "../src/config/config.ts";
-import type { Engine } from "../src/engine/engine.ts";
-import { createScriptedEngine } from "../src/engine/scripted.ts";
+import type { Policy } from "../src/engine/engine.ts";
+import { createScriptedPolicy } from "../src/engine/scripted.ts";
 import { RunStoppedError, UnsupportedError, UsageError } from "../src/errors.ts";
 import { makeControl } from "../src/evaluate/controls.ts";
 import type { RunEvent, StepRecord } from "../src/events.ts";
@@ -24,8 +24,8 @@ afterEach(() => {
 });
 
 /** A model that adds rightly three times in four, better with every update, and asks longer questions as it goes. */
-function halfTrained(): Engine {
-  return createScriptedEngine({
+function halfTrained(): Policy {
+  return createScriptedPolicy({
     reply: ({ prompt, random, updates, temperature }) => {
       if (prompt === "P") {
         const digits = 1 + Math.min(5, Math.floor(updates / 2) + random.integer(1, 2));
@@ -42,9 +42,9 @@ function halfTrained(): Engine {
 }
 
 /** The engine, with a note of everything that training was given. */
-function recording(engine: Engine): { engine: Engine; data: Datum[][] } {
+function recording(engine: Policy): { engine: Policy; data: Datum[][] } {
   const data: Datum[][] = [];
-  const forwardBackward: Engine["forwardBackward"] = (batch, loss, config) => {
+  const forwardBackward: Policy["forwardBackward"] = (batch, loss, config) => {
     data.push([...batch]);
     return engine.forwardBackward(batch, loss, config);
   };
@@ -214,7 +214,7 @@ describe("what cannot go on", () => {
     const folder = newFolder();
     const engine = halfTrained();
     let calls = 0;
-    const broken: Engine = {
+    const broken: Policy = {
       ...engine,
       forwardBackward: async (...args) => {
         const result = await engine.forwardBackward(...args);

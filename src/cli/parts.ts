@@ -1,7 +1,7 @@
 // The seam between the command line and everything that it drives. Commands know these names only; heavy modules load
 // when a command first needs them, so `sqlm --help` stays quick, and tests put scripted parts in their place.
 import { availableParallelism } from "node:os";
-import type { Engine } from "../engine/engine.ts";
+import type { Engine, Player } from "../engine/engine.ts";
 import type { OpenEngineOptions } from "../engine/open-engine.ts";
 import type { EvaluateOptions } from "../evaluate/evaluate.ts";
 import type { RunEvent } from "../events.ts";
@@ -31,7 +31,7 @@ export interface Parts {
   /** Throws UnsupportedError where engine, topic and config do not fit together. */
   checkFit(options: Omit<SelfPlayOptions, "store">): Promise<void>;
   selfPlay(options: SelfPlayOptions): Promise<AsyncGenerator<RunEvent, void>>;
-  evaluate(engine: Engine, topic: DefinedTopic, options: EvaluateOptions): Promise<Evaluation>;
+  evaluate(player: Player, topic: DefinedTopic, options: EvaluateOptions): Promise<Evaluation>;
   compareAnswers(): Promise<AnswerRequest>;
   openProgramScripts(): Promise<ProgramScripts>;
   sandboxChecks(): Promise<readonly DoctorCheck[]>;

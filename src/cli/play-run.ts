@@ -46,10 +46,12 @@ export async function playRun({ parts, workspace, run, signal, onEvent }: PlayOp
   }
   const engineOptions = { engine: config.engine, model: config.model, threads: config.threads };
   await using engine = await parts.openEngine(engineOptions);
-  await using reference = config.klPenaltyCoef > 0 ? await parts.openEngine(engineOptions) : undefined;
+  await using policy = await engine.openPolicy();
+  // The starting model: frozen before a checkpoint is loaded into the policy.
+  await using reference = config.klPenaltyCoef > 0 ? await policy.freeze() : undefined;
   const playOptions = {
     topic,
-    engine,
+    engine: policy,
     config,
     signal,
     ...(sandbox === undefined ? {} : { sandbox }),

@@ -63,23 +63,41 @@ export interface EngineCapabilities {
 }
 
 /**
- * A model that can be sampled and trained. Calls are carried out in the order in which they were made, awaited or not; one
- * that is refused or fails stops no other.
- * What an engine cannot honour it refuses with UnsupportedError before any work; it never ignores an option.
+ * A model that can be sampled and scored: all that play and evaluation see. What it cannot honour it refuses with
+ * UnsupportedError before any work; it never ignores an option. Calls are carried out in the order in which they were
+ * made, awaited or not, also those on different players of one engine; one that is refused or fails stops no other. Disposed
+ * of, it carries out the calls made before and rejects those that follow with SqlmError.
  */
-export interface Engine extends AsyncDisposable {
+export interface Player extends AsyncDisposable {
   readonly capabilities: EngineCapabilities;
   readonly tokenizer: Tokenizer;
   /** Completions as [prompt][sample]. */
   sample(prompts: readonly (readonly number[])[], options: SampleOptions): Promise<Completion[][]>;
   /** Log-probability of every token given those before it; entry 0 of each row is 0. */
   score(sequences: readonly (readonly number[])[]): Promise<number[][]>;
+}
+
+/** A player that learns: weights, the gradient accumulated so far and the state of its optimizer. */
+export interface Policy extends Player {
   /** Adds the gradient of `loss` over `data` to the accumulated gradient. */
   forwardBackward(data: readonly Datum[], loss: LossFn, lossConfig?: LossConfig): Promise<ForwardBackwardResult>;
   /** One AdamW update with the accumulated gradient, which it clears. Throws RunStoppedError on a NaN or infinite gradient. */
   optimStep(adam: AdamParams): Promise<OptimStepResult>;
   /** Writes the model in Hugging Face layout into an existing empty folder; with `optimizer`, its state too. */
   save(folder: string, options: { readonly optimizer: boolean }): Promise<void>;
-  /** Loads weights (and, with `optimizer`, its state) that `save` wrote for a model of the same shape. */
+  /**
+   * Loads weights that `save` wrote for a model of the same shape, with `optimizer` its state too, without it a fresh one,
+   * and drops the accumulated gradient. Throws FileFormatError and changes nothing where the folder does not hold them whole.
+   */
   load(folder: string, options: { readonly optimizer: boolean }): Promise<void>;
+  /** A player with the weights as they are now, which no later call on this policy changes, not even its disposal. */
+  freeze(): Promise<Player>;
+}
+
+/** A model ready to be used. Disposed of, it ends all of its policies and players at once. */
+export interface Engine extends AsyncDisposable {
+  readonly capabilities: EngineCapabilities;
+  readonly tokenizer: Tokenizer;
+  /** A policy that begins with the model's own weights and a fresh optimizer, and learns apart from every other. */
+  openPolicy(): Promise<Policy>;
 }

@@ -4,12 +4,12 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { FileFormatError, notFiniteHint, RunStoppedError } from "../errors.ts";
+import { FileFormatError, notFiniteHint, RunStoppedError, SqlmError } from "../errors.ts";
 import { type Random, randomStream, uniformAt } from "../random.ts";
 import { type Completion, lossFunctions, type Tokenizer } from "../types.ts";
 import { CallQueue } from "./call-queue.ts";
 import { checkAdam, checkSampling, checkSequences, checkTraining } from "./checks.ts";
-import type { Engine, EngineCapabilities, SampleOptions } from "./engine.ts";
+import type { Engine, EngineCapabilities, Player, Policy, SampleOptions } from "./engine.ts";
 import { batchLoss } from "./losses.ts";
 
 /** What a script knows when it is asked for one reply. */
@@ -51,37 +51,81 @@ const codePointTokenizer: Tokenizer = {
     codePointTokenizer.encode(`${messages.map(({ role, content }) => `<${role}>${content}\n`).join("")}<assistant>`),
 };
 
-/** Opens a scripted engine. Its `save` writes one small JSON file. */
+/** Opens a scripted engine. */
 export function createScriptedEngine(options: ScriptedEngineOptions): Engine {
-  return new ScriptedEngine(options);
+  const shared = shareScript(options);
+  return {
+    capabilities: shared.capabilities,
+    tokenizer: codePointTokenizer,
+    openPolicy: async () => {
+      if (shared.closed) throw new SqlmError("The scripted engine is closed.", "Open it again.");
+      return new ScriptedPolicy(shared);
+    },
+    [Symbol.asyncDispose]: async () => {
+      shared.closed = true;
+    },
+  };
 }
 
-class ScriptedEngine implements Engine {
+/** The policy of a scripted engine of its own, for whoever needs no more. Its `save` writes one small JSON file. */
+export function createScriptedPolicy(options: ScriptedEngineOptions): Policy {
+  return new ScriptedPolicy(shareScript(options));
+}
+
+/** What the players of one engine have in common. */
+interface SharedScript {
+  readonly reply: ScriptedEngineOptions["reply"];
+  readonly capabilities: EngineCapabilities;
+  readonly queue: CallQueue;
+  /** The engine is disposed of. */
+  closed: boolean;
+}
+
+function shareScript({ reply, maxSequenceTokens = 4096 }: ScriptedEngineOptions): SharedScript {
+  const capabilities: EngineCapabilities = {
+    name: "scripted",
+    lossFunctions: [...lossFunctions],
+    maxSequenceTokens,
+    topP: false,
+    topK: false,
+    klPenalty: true,
+  };
+  return { reply, capabilities, queue: new CallQueue(), closed: false };
+}
+
+class ScriptedPlayer implements Player {
   readonly tokenizer = codePointTokenizer;
   readonly capabilities: EngineCapabilities;
-  readonly #reply: ScriptedEngineOptions["reply"];
-  readonly #queue = new CallQueue();
-  #updates = 0;
-  #optimizerSteps = 0;
-  /** The "parameters" are the log-probabilities of the trained tokens themselves, each token a parameter of its own. */
-  #squaredGradient = 0;
+  protected readonly shared: SharedScript;
+  protected updates: number;
+  #closed = false;
 
-  constructor({ reply, maxSequenceTokens = 4096 }: ScriptedEngineOptions) {
-    this.#reply = reply;
-    this.capabilities = {
-      name: "scripted",
-      lossFunctions: [...lossFunctions],
-      maxSequenceTokens,
-      topP: false,
-      topK: false,
-      klPenalty: true,
-    };
+  constructor(shared: SharedScript, updates = 0) {
+    this.shared = shared;
+    this.capabilities = shared.capabilities;
+    this.updates = updates;
   }
 
-  sample: Engine["sample"] = async (prompts, options) => {
+  sample: Player["sample"] = async (prompts, options) => {
     checkSampling(this.capabilities, prompts, options);
-    return this.#queue.run(async () => prompts.map((prompt, index) => this.#complete(prompt, index, options)));
+    return this.inTurn(async () => prompts.map((prompt, index) => this.#complete(prompt, index, options)));
   };
+
+  score: Player["score"] = async (sequences) => {
+    checkSequences(this.capabilities, sequences);
+    return this.inTurn(async () => sequences.map(scoreTokens));
+  };
+
+  [Symbol.asyncDispose] = async (): Promise<void> => {
+    this.#closed = true;
+  };
+
+  protected async inTurn<Result>(call: () => Promise<Result>): Promise<Result> {
+    if (this.#closed || this.shared.closed) {
+      throw new SqlmError("This player of the scripted engine is closed.", "Open or freeze another one.");
+    }
+    return this.shared.queue.run(call);
+  }
 
   #complete(promptTokens: readonly number[], index: number, options: SampleOptions): Completion[] {
     const { numSamples, temperature, seed } = options;
@@ -90,19 +134,20 @@ class ScriptedEngine implements Engine {
     return Array.from({ length: numSamples }, (_, sample) => {
       const stream = greedy ? ["greedy", prompt] : ["sampled", seed, index, sample];
       const random = randomStream("scripted", ...stream);
-      const request = { prompt, sample: greedy ? 0 : sample, updates: this.#updates, temperature, random };
-      return complete(promptTokens, this.#reply(request), options);
+      const request = { prompt, sample: greedy ? 0 : sample, updates: this.updates, temperature, random };
+      return complete(promptTokens, this.shared.reply(request), options);
     });
   }
+}
 
-  score: Engine["score"] = async (sequences) => {
-    checkSequences(this.capabilities, sequences);
-    return this.#queue.run(async () => sequences.map(scoreTokens));
-  };
+class ScriptedPolicy extends ScriptedPlayer implements Policy {
+  #optimizerSteps = 0;
+  /** The "parameters" are the log-probabilities of the trained tokens themselves, each token a parameter of its own. */
+  #squaredGradient = 0;
 
-  forwardBackward: Engine["forwardBackward"] = async (data, loss, lossConfig) => {
+  forwardBackward: Policy["forwardBackward"] = async (data, loss, lossConfig) => {
     checkTraining(this.capabilities, data, loss, lossConfig);
-    return this.#queue.run(async () => {
+    return this.inTurn(async () => {
       const logprobs = data.map(({ tokens }) => scoreTokens(tokens));
       const { gradients, ...metrics } = batchLoss(data, logprobs, loss, lossConfig);
       for (const derivative of gradients.flat()) this.#squaredGradient += derivative ** 2;
@@ -110,42 +155,40 @@ class ScriptedEngine implements Engine {
     });
   };
 
-  optimStep: Engine["optimStep"] = async (adam) => {
+  optimStep: Policy["optimStep"] = async (adam) => {
     checkAdam(this.capabilities, adam);
-    return this.#queue.run(async () => {
+    return this.inTurn(async () => {
       const gradNorm = Math.sqrt(this.#squaredGradient);
       this.#squaredGradient = 0;
       if (!Number.isFinite(gradNorm)) {
         throw new RunStoppedError("The gradient is not a finite number.", notFiniteHint);
       }
-      this.#updates += 1;
+      this.updates += 1;
       this.#optimizerSteps += 1;
       return { metrics: { gradNorm, step: this.#optimizerSteps } };
     });
   };
 
-  save: Engine["save"] = (folder, { optimizer }) =>
-    this.#queue.run(async () => {
+  save: Policy["save"] = (folder, { optimizer }) =>
+    this.inTurn(async () => {
       const steps = optimizer ? { optimizerSteps: this.#optimizerSteps } : {};
-      const state = { format: "sqlm-scripted-engine", updates: this.#updates, ...steps };
+      const state = { format: "sqlm-scripted-engine", updates: this.updates, ...steps };
       await writeFile(join(folder, stateFile), `${JSON.stringify(state)}\n`, { flag: "wx" });
     });
 
-  load: Engine["load"] = (folder, { optimizer }) =>
-    this.#queue.run(async () => {
+  load: Policy["load"] = (folder, { optimizer }) =>
+    this.inTurn(async () => {
       const path = join(folder, stateFile);
       const { updates, optimizerSteps } = await readState(path);
       if (optimizer && optimizerSteps === undefined) {
         throw new FileFormatError(path, "has no optimizer state", "Load it without the optimizer.");
       }
-      this.#updates = updates;
-      if (optimizer) this.#optimizerSteps = optimizerSteps ?? 0;
+      this.updates = updates;
+      this.#optimizerSteps = optimizer ? (optimizerSteps ?? 0) : 0;
       this.#squaredGradient = 0;
     });
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    // Holds no resource.
-  }
+  freeze: Policy["freeze"] = () => this.inTurn(async () => new ScriptedPlayer(this.shared, this.updates));
 }
 
 /** Cuts a reply at its stop token or at `maxTokens`. A reply whose end does not stop it starts over, as a model would go on. */

@@ -1,7 +1,7 @@
 // Held-out evaluation against the hidden checker: sampled pass@1, greedy, and the plurality of 16, per difficulty.
 // It reads the truth, so nothing here may be imported by what makes rewards.
 import type { PlaySettings } from "../config/play.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Player } from "../engine/engine.ts";
 import { UnsupportedError } from "../errors.ts";
 import { encodePrompt } from "../play/prompts.ts";
 import { originalForm, readAnswer } from "../play/read-answer.ts";
@@ -52,7 +52,7 @@ export function heldOutQuestions(
 
 /** Evaluates the engine's model. Throws UnsupportedError for a topic without a hidden checker: there is nothing to compare with. */
 export async function evaluate(
-  engine: Engine,
+  engine: Player,
   { topic, hidden }: DefinedTopic,
   options: EvaluateOptions,
 ): Promise<Evaluation> {
@@ -74,7 +74,7 @@ export async function evaluate(
 }
 
 async function evaluateLevel(
-  engine: Engine,
+  engine: Player,
   topic: Topic,
   hidden: HiddenTruth,
   difficulty: number,
@@ -117,7 +117,7 @@ async function evaluateLevel(
 
 /** Canonical answers as [question][sample]; null where one could not be read. */
 async function answerValues(
-  engine: Engine,
+  engine: Player,
   topic: Topic,
   questions: readonly Question[],
   {

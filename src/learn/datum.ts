@@ -78,7 +78,7 @@ export function mergeRepeated(batch: readonly Datum[]): Datum[] {
   return [...merged.values()];
 }
 
-/** The same data with log-probabilities under the reference policy, in the shape that `Engine.score` returns. */
+/** The same data with log-probabilities under the reference policy, in the shape that `Player.score` returns. */
 export function withReference(batch: readonly Datum[], referenceLogprobs: readonly (readonly number[])[]): Datum[] {
   return batch.map((datum, i) => ({ ...datum, referenceLogprobs: referenceLogprobs[i] }));
 }

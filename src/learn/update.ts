@@ -1,7 +1,7 @@
 // One step's optimizer updates: samples with an advantage become data, data become gradients. The engine computes; the
 // formulas are in datum.ts and losses.ts.
 import type { LearningSettings, OptimizerSettings, RewardSettings } from "../config/learn.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Player, Policy } from "../engine/engine.ts";
 import { notFiniteHint, RunStoppedError } from "../errors.ts";
 import { randomStream } from "../random.ts";
 import type { Judgement } from "../types.ts";
@@ -22,8 +22,8 @@ export type UpdateSettings = LearningSettings &
 
 /** Policy-gradient updates on everything with an advantage; returns the metrics of the updates, averaged. */
 export async function updateModel(
-  engine: Engine,
-  reference: Engine | undefined,
+  engine: Policy,
+  reference: Player | undefined,
   { step, proposals, groups }: Judgement,
   config: UpdateSettings,
 ): Promise<Record<string, number>> {

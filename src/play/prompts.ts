@@ -2,7 +2,7 @@
 // it can take. It knows nothing of what the texts mean.
 
 import type { PlaySettings } from "../config/play.ts";
-import type { Engine, SampleOptions } from "../engine/engine.ts";
+import type { Player, SampleOptions } from "../engine/engine.ts";
 import { seedFrom } from "../random.ts";
 import type { Completion, Prompt, Tokenizer } from "../types.ts";
 
@@ -31,7 +31,7 @@ export function decodeCompletion(tokenizer: Tokenizer, { tokens }: Pick<Completi
  * engine call, so that the engine can batch them; each call has a seed of its own.
  */
 export async function sampleRequests(
-  engine: Engine,
+  engine: Player,
   requests: readonly SampleRequest[],
   options: SamplingSettings & Pick<SampleOptions, "maxTokens" | "seed">,
 ): Promise<Completion[][]> {
@@ -50,6 +50,6 @@ export async function sampleRequests(
 }
 
 /** Whether a prompt leaves the engine room for a reply of `maxTokens`. */
-export function fitsEngine(engine: Engine, promptTokens: readonly number[], maxTokens: number): boolean {
+export function fitsEngine(engine: Player, promptTokens: readonly number[], maxTokens: number): boolean {
   return promptTokens.length > 0 && promptTokens.length + maxTokens <= engine.capabilities.maxSequenceTokens;
 }

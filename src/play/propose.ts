@@ -2,7 +2,7 @@
 // why not. Rewards and training come later; a bad proposal is data.
 
 import type { PlaySettings } from "../config/play.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Player } from "../engine/engine.ts";
 import type { Random } from "../random.ts";
 import { refuse } from "../reading.ts";
 import type { Topic } from "../topics/topic.ts";
@@ -31,7 +31,7 @@ export interface ProposeOptions extends SamplingSettings {
  * Samples `count` proposals. One without a refusal has a question and is asked; a `malformed` one has none, and a
  * `duplicate` is one of an earlier step or of this batch.
  */
-export async function propose(engine: Engine, topic: Topic, options: ProposeOptions): Promise<Proposal[]> {
+export async function propose(engine: Player, topic: Topic, options: ProposeOptions): Promise<Proposal[]> {
   const { random, recent, count } = options;
   const prompts = Array.from({ length: count }, () =>
     encodePrompt(engine.tokenizer, topic.proposePrompt({ random, recent })),
@@ -57,7 +57,7 @@ export async function propose(engine: Engine, topic: Topic, options: ProposeOpti
 }
 
 /** The topic's reading, refused where the engine could not take the question with its answer. */
-function readQuestion(engine: Engine, topic: Topic, text: string): Reading<Question> {
+function readQuestion(engine: Player, topic: Topic, text: string): Reading<Question> {
   const reading = topic.readQuestion(text);
   if (!reading.ok) return reading;
   if (fitsEngine(engine, encodePrompt(engine.tokenizer, topic.solvePrompt(reading.value)), topic.maxTokens.solve)) {
@@ -68,7 +68,7 @@ function readQuestion(engine: Engine, topic: Topic, text: string): Reading<Quest
 
 /** One completion for each prompt, in order; equal prompts are sampled as one prompt with many completions. */
 async function completeEach(
-  engine: Engine,
+  engine: Player,
   prompts: readonly (readonly number[])[],
   maxTokens: number,
   { temperature, topP, topK, seed }: ProposeOptions,

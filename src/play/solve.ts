@@ -2,7 +2,7 @@
 // vote is to be consistent, and maps every answer onto the original question. Who is right is decided by verify/.
 
 import type { PlaySettings } from "../config/play.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Player } from "../engine/engine.ts";
 import { seedFrom } from "../random.ts";
 import type { Topic } from "../topics/topic.ts";
 import type { Answer, Group, Proposal, Question, Restatement } from "../types.ts";
@@ -33,7 +33,7 @@ export interface SolveOptions extends SamplingSettings {
  * restatements as leave two answers to each form. A question without restatements is put in its original form only.
  */
 export async function solve(
-  engine: Engine,
+  engine: Player,
   topic: Topic,
   proposals: readonly Pick<Proposal, "question" | "refusal">[],
   options: SolveOptions,
@@ -73,7 +73,7 @@ function evenShares(total: number, parts: number): number[] {
 
 /** The forms in which each question is put, the original first. */
 async function equivalentForms(
-  engine: Engine,
+  engine: Player,
   topic: Topic,
   questions: readonly Question[],
   options: SolveOptions,
@@ -98,7 +98,7 @@ async function equivalentForms(
 
 /** The original and those restatements that are another text, are not held out, and fit the engine. */
 function distinctForms(
-  engine: Engine,
+  engine: Player,
   topic: Topic,
   question: Question,
   restatements: readonly Restatement[],
@@ -116,7 +116,7 @@ function distinctForms(
 
 /** One paraphrase by the model itself for each question; null where it is unreadable. */
 async function paraphraseEach(
-  engine: Engine,
+  engine: Player,
   topic: Topic,
   paraphrase: NonNullable<Topic["paraphrase"]>,
   questions: readonly Question[],

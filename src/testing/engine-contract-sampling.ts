@@ -6,7 +6,7 @@ import type { EngineFixture } from "./engine-fixture.ts";
 export function describeSampling(fixture: EngineFixture): void {
   describe("sample", () => {
     it("gives numSamples completions a prompt, with as many log-probabilities as tokens", async () => {
-      const rows = await fixture.engine.sample(fixture.draw("shapes", 1, 5, 3), fixture.sampling());
+      const rows = await fixture.policy.sample(fixture.draw("shapes", 1, 5, 3), fixture.sampling());
       expect(rows.map((row) => row.length)).toEqual([3, 3, 3]);
       for (const { tokens, logprobs } of rows.flat()) {
         expect(tokens.length).toBeGreaterThan(0);
@@ -18,9 +18,9 @@ export function describeSampling(fixture: EngineFixture): void {
 
     it("gives the same tokens for the same seed and others for another", async () => {
       const prompts = fixture.draw("seeds", 2, 4);
-      const first = await fixture.engine.sample(prompts, fixture.sampling({ numSamples: 8 }));
-      expect(await fixture.engine.sample(prompts, fixture.sampling({ numSamples: 8 }))).toEqual(first);
-      const other = await fixture.engine.sample(prompts, fixture.sampling({ numSamples: 8, seed: 8 }));
+      const first = await fixture.policy.sample(prompts, fixture.sampling({ numSamples: 8 }));
+      expect(await fixture.policy.sample(prompts, fixture.sampling({ numSamples: 8 }))).toEqual(first);
+      const other = await fixture.policy.sample(prompts, fixture.sampling({ numSamples: 8, seed: 8 }));
       const tokens = (rows: typeof first) => rows.map((row) => row.map((completion) => completion.tokens));
       expect(tokens(other)).not.toEqual(tokens(first));
       expect(new Set(tokens(first)[0].map(String)).size).toBeGreaterThan(1);
@@ -28,43 +28,43 @@ export function describeSampling(fixture: EngineFixture): void {
 
     it("is greedy at temperature 0, whatever the seed", async () => {
       const prompts = fixture.draw("greedy", 2, 4);
-      const rows = await fixture.engine.sample(prompts, fixture.sampling({ temperature: 0, seed: 1, numSamples: 2 }));
+      const rows = await fixture.policy.sample(prompts, fixture.sampling({ temperature: 0, seed: 1, numSamples: 2 }));
       expect(
-        await fixture.engine.sample(prompts, fixture.sampling({ temperature: 0, seed: 2, numSamples: 2 })),
+        await fixture.policy.sample(prompts, fixture.sampling({ temperature: 0, seed: 2, numSamples: 2 })),
       ).toEqual(rows);
       for (const [one, other] of rows) expect(other.tokens).toEqual(one.tokens);
       if (!fixture.options.learns) return;
       // The most likely continuation by the fixture.engine's own scores.
-      const scored = await fixture.engine.score(fixture.ids.map((id) => [...prompts[0], id]));
+      const scored = await fixture.policy.score(fixture.ids.map((id) => [...prompts[0], id]));
       const best = Math.max(...scored.map((row) => row[prompts[0].length]));
       expect(rows[0][0].logprobs[0]).toBeGreaterThanOrEqual(best - 1e-4);
     });
 
     it("ends at a stop token, which is the last of the tokens, or at maxTokens", async () => {
       const prompts = fixture.draw("stop", 3, 6);
-      const stop = [...fixture.ids.filter((_, i) => i % 2 === 0), ...fixture.engine.tokenizer.endTokens];
+      const stop = [...fixture.ids.filter((_, i) => i % 2 === 0), ...fixture.policy.tokenizer.endTokens];
       for (const { tokens, stopReason } of (
-        await fixture.engine.sample(prompts, fixture.sampling({ stop, numSamples: 6 }))
+        await fixture.policy.sample(prompts, fixture.sampling({ stop, numSamples: 6 }))
       ).flat()) {
         const stopAt = tokens.findIndex((token) => stop.includes(token));
         expect(stopReason).toBe(stopAt === -1 ? "length" : "stop");
         expect(tokens).toHaveLength(stopAt === -1 ? 6 : stopAt + 1);
       }
       for (const { tokens, stopReason } of (
-        await fixture.engine.sample(prompts, fixture.sampling({ stop: [] }))
+        await fixture.policy.sample(prompts, fixture.sampling({ stop: [] }))
       ).flat()) {
         expect(stopReason).toBe("length");
         expect(tokens).toHaveLength(6);
       }
-      const single = await fixture.engine.sample(prompts, fixture.sampling({ maxTokens: 1, stop: [] }));
+      const single = await fixture.policy.sample(prompts, fixture.sampling({ maxTokens: 1, stop: [] }));
       expect(single.flat().every(({ tokens }) => tokens.length === 1)).toBe(true);
     });
 
     it("reports the log-probabilities that it scores, also at another temperature", async () => {
       const prompts = fixture.draw("logprobs", 4, 2);
       for (const temperature of [1, 0.5]) {
-        const rows = await fixture.engine.sample(prompts, fixture.sampling({ temperature }));
-        const scored = await fixture.engine.score(
+        const rows = await fixture.policy.sample(prompts, fixture.sampling({ temperature }));
+        const scored = await fixture.policy.score(
           rows.flatMap((row, i) => row.map(({ tokens }) => [...prompts[i], ...tokens])),
         );
         rows.forEach((row, i) => {
@@ -82,10 +82,10 @@ export function describeSampling(fixture: EngineFixture): void {
       if (!fixture.options.learns || fixture.ids.length > 256) return;
       const [prompt] = fixture.draw("distribution", 3);
       const all = Array.from({ length: fixture.options.vocabularySize }, (_, id) => id);
-      const logprobs = (await fixture.engine.score(all.map((id) => [...prompt, id]))).map((row) => row[prompt.length]);
+      const logprobs = (await fixture.policy.score(all.map((id) => [...prompt, id]))).map((row) => row[prompt.length]);
       expect(logprobs.reduce((sum, logprob) => sum + Math.exp(logprob), 0)).toBeCloseTo(1, 3);
       const [numSamples, temperature] = [1500, 0.8];
-      const [row] = await fixture.engine.sample(
+      const [row] = await fixture.policy.sample(
         [prompt],
         fixture.sampling({ numSamples, temperature, maxTokens: 1, stop: [] }),
       );
@@ -101,15 +101,15 @@ export function describeSampling(fixture: EngineFixture): void {
 
     it("honours topK and topP, or refuses them", async () => {
       const prompts = fixture.draw("top", 3, 5);
-      const { topK, topP } = fixture.engine.capabilities;
-      await expect(fixture.engine.sample(prompts, fixture.sampling({ topK: 0, topP: 1 }))).resolves.toHaveLength(2);
-      const greedy = await fixture.engine.sample(prompts, fixture.sampling({ temperature: 0 }));
+      const { topK, topP } = fixture.policy.capabilities;
+      await expect(fixture.policy.sample(prompts, fixture.sampling({ topK: 0, topP: 1 }))).resolves.toHaveLength(2);
+      const greedy = await fixture.policy.sample(prompts, fixture.sampling({ temperature: 0 }));
       const expected = greedy.map((row) => row.map(({ tokens }) => tokens));
       for (const [honoured, change] of [
         [topK, { topK: 1 }],
         [topP, { topP: 1e-6 }],
       ] as const) {
-        const sampled = fixture.engine.sample(prompts, fixture.sampling(change));
+        const sampled = fixture.policy.sample(prompts, fixture.sampling(change));
         if (!honoured) await expect(sampled).rejects.toBeInstanceOf(UnsupportedError);
         else expect((await sampled).map((row) => row.map(({ tokens }) => tokens))).toEqual(expected);
       }
@@ -117,7 +117,7 @@ export function describeSampling(fixture: EngineFixture): void {
 
     it("refuses what it cannot do before any work", async () => {
       const prompts = fixture.draw("refused", 3);
-      const long = fixture.draw("long", fixture.engine.capabilities.maxSequenceTokens);
+      const long = fixture.draw("long", fixture.policy.capabilities.maxSequenceTokens);
       const changes = [
         { numSamples: 0 },
         { numSamples: 1.5 },
@@ -132,12 +132,12 @@ export function describeSampling(fixture: EngineFixture): void {
         { topK: 1.5 },
       ];
       for (const change of changes) {
-        await expect(fixture.engine.sample(prompts, fixture.sampling(change))).rejects.toBeInstanceOf(UnsupportedError);
+        await expect(fixture.policy.sample(prompts, fixture.sampling(change))).rejects.toBeInstanceOf(UnsupportedError);
       }
-      await expect(fixture.engine.sample(long, fixture.sampling({ maxTokens: 1 }))).rejects.toBeInstanceOf(
+      await expect(fixture.policy.sample(long, fixture.sampling({ maxTokens: 1 }))).rejects.toBeInstanceOf(
         UnsupportedError,
       );
-      await expect(fixture.engine.sample([[]], fixture.sampling())).rejects.toBeInstanceOf(UnsupportedError);
+      await expect(fixture.policy.sample([[]], fixture.sampling())).rejects.toBeInstanceOf(UnsupportedError);
     });
   });
 }

@@ -8,9 +8,9 @@ import { contractAdam, type EngineFixture } from "./engine-fixture.ts";
 export function describeTraining(fixture: EngineFixture): void {
   describe("forwardBackward and optimStep", () => {
     it("takes empty input everywhere", async () => {
-      expect(await fixture.engine.sample([], fixture.sampling())).toEqual([]);
-      expect(await fixture.engine.score([])).toEqual([]);
-      const { logprobs, metrics } = await fixture.engine.forwardBackward([], "cross_entropy");
+      expect(await fixture.policy.sample([], fixture.sampling())).toEqual([]);
+      expect(await fixture.policy.score([])).toEqual([]);
+      const { logprobs, metrics } = await fixture.policy.forwardBackward([], "cross_entropy");
       expect(logprobs).toEqual([]);
       expect(Math.abs(metrics.loss)).toBe(0);
       expect(await fixture.gradNormOf()).toBe(0);
@@ -18,15 +18,15 @@ export function describeTraining(fixture: EngineFixture): void {
 
     it("reports the scored log-probabilities, and the loss and metrics of the reference formulas", async () => {
       const data = await fixture.drawData("losses", 6, 3, 8);
-      const scored = await fixture.engine.score(data.map(({ tokens }) => tokens));
+      const scored = await fixture.policy.score(data.map(({ tokens }) => tokens));
       for (const loss of lossFunctions) {
-        if (!fixture.engine.capabilities.lossFunctions.includes(loss)) {
-          await expect(fixture.engine.forwardBackward(data, loss)).rejects.toBeInstanceOf(UnsupportedError);
+        if (!fixture.policy.capabilities.lossFunctions.includes(loss)) {
+          await expect(fixture.policy.forwardBackward(data, loss)).rejects.toBeInstanceOf(UnsupportedError);
           continue;
         }
-        const { klPenalty } = fixture.engine.capabilities;
+        const { klPenalty } = fixture.policy.capabilities;
         const config = { clipLow: 0.1, clipHigh: 0.15, klPenaltyCoef: klPenalty ? 0.3 : 0 };
-        const { logprobs, metrics } = await fixture.engine.forwardBackward(data, loss, config);
+        const { logprobs, metrics } = await fixture.policy.forwardBackward(data, loss, config);
         expect(logprobs.map((row) => row.length)).toEqual([6, 3, 8]);
         logprobs.forEach((row, i) => {
           expect(Math.abs(row[0])).toBe(0);
@@ -40,7 +40,7 @@ export function describeTraining(fixture: EngineFixture): void {
           if (!(name in metrics)) continue;
           expect(Math.abs(metrics[name] - value), `${loss}: ${name}`).toBeLessThan(1e-3 * (1 + Math.abs(value)));
         }
-        await fixture.engine.optimStep({ ...contractAdam, learningRate: 0 });
+        await fixture.policy.optimStep({ ...contractAdam, learningRate: 0 });
       }
     });
 
@@ -50,9 +50,9 @@ export function describeTraining(fixture: EngineFixture): void {
       expect(whole).toBeGreaterThan(0);
       const parts = await fixture.gradNormOf([first], [second]);
       expect(Math.abs(parts - whole)).toBeLessThan(1e-3 * whole);
-      const before = (await fixture.engine.optimStep({ ...contractAdam, learningRate: 0 })).metrics;
+      const before = (await fixture.policy.optimStep({ ...contractAdam, learningRate: 0 })).metrics;
       expect(before.gradNorm).toBe(0);
-      expect((await fixture.engine.optimStep({ ...contractAdam, learningRate: 0 })).metrics.step).toBe(before.step + 1);
+      expect((await fixture.policy.optimStep({ ...contractAdam, learningRate: 0 })).metrics.step).toBe(before.step + 1);
     });
 
     it("carries calls out in the order in which they were made, awaited or not", async () => {
@@ -61,18 +61,18 @@ export function describeTraining(fixture: EngineFixture): void {
       const still = { ...contractAdam, learningRate: 0 };
       const awaited = await fixture.gradNormOf(data);
       expect(awaited).toBeGreaterThan(0);
-      const before = await fixture.engine.score(sequences);
+      const before = await fixture.policy.score(sequences);
       const folder = await fixture.newFolder();
       const [forward, update, , scored, , , restored, empty] = await Promise.all([
-        fixture.engine.forwardBackward(data, "cross_entropy"),
-        fixture.engine.optimStep(still),
-        fixture.engine.save(folder, { optimizer: true }),
-        fixture.engine.score(sequences),
-        fixture.engine.forwardBackward(data, "cross_entropy"),
+        fixture.policy.forwardBackward(data, "cross_entropy"),
+        fixture.policy.optimStep(still),
+        fixture.policy.save(folder, { optimizer: true }),
+        fixture.policy.score(sequences),
+        fixture.policy.forwardBackward(data, "cross_entropy"),
         // Takes back the weights and with them the gradient of the call before.
-        fixture.engine.load(folder, { optimizer: true }),
-        fixture.engine.score(sequences),
-        fixture.engine.optimStep(still),
+        fixture.policy.load(folder, { optimizer: true }),
+        fixture.policy.score(sequences),
+        fixture.policy.optimStep(still),
       ]);
       expect(update.metrics.gradNorm).toBe(awaited);
       expect(scored).toEqual(before);
@@ -88,11 +88,11 @@ export function describeTraining(fixture: EngineFixture): void {
       const awaited = await fixture.gradNormOf(data);
       const empty = await fixture.newFolder();
       const [refused, failed, forward, alsoRefused, update] = await Promise.allSettled([
-        fixture.engine.score([[]]),
-        fixture.engine.load(empty, { optimizer: true }),
-        fixture.engine.forwardBackward(data, "cross_entropy"),
-        fixture.engine.sample([[]], fixture.sampling()),
-        fixture.engine.optimStep(still),
+        fixture.policy.score([[]]),
+        fixture.policy.load(empty, { optimizer: true }),
+        fixture.policy.forwardBackward(data, "cross_entropy"),
+        fixture.policy.sample([[]], fixture.sampling()),
+        fixture.policy.optimStep(still),
       ]);
       expect([refused, failed, alsoRefused].map(({ status }) => status)).toEqual(Array(3).fill("rejected"));
       expect(forward.status).toBe("fulfilled");
@@ -110,7 +110,7 @@ export function describeTraining(fixture: EngineFixture): void {
       if (!fixture.options.learns) return;
       const data = await fixture.drawData("learn", 6, 6);
       const sequences = data.map(({ tokens }) => tokens);
-      const logprobs = await fixture.engine.score(sequences);
+      const logprobs = await fixture.policy.score(sequences);
       const rewarded = data.map((datum, i) => ({
         ...datum,
         logprobs: logprobs[i],
@@ -118,12 +118,12 @@ export function describeTraining(fixture: EngineFixture): void {
       }));
       // Earlier tests left moments in the optimizer, so one update alone need not go downhill.
       for (let update = 0; update < 5; update++) {
-        await fixture.engine.forwardBackward(rewarded, "importance_sampling");
-        await fixture.engine.optimStep({ ...contractAdam, learningRate: 1e-3 });
+        await fixture.policy.forwardBackward(rewarded, "importance_sampling");
+        await fixture.policy.optimStep({ ...contractAdam, learningRate: 1e-3 });
       }
       const preference = (rows: number[][]) =>
         rows.map((row) => row.slice(2).reduce((sum, logprob) => sum + logprob, 0)).reduce((good, bad) => good - bad);
-      expect(preference(await fixture.engine.score(sequences))).toBeGreaterThan(preference(logprobs));
+      expect(preference(await fixture.policy.score(sequences))).toBeGreaterThan(preference(logprobs));
     });
 
     it("refuses data that do not fit the call", async () => {
@@ -137,15 +137,15 @@ export function describeTraining(fixture: EngineFixture): void {
         [withoutReference, 0.1],
       ];
       for (const [data, klPenaltyCoef] of bad) {
-        const call = fixture.engine.forwardBackward([data], "importance_sampling", { klPenaltyCoef });
+        const call = fixture.policy.forwardBackward([data], "importance_sampling", { klPenaltyCoef });
         await expect(call).rejects.toBeInstanceOf(UnsupportedError);
       }
       for (const lossConfig of [{ clipLow: -0.1 }, { clipHigh: Number.NaN }, { klPenaltyCoef: -1 }]) {
-        const call = fixture.engine.forwardBackward([datum], "importance_sampling", lossConfig);
+        const call = fixture.policy.forwardBackward([datum], "importance_sampling", lossConfig);
         await expect(call).rejects.toBeInstanceOf(UnsupportedError);
       }
-      if (!fixture.engine.capabilities.klPenalty) {
-        const call = fixture.engine.forwardBackward([datum], "importance_sampling", { klPenaltyCoef: 0.1 });
+      if (!fixture.policy.capabilities.klPenalty) {
+        const call = fixture.policy.forwardBackward([datum], "importance_sampling", { klPenaltyCoef: 0.1 });
         await expect(call).rejects.toBeInstanceOf(UnsupportedError);
       }
       expect(await fixture.gradNormOf()).toBe(0);
@@ -153,8 +153,8 @@ export function describeTraining(fixture: EngineFixture): void {
 
     it("refuses an update that would spoil the weights", async () => {
       const sequences = fixture.draw("update", 6, 4);
-      const before = await fixture.engine.score(sequences);
-      const { step } = (await fixture.engine.optimStep({ ...contractAdam, learningRate: 0 })).metrics;
+      const before = await fixture.policy.score(sequences);
+      const { step } = (await fixture.policy.optimStep({ ...contractAdam, learningRate: 0 })).metrics;
       for (const change of [
         { learningRate: Number.NaN },
         { learningRate: -1 },
@@ -164,20 +164,20 @@ export function describeTraining(fixture: EngineFixture): void {
         { weightDecay: -1 },
         { gradClipNorm: Number.POSITIVE_INFINITY },
       ]) {
-        await expect(fixture.engine.optimStep({ ...contractAdam, ...change })).rejects.toBeInstanceOf(UnsupportedError);
+        await expect(fixture.policy.optimStep({ ...contractAdam, ...change })).rejects.toBeInstanceOf(UnsupportedError);
       }
-      expect(await fixture.engine.score(sequences)).toEqual(before);
-      expect((await fixture.engine.optimStep({ ...contractAdam, learningRate: 0 })).metrics.step).toBe(step + 1);
+      expect(await fixture.policy.score(sequences)).toEqual(before);
+      expect((await fixture.policy.optimStep({ ...contractAdam, learningRate: 0 })).metrics.step).toBe(step + 1);
     });
 
     it("stops at a gradient that is not finite and leaves the weights alone", async () => {
       const data = await fixture.drawData("nan", 5);
       const sequences = data.map(({ tokens }) => tokens);
-      const before = await fixture.engine.score(sequences);
+      const before = await fixture.policy.score(sequences);
       const poisoned = data.map((datum) => ({ ...datum, advantages: datum.advantages.map(() => Number.NaN) }));
-      await fixture.engine.forwardBackward(poisoned, "importance_sampling");
-      await expect(fixture.engine.optimStep(contractAdam)).rejects.toBeInstanceOf(RunStoppedError);
-      expect(await fixture.engine.score(sequences)).toEqual(before);
+      await fixture.policy.forwardBackward(poisoned, "importance_sampling");
+      await expect(fixture.policy.optimStep(contractAdam)).rejects.toBeInstanceOf(RunStoppedError);
+      expect(await fixture.policy.score(sequences)).toEqual(before);
       expect(await fixture.gradNormOf()).toBe(0);
     });
   });

@@ -2,6 +2,7 @@
 // random token ids below a vocabulary size. Parts that an engine's capabilities exclude are checked to be refused.
 import { describe, expect, it } from "vitest";
 import { UnsupportedError } from "../errors.ts";
+import { describePlayers } from "./engine-contract-players.ts";
 import { describeSampling } from "./engine-contract-sampling.ts";
 import { describeTraining } from "./engine-contract-training.ts";
 import { contractAdam, type EngineContractOptions, type EngineFixture, engineFixture } from "./engine-fixture.ts";
@@ -15,13 +16,14 @@ export function describeEngineContract(name: string, options: EngineContractOpti
     describeScoring(fixture);
     describeTraining(fixture);
     describeCheckpoints(fixture);
+    describePlayers(fixture);
   });
 }
 
 function describeTokenizer(fixture: EngineFixture): void {
   describe("tokenizer", () => {
     it("reads back what it writes, without end tokens", () => {
-      const { tokenizer } = fixture.engine;
+      const { tokenizer } = fixture.policy;
       expect(tokenizer.endTokens.length).toBeGreaterThan(0);
       expect(tokenizer.decode(tokenizer.encode(fixture.options.text))).toBe(fixture.options.text);
       for (const end of tokenizer.endTokens) {
@@ -36,7 +38,7 @@ function describeScoring(fixture: EngineFixture): void {
   describe("score", () => {
     it("gives one number a token, 0 for the first, never above 0", async () => {
       const sequences = fixture.draw("score", 1, 7, 4);
-      const scored = await fixture.engine.score(sequences);
+      const scored = await fixture.policy.score(sequences);
       expect(scored.map((row) => row.length)).toEqual([1, 7, 4]);
       for (const row of scored) {
         expect(Math.abs(row[0])).toBe(0);
@@ -46,9 +48,9 @@ function describeScoring(fixture: EngineFixture): void {
 
     it("depends neither on the batch nor on what follows", async () => {
       const [long, short] = fixture.draw("causal", 9, 4);
-      const [inBatch] = await fixture.engine.score([long, short]);
-      const [alone] = await fixture.engine.score([long]);
-      const [prefix] = await fixture.engine.score([long.slice(0, 5)]);
+      const [inBatch] = await fixture.policy.score([long, short]);
+      const [alone] = await fixture.policy.score([long]);
+      const [prefix] = await fixture.policy.score([long.slice(0, 5)]);
       inBatch.forEach((logprob, i) => {
         expect(Math.abs(logprob - alone[i])).toBeLessThan(1e-4);
         if (i < 5) expect(Math.abs(logprob - prefix[i])).toBeLessThan(1e-4);
@@ -56,9 +58,9 @@ function describeScoring(fixture: EngineFixture): void {
     });
 
     it("refuses sequences that are empty or too long", async () => {
-      const long = fixture.draw("long", fixture.engine.capabilities.maxSequenceTokens + 1);
+      const long = fixture.draw("long", fixture.policy.capabilities.maxSequenceTokens + 1);
       for (const sequences of [[[]], long]) {
-        await expect(fixture.engine.score(sequences)).rejects.toBeInstanceOf(UnsupportedError);
+        await expect(fixture.policy.score(sequences)).rejects.toBeInstanceOf(UnsupportedError);
       }
     });
   });
@@ -70,38 +72,39 @@ function describeCheckpoints(fixture: EngineFixture): void {
       const data = await fixture.drawData("checkpoint", 6, 5);
       const sequences = data.map(({ tokens }) => tokens);
       const update = async () => {
-        await fixture.engine.forwardBackward(data, "cross_entropy");
-        return (await fixture.engine.optimStep(contractAdam)).metrics;
+        await fixture.policy.forwardBackward(data, "cross_entropy");
+        return (await fixture.policy.optimStep(contractAdam)).metrics;
       };
       await update();
       const saved = await fixture.newFolder();
-      await fixture.engine.save(saved, { optimizer: true });
-      const atSave = await fixture.engine.score(sequences);
+      await fixture.policy.save(saved, { optimizer: true });
+      const atSave = await fixture.policy.score(sequences);
       const metrics = await update();
-      const uninterrupted = await fixture.engine.score(sequences);
+      const uninterrupted = await fixture.policy.score(sequences);
       await update();
-      await fixture.engine.load(saved, { optimizer: true });
-      expect(await fixture.engine.score(sequences)).toEqual(atSave);
+      await fixture.policy.load(saved, { optimizer: true });
+      expect(await fixture.policy.score(sequences)).toEqual(atSave);
       const resumed = await update();
       expect(resumed.step).toBe(metrics.step);
       expect(resumed.gradNorm).toBeCloseTo(metrics.gradNorm, 5);
-      const scored = await fixture.engine.score(sequences);
+      const scored = await fixture.policy.score(sequences);
       scored.forEach((row, i) => {
         row.forEach((logprob, j) => {
           expect(logprob).toBeCloseTo(uninterrupted[i][j], 5);
         });
       });
-      await fixture.engine.load(saved, { optimizer: false });
-      expect(await fixture.engine.score(sequences)).toEqual(atSave);
+      await fixture.policy.load(saved, { optimizer: false });
+      expect(await fixture.policy.score(sequences)).toEqual(atSave);
+      expect((await update()).step).toBe(1);
       if (fixture.options.learns) expect(uninterrupted).not.toEqual(atSave);
     });
 
     it("fails on a folder that holds no model", async () => {
       const empty = await fixture.newFolder();
       const [prompt] = fixture.draw("kept", 4);
-      const before = await fixture.engine.score([prompt]);
-      await expect(fixture.engine.load(empty, { optimizer: false })).rejects.toThrow();
-      expect(await fixture.engine.score([prompt])).toEqual(before);
+      const before = await fixture.policy.score([prompt]);
+      await expect(fixture.policy.load(empty, { optimizer: false })).rejects.toThrow();
+      expect(await fixture.policy.score([prompt])).toEqual(before);
     });
   });
 }

@@ -3,12 +3,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
-import type { AdamParams, Engine, SampleOptions } from "../engine/engine.ts";
+import type { AdamParams, Engine, Policy, SampleOptions } from "../engine/engine.ts";
 import { randomStream } from "../random.ts";
 import type { Datum } from "../types.ts";
 
 export interface EngineContractOptions {
-  /** Opens the engine; called once, disposed at the end. */
+  /** Opens the engine, always on the same model; may be called again. */
   readonly open: () => Promise<Engine>;
   /** Token ids from 0 to below this are valid. */
   readonly vocabularySize: number;
@@ -31,6 +31,8 @@ export interface EngineFixture {
   readonly options: EngineContractOptions;
   /** The open engine; only inside of tests. */
   readonly engine: Engine;
+  /** A policy of it that all tests share; only inside of tests. */
+  readonly policy: Policy;
   /** Valid token ids without the end tokens; only inside of tests. */
   readonly ids: readonly number[];
   /** Sequences of these lengths; equal names give equal ones. */
@@ -46,10 +48,12 @@ export interface EngineFixture {
 /** Opens the engine before the tests of the enclosing `describe` and disposes of it after them. */
 export function engineFixture(options: EngineContractOptions): EngineFixture {
   let engine: Engine;
+  let policy: Policy;
   let folder: string;
   let ids: number[];
   beforeAll(async () => {
     engine = await options.open();
+    policy = await engine.openPolicy();
     folder = await mkdtemp(join(tmpdir(), "sqlm-engine-"));
     const ends = new Set(engine.tokenizer.endTokens);
     ids = Array.from({ length: options.vocabularySize }, (_, id) => id).filter((id) => !ends.has(id));
@@ -68,6 +72,9 @@ export function engineFixture(options: EngineContractOptions): EngineFixture {
     get engine() {
       return engine;
     },
+    get policy() {
+      return policy;
+    },
     get ids() {
       return ids;
     },
@@ -84,19 +91,19 @@ export function engineFixture(options: EngineContractOptions): EngineFixture {
     async drawData(stream, ...lengths) {
       const random = randomStream("engine contract data", stream);
       const sequences = draw(stream, ...lengths);
-      const policy = await engine.score(sequences);
+      const scored = await policy.score(sequences);
       const perRow = (tokens: number[], value: (i: number) => number) => tokens.map((_, i) => (i < 2 ? 0 : value(i)));
       return sequences.map((tokens, row) => ({
         tokens,
         weights: perRow(tokens, () => 0.25),
-        logprobs: perRow(tokens, (i) => policy[row][i] + random.normal() / 4),
+        logprobs: perRow(tokens, (i) => scored[row][i] + random.normal() / 4),
         advantages: perRow(tokens, () => random.normal()),
-        referenceLogprobs: perRow(tokens, (i) => policy[row][i] + random.normal() / 4),
+        referenceLogprobs: perRow(tokens, (i) => scored[row][i] + random.normal() / 4),
       }));
     },
     async gradNormOf(...batches) {
-      for (const batch of batches) await engine.forwardBackward(batch, "cross_entropy");
-      return (await engine.optimStep({ ...contractAdam, learningRate: 0 })).metrics.gradNorm;
+      for (const batch of batches) await policy.forwardBackward(batch, "cross_entropy");
+      return (await policy.optimStep({ ...contractAdam, learningRate: 0 })).metrics.gradNorm;
     },
   };
 }

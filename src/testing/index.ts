@@ -1,7 +1,12 @@
 // What `import … from "sqlm/testing"` gives, for tests of topics, engines and stores of your own: an engine that replies
 // from a script, the contract suites that every engine and store passes, and the gradient checker. The engine suite is
 // written for Vitest, which is yours to install.
-export { createScriptedEngine, type ScriptedEngineOptions, type ScriptedRequest } from "../engine/scripted.ts";
+export {
+  createScriptedEngine,
+  createScriptedPolicy,
+  type ScriptedEngineOptions,
+  type ScriptedRequest,
+} from "../engine/scripted.ts";
 export { describeEngineContract } from "./engine-contract.ts";
 export type { EngineContractOptions } from "./engine-fixture.ts";
 export { type ExampleStepOptions, exampleEvaluation, exampleStep } from "./example-step.ts";

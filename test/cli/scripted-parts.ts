@@ -6,7 +6,7 @@ import { afterEach, vi } from "vitest";
 import { describeError } from "../../src/cli/command.ts";
 import { type Parts, projectParts } from "../../src/cli/parts.ts";
 import { buildProgram } from "../../src/cli/program.ts";
-import type { Engine } from "../../src/engine/engine.ts";
+import type { Engine, Policy } from "../../src/engine/engine.ts";
 import { RunStoppedError } from "../../src/errors.ts";
 import type { GroupRecord, RunEvent, StepRecord } from "../../src/events.ts";
 import { sumQuestion } from "../../src/topics/arithmetic-notation.ts";
@@ -102,7 +102,7 @@ export function stepRecord(step: number): StepRecord {
   return { step, proposals, groups, metrics: { agreement: 0.6 + step / 100, loss: 1 / step }, seconds: 3 };
 }
 
-const engine: Engine = {
+const policy: Policy = {
   capabilities: {
     name: "fake",
     lossFunctions: ["importance_sampling"],
@@ -133,6 +133,14 @@ const engine: Engine = {
   optimStep: async () => ({ metrics: {} }),
   save: async () => {},
   load: async () => {},
+  freeze: async () => policy,
+  [Symbol.asyncDispose]: async () => {},
+};
+
+const engine: Engine = {
+  capabilities: policy.capabilities,
+  tokenizer: policy.tokenizer,
+  openPolicy: async () => policy,
   [Symbol.asyncDispose]: async () => {},
 };
 

@@ -4,7 +4,7 @@ import { type ConfigKey, type RunConfig, runConfigSchema } from "../../src/confi
 import { conditionOf, idleBecause } from "../../src/config/in-force.ts";
 import { resolveConfig } from "../../src/config/layers.ts";
 import { learning, optimizer, rewards } from "../../src/config/learn.ts";
-import { createScriptedEngine } from "../../src/engine/scripted.ts";
+import { createScriptedPolicy } from "../../src/engine/scripted.ts";
 import { UsageError } from "../../src/errors.ts";
 import { judge } from "../../src/learn/judge.ts";
 import { updateModel } from "../../src/learn/update.ts";
@@ -49,7 +49,7 @@ for (const kind of ["malformed", "duplicate", "surplus", "held-out"] satisfies R
 
 /** All that a step decides: rewards, advantages, and the gradients and updates that reach the engine. */
 async function outcomeOf(config: RunConfig, step: number): Promise<unknown> {
-  const engine = createScriptedEngine({ reply: () => "" });
+  const engine = createScriptedPolicy({ reply: () => "" });
   const updates: unknown[] = [];
   const recording = {
     ...engine,

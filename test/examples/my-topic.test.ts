@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import { expect, it } from "vitest";
-import { createScriptedEngine } from "../../src/engine/scripted.ts";
+import { createScriptedPolicy } from "../../src/engine/scripted.ts";
 import { propose } from "../../src/play/propose.ts";
 import { solve } from "../../src/play/solve.ts";
 import { randomStream } from "../../src/random.ts";
@@ -12,7 +12,7 @@ const days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"
 it("examples/my-topic.ts plays a step with the scripted engine", async () => {
   const { topic, hidden } = await openTopic(resolve(import.meta.dirname, "../../examples/my-topic.ts"));
   expect(hidden).toBeNull();
-  const engine = createScriptedEngine({
+  const engine = createScriptedPolicy({
     reply({ prompt, sample, random }) {
       if (prompt.startsWith("Name")) {
         return sample === 0 ? "Someday + 3" : `${random.pick(days)} + ${random.integer(0, 20)}`;

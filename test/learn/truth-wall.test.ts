@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { runConfigSchema } from "../../src/config/config.ts";
-import { createScriptedEngine } from "../../src/engine/scripted.ts";
+import { createScriptedPolicy } from "../../src/engine/scripted.ts";
 import { health } from "../../src/guard/health.ts";
 import { judge } from "../../src/learn/judge.ts";
 import { propose } from "../../src/play/propose.ts";
@@ -46,7 +46,7 @@ describe("the truth stays out of rewards", () => {
 
   it("no stage calls the checker, and rewards are the same whatever it says", async () => {
     const config = runConfigSchema.parse({});
-    const engine = createScriptedEngine({
+    const engine = createScriptedPolicy({
       reply: ({ prompt, random }) =>
         prompt !== "P"
           ? String(random.integer(1, 2))

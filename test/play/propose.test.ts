@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Engine, SampleOptions } from "../../src/engine/engine.ts";
-import { createScriptedEngine } from "../../src/engine/scripted.ts";
+import type { Player, SampleOptions } from "../../src/engine/engine.ts";
+import { createScriptedPolicy } from "../../src/engine/scripted.ts";
 import { type ProposeOptions, propose } from "../../src/play/propose.ts";
 import { randomStream } from "../../src/random.ts";
 import { arithmetic } from "../../src/topics/arithmetic.ts";
@@ -23,16 +23,16 @@ const options: ProposeOptions = {
 };
 
 /** The same engine, remembering how it was asked to sample. */
-function recording(engine: Engine): { engine: Engine; calls: { prompts: string[]; options: SampleOptions }[] } {
+function recording(engine: Player): { engine: Player; calls: { prompts: string[]; options: SampleOptions }[] } {
   const calls: { prompts: string[]; options: SampleOptions }[] = [];
-  const sample: Engine["sample"] = (prompts, sampleOptions) => {
+  const sample: Player["sample"] = (prompts, sampleOptions) => {
     calls.push({ prompts: prompts.map((tokens) => engine.tokenizer.decode(tokens)), options: sampleOptions });
     return engine.sample(prompts, sampleOptions);
   };
   return { engine: { ...engine, sample }, calls };
 }
 
-const replies = (...texts: string[]) => createScriptedEngine({ reply: ({ sample }) => texts[sample % texts.length] });
+const replies = (...texts: string[]) => createScriptedPolicy({ reply: ({ sample }) => texts[sample % texts.length] });
 
 describe("propose", () => {
   it("marks what will not be solved with the reason, in sample order", async () => {
@@ -96,7 +96,7 @@ describe("propose", () => {
     const names = ["a", "b", "a", "c", "a", "b"];
     let asked = 0;
     const { topic } = defineTopic({ ...arithmetic.topic, proposePrompt: () => names[asked++] });
-    const { engine, calls } = recording(createScriptedEngine({ reply: ({ prompt, sample }) => `${prompt}${sample}` }));
+    const { engine, calls } = recording(createScriptedPolicy({ reply: ({ prompt, sample }) => `${prompt}${sample}` }));
     const proposals = await propose(engine, topic, options);
     expect(proposals.map(({ text }) => text)).toEqual(["a0", "b0", "a1", "c0", "a2", "b1"]);
     expect(calls.map((call) => call.prompts)).toEqual([["a"], ["b"], ["c"]]);
@@ -104,7 +104,7 @@ describe("propose", () => {
   });
 
   it("refuses a question that leaves no room for an answer", async () => {
-    const engine = createScriptedEngine({
+    const engine = createScriptedPolicy({
       reply: ({ sample }) => (sample ? "1+1=" : "111111111+1="),
       maxSequenceTokens: 24,
     });

@@ -1,7 +1,7 @@
 // One reading for training, evaluation and `ask`: what counts in one counts in the others.
 import { expect, test } from "vitest";
-import type { Engine } from "../../src/engine/engine.ts";
-import { createScriptedEngine } from "../../src/engine/scripted.ts";
+import type { Player } from "../../src/engine/engine.ts";
+import { createScriptedPolicy } from "../../src/engine/scripted.ts";
 import { evaluate } from "../../src/evaluate/evaluate.ts";
 import { propose } from "../../src/play/propose.ts";
 import { solve } from "../../src/play/solve.ts";
@@ -10,7 +10,7 @@ import { defineTopic } from "../../src/topics/define-topic.ts";
 import type { TopicSettings } from "../../src/topics/topic.ts";
 
 /** A model whose tokenizer does not mark the end token as special, so that decoding it gives text. */
-function withVisibleEnd(engine: Engine): Engine {
+function withVisibleEnd(engine: Player): Player {
   const { tokenizer } = engine;
   const end = (token: number): boolean => tokenizer.endTokens.includes(token);
   const decode = (tokens: readonly number[]): string =>
@@ -32,7 +32,7 @@ const topic = defineTopic({
 });
 
 test("the end token is no part of an answer, in training and in evaluation, though the tokenizer prints it", async () => {
-  const engine = withVisibleEnd(createScriptedEngine({ reply: () => "12" }));
+  const engine = withVisibleEnd(createScriptedPolicy({ reply: () => "12" }));
   const sampling = {
     temperature: 1,
     topP: 1,
@@ -49,7 +49,7 @@ test("the end token is no part of an answer, in training and in evaluation, thou
 });
 
 test("a reply that was cut off has no answer, unless the setting says that it may be read", async () => {
-  const engine = createScriptedEngine({ reply: () => "1234" });
+  const engine = createScriptedPolicy({ reply: () => "1234" });
   const sampling = { temperature: 1, topP: 1, topK: 0, seed: 1, heldOutKeys: new Set<string>() };
   const answersWith = async (solveTokens: number, truncatedReplies: "refuse" | "read") => {
     const shorter = { ...topic.topic, maxTokens: { propose: 8, solve: solveTokens } };
@@ -64,7 +64,7 @@ test("a reply that was cut off has no answer, unless the setting says that it ma
 });
 
 test("a question that was cut off is not asked", async () => {
-  const engine = createScriptedEngine({ reply: () => "6+6 and so on" });
+  const engine = createScriptedPolicy({ reply: () => "6+6 and so on" });
   const asking = {
     temperature: 1,
     topP: 1,
@@ -83,7 +83,7 @@ test("a question that was cut off is not asked", async () => {
 });
 
 test("evaluation counts a reply that was cut off as wrong, unless the topic lets it be read", async () => {
-  const engine = createScriptedEngine({ reply: () => "12 and so on" });
+  const engine = createScriptedPolicy({ reply: () => "12 and so on" });
   const definition = { ...topic.topic, maxTokens: { propose: 8, solve: 2 }, hidden: topic.hidden! };
   const passAt1 = async (settings: TopicSettings) =>
     (await evaluate(engine, defineTopic({ ...definition, settings }), { questions: 1, model: "scripted" })).levels[0]

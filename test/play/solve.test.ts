@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Engine } from "../../src/engine/engine.ts";
-import { createScriptedEngine, type ScriptedRequest } from "../../src/engine/scripted.ts";
+import type { Player } from "../../src/engine/engine.ts";
+import { createScriptedPolicy, type ScriptedRequest } from "../../src/engine/scripted.ts";
 import { type SolveOptions, solve as solveProposals } from "../../src/play/solve.ts";
 import { arithmetic } from "../../src/topics/arithmetic.ts";
 import { readSum, sumQuestion, writeNumber } from "../../src/topics/arithmetic-notation.ts";
@@ -23,7 +23,7 @@ const options: SolveOptions = {
 };
 
 /** Answers to questions that nobody refused, by question. */
-async function solve(engine: Engine, topic: Topic, questions: readonly Question[], settings: SolveOptions) {
+async function solve(engine: Player, topic: Topic, questions: readonly Question[], settings: SolveOptions) {
   const groups = await solveProposals(
     engine,
     topic,
@@ -48,9 +48,9 @@ const perfect = ({ prompt }: ScriptedRequest) => {
   return read.ok ? writeNumber(truth(sum(read.value.text))) : "?";
 };
 
-function counting(engine: Engine): { engine: Engine; calls: [prompts: number, numSamples: number][] } {
+function counting(engine: Player): { engine: Player; calls: [prompts: number, numSamples: number][] } {
   const calls: [number, number][] = [];
-  const sample: Engine["sample"] = (prompts, sampleOptions) => {
+  const sample: Player["sample"] = (prompts, sampleOptions) => {
     calls.push([prompts.length, sampleOptions.numSamples]);
     return engine.sample(prompts, sampleOptions);
   };
@@ -61,7 +61,7 @@ const shape = (answers: readonly { readonly form: number }[]) => answers.map(({ 
 
 describe("solve", () => {
   it("maps right answers to every form onto one answer to the original", async () => {
-    const engine = createScriptedEngine({ reply: perfect });
+    const engine = createScriptedPolicy({ reply: perfect });
     const questions = ["50-73=", "73-50=", "123+456=", "407*6=", "7-7="].map(question);
     const groups = await solve(engine, arithmetic.topic, questions, options);
     expect(groups.map((answers) => vote(answers).winner)).toEqual(["-23", "23", "579", "2442", "0"]);
@@ -73,13 +73,13 @@ describe("solve", () => {
   });
 
   it("finds inconsistency: a solver that ignores the order of a difference", async () => {
-    const engine = createScriptedEngine({ reply: () => "32" });
+    const engine = createScriptedPolicy({ reply: () => "32" });
     const [answers] = await solve(engine, arithmetic.topic, [question("73-50=")], options);
     expect(vote(answers)).toMatchObject({ formWinners: ["23", "-23", "34"], consistent: false });
   });
 
   it("leaves out a restatement that evaluation keeps for itself", async () => {
-    const engine = createScriptedEngine({ reply: perfect });
+    const engine = createScriptedPolicy({ reply: perfect });
     const moved = question("123+567=");
     const heldOutKeys = new Set([moved.key]);
     const [answers] = await solve(engine, arithmetic.topic, [question("123+456=")], { ...options, heldOutKeys });
@@ -88,7 +88,7 @@ describe("solve", () => {
   });
 
   it("gives form 0 the larger share and never splits a group too small", async () => {
-    const engine = createScriptedEngine({ reply: perfect });
+    const engine = createScriptedPolicy({ reply: perfect });
     const forms = async (groupSize: number, consistentVote = true) =>
       shape((await solve(engine, arithmetic.topic, [question("12+3=")], { ...options, groupSize, consistentVote }))[0]);
     expect(await forms(5)).toEqual([0, 0, 0, 1, 1]);
@@ -99,7 +99,7 @@ describe("solve", () => {
   });
 
   it("asks the engine once for each number of samples", async () => {
-    const { engine, calls } = counting(createScriptedEngine({ reply: perfect }));
+    const { engine, calls } = counting(createScriptedPolicy({ reply: perfect }));
     await solve(engine, arithmetic.topic, ["1+2=", "3+4=", "5+5="].map(question), options);
     // 5+5= has two forms of 4 answers; the others have three, of 3, 3 and 2.
     expect(calls.toSorted(([, a], [, b]) => b - a)).toEqual([
@@ -110,7 +110,7 @@ describe("solve", () => {
   });
 
   it("keeps unreadable answers with their reason, and the end token out of the text", async () => {
-    const engine = createScriptedEngine({ reply: ({ sample }) => ["5", "x", "50", ""][sample % 4] });
+    const engine = createScriptedPolicy({ reply: ({ sample }) => ["5", "x", "50", ""][sample % 4] });
     const [answers] = await solve(engine, arithmetic.topic, [question("2+3=")], {
       ...options,
       groupSize: 4,
@@ -123,13 +123,13 @@ describe("solve", () => {
   });
 
   it("does not take a reply without an end for an answer", async () => {
-    const engine = createScriptedEngine({ reply: () => "1".repeat(40) });
+    const engine = createScriptedPolicy({ reply: () => "1".repeat(40) });
     const [answers] = await solve(engine, arithmetic.topic, [question("2+3=")], options);
     expect(answers.every(({ value, stopReason }) => value === null && stopReason === "length")).toBe(true);
   });
 
   it("asks what was not refused, and remembers whose proposal it was", async () => {
-    const engine = createScriptedEngine({ reply: perfect });
+    const engine = createScriptedPolicy({ reply: perfect });
     const asked = [
       { question: null, refusal: { kind: "malformed" as const, says: "?" } },
       { question: question("1+2="), refusal: null },
@@ -144,20 +144,20 @@ describe("solve", () => {
   });
 
   it("takes no questions", async () => {
-    const { engine, calls } = counting(createScriptedEngine({ reply: perfect }));
+    const { engine, calls } = counting(createScriptedPolicy({ reply: perfect }));
     expect(await solve(engine, arithmetic.topic, [], options)).toEqual([]);
     expect(calls).toEqual([]);
   });
 
   it("gives the same answers for the same seed", async () => {
-    const engine = createScriptedEngine({ reply: ({ random }) => String(random.integer(1, 9)) });
+    const engine = createScriptedPolicy({ reply: ({ random }) => String(random.integer(1, 9)) });
     const once = await solve(engine, arithmetic.topic, [question("2+3=")], options);
     expect(await solve(engine, arithmetic.topic, [question("2+3=")], options)).toEqual(once);
     expect(await solve(engine, arithmetic.topic, [question("2+3=")], { ...options, seed: 4 })).not.toEqual(once);
   });
 
   it("gives every question its groupSize answers, in order of forms, whatever the topic restates", async () => {
-    const engine = createScriptedEngine({ reply: ({ prompt }) => prompt });
+    const engine = createScriptedPolicy({ reply: ({ prompt }) => prompt });
     await fc.assert(
       fc.asyncProperty(
         fc.array(fc.array(fc.constantFrom("a", "b", "c", "d"), { maxLength: 4 }), { maxLength: 4 }),
@@ -214,7 +214,7 @@ describe("solve with the model's own paraphrases", () => {
     },
   });
   const ask = async (paraphrase: string, groupSize = 4) => {
-    const engine = createScriptedEngine({
+    const engine = createScriptedPolicy({
       reply: ({ prompt }) => (prompt.startsWith("again: ") ? paraphrase : prompt),
     });
     const questions = ["why?"].map((text) => ({ text, key: text, difficulty: 1 }));

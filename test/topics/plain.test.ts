@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { createScriptedEngine } from "../../src/engine/scripted.ts";
+import { createScriptedPolicy } from "../../src/engine/scripted.ts";
 import { UsageError } from "../../src/errors.ts";
 import { propose } from "../../src/play/propose.ts";
 import { solve } from "../../src/play/solve.ts";
@@ -70,7 +70,7 @@ describe("the exchange with a real model", () => {
 
 describe("a plain topic", () => {
   it("plays a step: chat prompts, a paraphrase as the other form, votes by mathematics", async () => {
-    const engine = createScriptedEngine({
+    const engine = createScriptedPolicy({
       reply({ prompt, sample }) {
         if (prompt.includes("Rewrite this")) return exchange.paraphrase.replies[0].reply;
         if (prompt.includes("step by step"))

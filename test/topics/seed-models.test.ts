@@ -21,7 +21,8 @@ test.each(builtInTopicNames)("the model of %s is unsure at its frontier", async 
   const topic = await openTopic(name);
   await using sandbox = topic.topic.verification === "tests" ? createSandbox() : undefined;
   await using engine = await openOnnxEngine({ model: join(models, name), threads: 1 });
-  const { levels } = await evaluate(engine, topic, { questions: 16, model: name, sandbox });
+  await using policy = await engine.openPolicy();
+  const { levels } = await evaluate(policy, topic, { questions: 16, model: name, sandbox });
   const passAt1 = new Map(levels.map((level) => [level.difficulty, level.passAt1]));
   const atFrontier = passAt1.get(topic.hidden?.frontier ?? Number.NaN);
   expect(atFrontier).toBeGreaterThan(0.25);

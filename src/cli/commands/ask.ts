@@ -1,6 +1,6 @@
 // `sqlm ask`: put a question to a model many times and let its answers vote, as in training.
 import type { Command } from "commander";
-import type { Engine } from "../../engine/engine.ts";
+import type { Player } from "../../engine/engine.ts";
 import { UnsupportedError, UsageError } from "../../errors.ts";
 import { encodePrompt } from "../../play/prompts.ts";
 import { seedFrom } from "../../random.ts";
@@ -55,7 +55,8 @@ export function askCommand(parts: Parts): Command {
       const question = readQuestion(topic, text);
       const folder = modelOrRun(model, options.workspace);
       await using engine = await parts.openEngine({ model: folder, threads });
-      const forms = await askForms(engine, topic, question, votes, seed);
+      await using player = await engine.openPolicy();
+      const forms = await askForms(player, topic, question, votes, seed);
       const verdict = vote(forms.flatMap(({ values }, form) => values.map((value) => ({ form, value }))));
 
       terminal.say(
@@ -96,7 +97,7 @@ function readQuestion(topic: Topic, text: string): Question {
 
 /** Samples `votes` answers in all, an equal share to each form; the first forms get one more where it does not divide. */
 async function askForms(
-  engine: Engine,
+  player: Player,
   topic: Topic,
   original: Question,
   votes: number,
@@ -107,15 +108,15 @@ async function askForms(
   const forms: AskedForm[] = [];
   for (const [index, { question, toOriginal }] of restatements.entries()) {
     const numSamples = Math.ceil((votes - index) / restatements.length);
-    const [completions] = await engine.sample([encodePrompt(engine.tokenizer, topic.solvePrompt(question))], {
+    const [completions] = await player.sample([encodePrompt(player.tokenizer, topic.solvePrompt(question))], {
       numSamples,
       maxTokens: topic.maxTokens.solve,
       temperature: 1,
-      stop: engine.tokenizer.endTokens,
+      stop: player.tokenizer.endTokens,
       seed: seedFrom(seed, "ask", index),
     });
     const values = completions.map(({ tokens }) => {
-      const reading = topic.readAnswer(engine.tokenizer.decode(tokens), question);
+      const reading = topic.readAnswer(player.tokenizer.decode(tokens), question);
       return reading.ok ? toOriginal(reading.value) : null;
     });
     forms.push({ question: question.text, values });

@@ -42,8 +42,9 @@ export function evaluateCommand(parts: Parts): Command {
       }
       const folder = modelOrRun(model, options.workspace);
       await using engine = await parts.openEngine({ model: folder, threads });
+      await using player = await engine.openPolicy();
       const progress = startProgress(terminal, "evaluating, level", topic.hidden.levels.length);
-      const { levels } = await parts.evaluate(engine, topic, { questions, model, seed, onLevel: progress.update });
+      const { levels } = await parts.evaluate(player, topic, { questions, model, seed, onLevel: progress.update });
       progress.end();
       terminal.say(levelTable(levels));
       terminal.result({ model, topic: options.topic, levels });

@@ -1,12 +1,14 @@
 // The in-process engine: a transformer in Hugging Face layout, sampled and trained through ONNX Runtime in a worker
 // thread. This file is the main thread's side: it checks what is asked for, posts calls and waits for answers.
 
+import { SqlmError } from "../../errors.ts";
 import { openModelFolder } from "../../model/model-folder.ts";
 import { openTokenizer } from "../../model/tokenizer.ts";
-import { type LossFn, lossFunctions, type Tokenizer } from "../../types.ts";
+import { lossFunctions, type Tokenizer } from "../../types.ts";
 import { checkAdam, checkSampling, checkSequences, checkTraining } from "../checks.ts";
-import type { Engine, EngineCapabilities, LossConfig } from "../engine.ts";
-import { openWorker, type ReadyReply, WorkerConnection } from "./worker/connection.ts";
+import type { Engine, EngineCapabilities, Player, Policy } from "../engine.ts";
+import { openWorker, WorkerConnection } from "./worker/connection.ts";
+import type { PlayerId } from "./worker/protocol.ts";
 
 export interface OnnxEngineOptions {
   /** Folder of the model in Hugging Face layout. */
@@ -27,55 +29,80 @@ export async function openOnnxEngine({ model, threads = 0 }: OnnxEngineOptions):
   openModelFolder(model);
   const tokenizer = openTokenizer(model);
   const connection = new WorkerConnection(openWorker({ model, threads }));
-  const ready = await connection.ready;
-  return new OnnxWorkerEngine(tokenizer, connection, ready);
+  const { maxPositions, parameters, threads: chosen } = await connection.ready;
+  const capabilities: EngineCapabilities = {
+    name: "onnx",
+    lossFunctions,
+    maxSequenceTokens: maxPositions,
+    topP: true,
+    topK: true,
+    klPenalty: true,
+    threads: chosen,
+  };
+  return {
+    tokenizer,
+    capabilities,
+    parameters,
+    openPolicy: async () => new OnnxPolicy(tokenizer, capabilities, connection, await connection.call("openPolicy")),
+    [Symbol.asyncDispose]: () => connection.close(),
+  };
 }
 
-class OnnxWorkerEngine implements OnnxEngine {
+/** One player of the worker, named by its number in every call. */
+class OnnxPlayer implements Player {
   readonly tokenizer: Tokenizer;
   readonly capabilities: EngineCapabilities;
-  readonly parameters: number;
-  readonly #connection: WorkerConnection;
+  protected readonly connection: WorkerConnection;
+  readonly #id: PlayerId;
+  #closed = false;
 
-  constructor(tokenizer: Tokenizer, connection: WorkerConnection, ready: ReadyReply) {
+  constructor(tokenizer: Tokenizer, capabilities: EngineCapabilities, connection: WorkerConnection, id: PlayerId) {
     this.tokenizer = tokenizer;
-    this.#connection = connection;
-    this.parameters = ready.parameters;
-    this.capabilities = {
-      name: "onnx",
-      lossFunctions,
-      maxSequenceTokens: ready.maxPositions,
-      topP: true,
-      topK: true,
-      klPenalty: true,
-      threads: ready.threads,
-    };
+    this.capabilities = capabilities;
+    this.connection = connection;
+    this.#id = id;
   }
 
-  sample: Engine["sample"] = async (prompts, options) => {
+  /** The number for a call. Throws SqlmError once the player is closed. */
+  protected get id(): PlayerId {
+    if (this.#closed) throw new SqlmError("This player of the onnx engine is closed.", "Open or freeze another one.");
+    return this.#id;
+  }
+
+  sample: Player["sample"] = async (prompts, options) => {
     checkSampling(this.capabilities, prompts, options);
-    return this.#connection.call("sample", prompts, options);
+    return this.connection.call("sample", this.id, prompts, options);
   };
 
-  score: Engine["score"] = async (sequences) => {
+  score: Player["score"] = async (sequences) => {
     checkSequences(this.capabilities, sequences);
-    return this.#connection.call("score", sequences);
+    return this.connection.call("score", this.id, sequences);
   };
 
-  forwardBackward: Engine["forwardBackward"] = async (data, loss: LossFn, lossConfig: LossConfig = {}) => {
+  [Symbol.asyncDispose] = async (): Promise<void> => {
+    if (this.#closed) return;
+    this.#closed = true;
+    // A worker that has ended holds nothing to give back; whoever still calls it is told why.
+    await this.connection.call("close", this.#id).catch(() => undefined);
+  };
+}
+
+class OnnxPolicy extends OnnxPlayer implements Policy {
+  forwardBackward: Policy["forwardBackward"] = async (data, loss, lossConfig = {}) => {
     checkTraining(this.capabilities, data, loss, lossConfig);
-    return this.#connection.call("forwardBackward", data, loss, lossConfig);
+    return this.connection.call("forwardBackward", this.id, data, loss, lossConfig);
   };
 
-  optimStep: Engine["optimStep"] = async (adam) => {
+  optimStep: Policy["optimStep"] = async (adam) => {
     checkAdam(this.capabilities, adam);
-    return this.#connection.call("optimStep", adam);
+    return this.connection.call("optimStep", this.id, adam);
   };
 
-  save: Engine["save"] = (folder, options) => this.#connection.call("save", folder, options);
-  load: Engine["load"] = (folder, options) => this.#connection.call("load", folder, options);
+  save: Policy["save"] = async (folder, options) => this.connection.call("save", this.id, folder, options);
+  load: Policy["load"] = async (folder, options) => this.connection.call("load", this.id, folder, options);
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#connection.close();
-  }
+  freeze: Policy["freeze"] = async () => {
+    const id = await this.connection.call("freeze", this.id);
+    return new OnnxPlayer(this.tokenizer, this.capabilities, this.connection, id);
+  };
 }

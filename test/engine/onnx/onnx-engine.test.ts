@@ -41,7 +41,8 @@ describe("onnx engine", () => {
 
   test("can be disposed of twice; calls that wait and calls that follow are rejected", async () => {
     const engine = await open("disposed");
-    const waiting = [engine.score([[2, 3, 4]]), engine.score([[5, 6]])].map((call) =>
+    const policy = await engine.openPolicy();
+    const waiting = [policy.score([[2, 3, 4]]), policy.score([[5, 6]])].map((call) =>
       call.then(
         () => "answered",
         (error: Error) => error,
@@ -52,32 +53,35 @@ describe("onnx engine", () => {
     for (const outcome of await Promise.all(waiting)) {
       if (outcome !== "answered") expect(outcome).toMatchObject({ message: "The onnx engine is closed." });
     }
-    await expect(engine.score([[2, 3]])).rejects.toBeInstanceOf(SqlmError);
+    await policy[Symbol.asyncDispose]();
+    await expect(policy.score([[2, 3]])).rejects.toBeInstanceOf(SqlmError);
   });
 
   test("refuses tokens that its model does not have", async () => {
     await using engine = await open("tokens");
+    await using policy = await engine.openPolicy();
     const sampling = { numSamples: 1, maxTokens: 2, temperature: 1, stop: [], seed: 1 };
     for (const token of [-1, characters.length + 2, 0.5, Number.NaN]) {
-      await expect(engine.score([[2, token]])).rejects.toBeInstanceOf(UnsupportedError);
-      await expect(engine.sample([[2, token]], sampling)).rejects.toBeInstanceOf(UnsupportedError);
+      await expect(policy.score([[2, token]])).rejects.toBeInstanceOf(UnsupportedError);
+      await expect(policy.sample([[2, token]], sampling)).rejects.toBeInstanceOf(UnsupportedError);
     }
   });
 
   test("a checkpoint that is damaged leaves the weights alone", async () => {
     await using engine = await open("damaged");
+    await using policy = await engine.openPolicy();
     const saved = join(folder, "damaged-checkpoint");
     mkdirSync(saved);
-    await engine.save(saved, { optimizer: true });
+    await policy.save(saved, { optimizer: true });
     const optimizer = join(saved, "optimizer.safetensors");
     const whole = readFileSync(optimizer);
-    const before = await engine.score([[2, 3, 4]]);
+    const before = await policy.score([[2, 3, 4]]);
     writeFileSync(optimizer, whole.subarray(0, whole.length - 5));
-    await expect(engine.load(saved, { optimizer: true })).rejects.toMatchObject({ name: "FileFormatError" });
+    await expect(policy.load(saved, { optimizer: true })).rejects.toMatchObject({ name: "FileFormatError" });
     rmSync(optimizer);
-    await expect(engine.load(saved, { optimizer: true })).rejects.toMatchObject({ path: optimizer });
-    await engine.load(saved, { optimizer: false });
-    expect(await engine.score([[2, 3, 4]])).toEqual(before);
+    await expect(policy.load(saved, { optimizer: true })).rejects.toMatchObject({ path: optimizer });
+    await policy.load(saved, { optimizer: false });
+    expect(await policy.score([[2, 3, 4]])).toEqual(before);
   });
 });
 
@@ -92,12 +96,12 @@ describe("a worker that dies", () => {
     const source = `${ready} parentPort.on("message", ({ id }) => { if (id === 1) { ${death} } });`;
     const connection = new WorkerConnection(new Worker(source, { eval: true }));
     await connection.ready;
-    const calls = [connection.call("score", [[1]]), connection.call("score", [[2]])];
+    const calls = [connection.call("score", 0, [[1]]), connection.call("score", 0, [[2]])];
     for (const outcome of await Promise.allSettled(calls)) {
       expect(outcome).toMatchObject({ status: "rejected", reason: expect.any(RunStoppedError) });
       expect(outcome).toMatchObject({ reason: { message: expect.stringContaining(reason) } });
     }
-    await expect(connection.call("score", [[3]])).rejects.toBeInstanceOf(RunStoppedError);
+    await expect(connection.call("score", 0, [[3]])).rejects.toBeInstanceOf(RunStoppedError);
     await connection.close();
   });
 

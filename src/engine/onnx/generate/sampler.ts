@@ -21,10 +21,17 @@ import { buildDecodeGraph } from "./decode-graph.ts";
 import { buildPrefillGraph, prefixNames } from "./prefill-graph.ts";
 import type { Choice } from "./token-choice.ts";
 
-/** Samples with the weights as they are at the time of the call. Calls may not overlap. */
+/** Samples from any weights of one shape, as they are at the time of the call. Calls may not overlap. */
 export interface Sampler {
-  /** Completions as [prompt][sample]. Throws UnsupportedError before any work for what cannot be honoured. */
-  sample(prompts: readonly (readonly number[])[], options: SampleOptions): Promise<Completion[][]>;
+  /**
+   * Completions as [prompt][sample]. `weights`: float32 tensors by Hugging Face name, in Hugging Face layout. Throws
+   * UnsupportedError before any work for what cannot be honoured.
+   */
+  sample(
+    weights: ReadonlyMap<string, Tensor>,
+    prompts: readonly (readonly number[])[],
+    options: SampleOptions,
+  ): Promise<Completion[][]>;
   dispose(): Promise<void>;
 }
 
@@ -53,12 +60,8 @@ interface Sequence {
   readonly prompt: readonly number[];
 }
 
-/** `weights`: live float32 tensors by Hugging Face name, in Hugging Face layout, read at every call. */
-export function createSampler(
-  config: ModelConfig,
-  weights: ReadonlyMap<string, Tensor>,
-  { threads, maxBatch = 128 }: SamplerOptions,
-): Sampler {
+/** Throws UnsupportedError for a model that generation cannot compute. */
+export function createSampler(config: ModelConfig, { threads, maxBatch = 128 }: SamplerOptions): Sampler {
   checkModelShape(config);
   const sessions = new Map<string, Promise<Session>>();
   const session = (kind: Choice | "prefill"): Promise<Session> => {
@@ -70,7 +73,7 @@ export function createSampler(
   const rotaryFeeds = rotaryFeedsFor(config);
 
   return {
-    sample: async (prompts, options) => {
+    sample: async (weights, prompts, options) => {
       checkSampleRequest(config, prompts, options);
       const { numSamples, maxTokens } = options;
       const longest = Math.max(0, ...prompts.map(({ length }) => length)) + maxTokens;

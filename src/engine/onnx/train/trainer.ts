@@ -1,22 +1,16 @@
-// The training half of the engine: scores sequences, accumulates gradients over micro-batches, updates with AdamW.
-// Runs on the worker thread and blocks it; calls are checked before (src/engine/checks.ts). Weights are tensors that the
-// sampler shares; updates happen in place.
+// The training half of a policy: accumulates gradients over micro-batches, updates with AdamW. Runs on the worker thread
+// and blocks it; calls are checked before (src/engine/checks.ts). Weights are tensors that sampling and scoring read too;
+// updates happen in place.
 import { notFiniteHint, RunStoppedError } from "../../../errors.ts";
-import { type ModelConfig, parameterSpecs } from "../../../model/model-config.ts";
+import { type ModelConfig, type ParameterSpec, parameterSpecs } from "../../../model/model-config.ts";
 import type { NamedTensor } from "../../../model/safetensors.ts";
 import type { Datum, LossFn } from "../../../types.ts";
 import type { AdamParams, ForwardBackwardResult, LossConfig, OptimStepResult } from "../../engine.ts";
 import { batchLoss, lossDefaults } from "../../losses.ts";
-import { checkTokens } from "../check-request.ts";
-import { float32Data, float32Tensor, int64Tensor, type Tensor } from "../runtime/runtime.ts";
-import { SessionCache } from "../runtime/session-cache.ts";
-import { type MicroBatch, planBatches } from "./batches.ts";
-import { adamGraph, gradientName, newGradientName, scoreGraph, trainingGraph } from "./training-graph.ts";
-
-/** Large enough for efficient matrix products (1024 is a tenth slower); memory grows with it. */
-const tokensPerMicroBatch = 2048;
-/** Shapes that are kept ready: more than the batches of one call usually have, so that calls do not build them again. */
-const sessionLimit = 12;
+import { float32Data, float32Tensor, type Tensor } from "../runtime/runtime.ts";
+import type { SessionCache } from "../runtime/session-cache.ts";
+import { lossFeeds, microBatches, tokenFeeds, unpackRows } from "./batch-feeds.ts";
+import { adamGraph, gradientName, newGradientName, trainingGraph } from "./training-graph.ts";
 
 export interface OptimizerState {
   readonly updates: number;
@@ -24,174 +18,104 @@ export interface OptimizerState {
   readonly moments: ReadonlyMap<string, NamedTensor>;
 }
 
-export interface Trainer {
-  score(sequences: readonly (readonly number[])[]): Promise<number[][]>;
-  forwardBackward(data: readonly Datum[], lossFn: LossFn, lossConfig: LossConfig): Promise<ForwardBackwardResult>;
-  optimStep(adam: AdamParams): Promise<OptimStepResult>;
-  readonly optimizerState: OptimizerState;
-  /** Restores what `optimizerState` gave; null starts the optimizer afresh. Pending gradients are dropped. */
-  restoreOptimizer(state: OptimizerState | null): void;
-}
+/** Owns the gradient and the moments of one policy, three times the memory of its weights. Calls may not overlap. */
+export class Trainer {
+  readonly #config: ModelConfig;
+  readonly #specs: readonly ParameterSpec[];
+  readonly #weights: ReadonlyMap<string, Tensor>;
+  readonly #sessions: SessionCache;
+  readonly #moments: ReadonlyMap<string, Tensor>;
+  readonly #gradient: ReadonlyMap<string, Tensor>;
+  #updates = 0;
 
-export function createTrainer(config: ModelConfig, weights: ReadonlyMap<string, Tensor>, threads: number): Trainer {
-  const specs = parameterSpecs(config);
-  const weightFeeds = Object.fromEntries(weights);
-  const sessions = new SessionCache({ threads }, sessionLimit);
-  const moments = new Map(
-    specs.flatMap(({ name, shape }) => [
-      [`m:${name}`, float32Tensor(shape)] as const,
-      [`v:${name}`, float32Tensor(shape)] as const,
-    ]),
-  );
-  const accumulated = new Map(specs.map(({ name, shape }) => [name, float32Tensor(shape)]));
-  const gradientFeeds = Object.fromEntries([...accumulated].map(([name, tensor]) => [gradientName(name), tensor]));
-  const gradientOutputs = Object.fromEntries([...accumulated].map(([name, tensor]) => [newGradientName(name), tensor]));
-  let updates = 0;
-
-  const plan = (sequences: readonly (readonly number[])[]): MicroBatch[] => {
-    checkTokens(config, sequences);
-    return planBatches(
-      sequences.map((tokens) => tokens.length),
-      tokensPerMicroBatch,
+  /** `weights` are changed in place. The cache may be shared by trainers of models of one shape. */
+  constructor(config: ModelConfig, weights: ReadonlyMap<string, Tensor>, sessions: SessionCache) {
+    this.#config = config;
+    this.#specs = parameterSpecs(config);
+    this.#weights = weights;
+    this.#sessions = sessions;
+    this.#moments = new Map(
+      this.#specs.flatMap(({ name, shape }) => [
+        [`m:${name}`, float32Tensor(shape)] as const,
+        [`v:${name}`, float32Tensor(shape)] as const,
+      ]),
     );
-  };
+    this.#gradient = new Map(this.#specs.map(({ name, shape }) => [name, float32Tensor(shape)]));
+  }
 
-  const clearGradients = (): void => {
-    for (const tensor of accumulated.values()) float32Data(tensor).fill(0);
-  };
+  /** See `Policy.forwardBackward`. */
+  async forwardBackward(
+    data: readonly Datum[],
+    lossFn: LossFn,
+    lossConfig: LossConfig = {},
+  ): Promise<ForwardBackwardResult> {
+    const settings = { ...lossDefaults, ...lossConfig };
+    const withKl = settings.klPenaltyCoef > 0;
+    const sequences = data.map(({ tokens }) => tokens);
+    const logprobs: number[][] = sequences.map(() => []);
+    const parameters = { ...Object.fromEntries(this.#weights), ...tensorsNamed(this.#gradient, gradientName) };
+    const gradientOutputs = tensorsNamed(this.#gradient, newGradientName);
+    let loss = 0;
+    for (const batch of microBatches(this.#config, sequences)) {
+      const key = `${lossFn}${withKl ? "+kl" : ""} ${batch.batch}x${batch.time}`;
+      const { run } = await this.#sessions.get(key, () => trainingGraph(this.#config, batch, lossFn, withKl));
+      const feeds = { ...parameters, ...tokenFeeds(batch, sequences), ...lossFeeds(batch, data, lossFn, settings) };
+      const outputs = { loss: float32Tensor([]), logprobs: float32Tensor([batch.batch * batch.time]) };
+      await run(feeds, { ...outputs, ...gradientOutputs });
+      loss += float32Data(outputs.loss)[0];
+      unpackRows(batch, sequences, float32Data(outputs.logprobs), logprobs);
+    }
+    return { logprobs, metrics: { loss, ...lossMetrics(data, logprobs, lossFn, settings) } };
+  }
 
-  return {
-    async score(sequences) {
-      const logprobs: number[][] = sequences.map(() => []);
-      for (const batch of plan(sequences)) {
-        const { run } = await sessions.get(`score ${batch.batch}x${batch.time}`, () => scoreGraph(config, batch));
-        const result = await run({ ...weightFeeds, ...tokenFeeds(batch, sequences) });
-        unpackRows(batch, sequences, float32Data(result["logprobs"]), logprobs);
-      }
-      return logprobs;
-    },
+  /** See `Policy.optimStep`. */
+  async optimStep(adam: AdamParams): Promise<OptimStepResult> {
+    const squares = [...this.#gradient.values()].map((tensor) => squaredNorm(float32Data(tensor)));
+    const gradNorm = Math.sqrt(squares.reduce((sum, square) => sum + square, 0));
+    if (!Number.isFinite(gradNorm)) {
+      this.#clearGradient();
+      throw new RunStoppedError(`The gradient is ${gradNorm}: the update was not applied.`, notFiniteHint);
+    }
+    const { run } = await this.#sessions.get("adam", () => adamGraph(this.#specs));
+    const step = this.#updates + 1;
+    const clip = adam.gradClipNorm > 0 ? Math.min(1, adam.gradClipNorm / (gradNorm + 1e-6)) : 1;
+    const state = [...this.#weights, ...this.#moments];
+    const feeds = {
+      ...Object.fromEntries(state),
+      ...tensorsNamed(this.#gradient, gradientName),
+      ...adamScalars(adam, step, clip),
+    };
+    await run(feeds, Object.fromEntries(state.map(([name, tensor]) => [`new:${name}`, tensor])));
+    this.#updates = step;
+    this.#clearGradient();
+    return { metrics: { gradNorm, step } };
+  }
 
-    async forwardBackward(data, lossFn, lossConfig) {
-      const settings = { ...lossDefaults, ...lossConfig };
-      const withKl = settings.klPenaltyCoef > 0;
-      const sequences = data.map(({ tokens }) => tokens);
-      const logprobs: number[][] = sequences.map(() => []);
-      let loss = 0;
-      for (const batch of plan(sequences)) {
-        const key = `${lossFn}${withKl ? "+kl" : ""} ${batch.batch}x${batch.time}`;
-        const { run } = await sessions.get(key, () => trainingGraph(config, batch, lossFn, withKl));
-        const feeds = {
-          ...weightFeeds,
-          ...gradientFeeds,
-          ...tokenFeeds(batch, sequences),
-          ...lossFeeds(batch, data, lossFn, settings),
-        };
-        const outputs = { loss: float32Tensor([]), logprobs: float32Tensor([batch.batch * batch.time]) };
-        await run(feeds, { ...outputs, ...gradientOutputs });
-        loss += float32Data(outputs.loss)[0];
-        unpackRows(batch, sequences, float32Data(outputs.logprobs), logprobs);
-      }
-      return { logprobs, metrics: { loss, ...lossMetrics(data, logprobs, lossFn, settings) } };
-    },
+  get optimizerState(): OptimizerState {
+    const named = [...this.#moments].map(
+      ([name, tensor]) => [name, { shape: tensor.dims, data: float32Data(tensor) }] as const,
+    );
+    return { updates: this.#updates, moments: new Map(named) };
+  }
 
-    async optimStep(adam) {
-      const gradNorm = Math.sqrt(
-        [...accumulated.values()].reduce((sum, tensor) => sum + squaredNorm(float32Data(tensor)), 0),
-      );
-      if (!Number.isFinite(gradNorm)) {
-        clearGradients();
-        throw new RunStoppedError(`The gradient is ${gradNorm}: the update was not applied.`, notFiniteHint);
-      }
-      const { run } = await sessions.get("adam", () => adamGraph(specs));
-      updates++;
-      const clip = adam.gradClipNorm > 0 ? Math.min(1, adam.gradClipNorm / (gradNorm + 1e-6)) : 1;
-      const feeds: Record<string, Tensor> = {
-        ...weightFeeds,
-        ...gradientFeeds,
-        ...Object.fromEntries(moments),
-        ...adamScalars(adam, updates, clip),
-      };
-      const outputs: Record<string, Tensor> = {};
-      for (const [name, tensor] of [...weights, ...moments]) outputs[`new:${name}`] = tensor;
-      await run(feeds, outputs);
-      clearGradients();
-      return { metrics: { gradNorm, step: updates } };
-    },
-
-    get optimizerState() {
-      const named = [...moments].map(
-        ([name, tensor]) => [name, { shape: tensor.dims, data: float32Data(tensor) }] as const,
-      );
-      return { updates, moments: new Map(named) };
-    },
-
-    restoreOptimizer(state) {
-      clearGradients();
-      updates = state?.updates ?? 0;
-      for (const [name, tensor] of moments) {
-        const saved = state?.moments.get(name);
-        if (saved === undefined) float32Data(tensor).fill(0);
-        else float32Data(tensor).set(saved.data);
-      }
-    },
-  };
-}
-
-/** Column t of a row holds token t and, as its target, token t + 1. */
-function tokenFeeds(
-  { rows, batch, time }: MicroBatch,
-  sequences: readonly (readonly number[])[],
-): Record<string, Tensor> {
-  const tokens = new BigInt64Array(batch * time);
-  const targets = new BigInt64Array(batch * time);
-  for (const [row, index] of rows.entries()) {
-    const sequence = sequences[index];
-    for (let t = 0; t + 1 < sequence.length; t++) {
-      tokens[row * time + t] = BigInt(sequence[t]);
-      targets[row * time + t] = BigInt(sequence[t + 1]);
+  /** Restores what `optimizerState` gave; null starts the optimizer afresh. The accumulated gradient is dropped. */
+  restoreOptimizer(state: OptimizerState | null): void {
+    this.#clearGradient();
+    this.#updates = state?.updates ?? 0;
+    for (const [name, tensor] of this.#moments) {
+      const saved = state?.moments.get(name);
+      if (saved === undefined) float32Data(tensor).fill(0);
+      else float32Data(tensor).set(saved.data);
     }
   }
-  return { tokens: int64Tensor([batch * time], tokens), targets: int64Tensor([batch * time], targets) };
+
+  #clearGradient(): void {
+    for (const tensor of this.#gradient.values()) float32Data(tensor).fill(0);
+  }
 }
 
-function lossFeeds(
-  batch: MicroBatch,
-  data: readonly Datum[],
-  lossFn: LossFn,
-  { clipLow, clipHigh, klPenaltyCoef }: Required<LossConfig>,
-): Record<string, Tensor> {
-  const column = (values: (datum: Datum) => readonly number[]): Tensor => {
-    const packed = new Float32Array(batch.batch * batch.time);
-    for (const [row, index] of batch.rows.entries()) packed.set(values(data[index]).slice(1), row * batch.time);
-    return float32Tensor([packed.length], packed);
-  };
-  const scalar = (value: number): Tensor => float32Tensor([], Float32Array.of(value));
-  const feeds: Record<string, Tensor> = { weights: column(({ weights }) => weights) };
-  if (lossFn !== "cross_entropy") {
-    feeds["advantages"] = column(({ advantages }) => advantages);
-    feeds["oldLogprobs"] = column(({ logprobs }) => logprobs);
-  }
-  if (lossFn === "ppo" || lossFn === "cispo") {
-    feeds["lowestRatio"] = scalar(1 - clipLow);
-    feeds["highestRatio"] = scalar(1 + clipHigh);
-  }
-  if (klPenaltyCoef > 0) {
-    feeds["referenceLogprobs"] = column(({ referenceLogprobs = [] }) => referenceLogprobs);
-    feeds["klPenaltyCoef"] = scalar(klPenaltyCoef);
-  }
-  return feeds;
-}
-
-/** Takes the rows of a padded result apart again; entry 0 of each is 0, because nothing predicts the first token. */
-function unpackRows(
-  { rows, time }: MicroBatch,
-  sequences: readonly (readonly number[])[],
-  packed: Float32Array,
-  into: number[][],
-): void {
-  for (const [row, index] of rows.entries()) {
-    into[index] = [0, ...packed.subarray(row * time, row * time + sequences[index].length - 1)];
-  }
+function tensorsNamed(tensors: ReadonlyMap<string, Tensor>, nameOf: (name: string) => string): Record<string, Tensor> {
+  return Object.fromEntries([...tensors].map(([name, tensor]) => [nameOf(name), tensor]));
 }
 
 /**
@@ -225,6 +149,7 @@ function largestLogprobGap(data: readonly Datum[], logprobs: readonly (readonly 
   return largest;
 }
 
+/** Inputs of the update; `updates` counts it in. */
 function adamScalars(adam: AdamParams, updates: number, gradientScale: number): Record<string, Tensor> {
   const scalars = {
     learningRate: adam.learningRate,

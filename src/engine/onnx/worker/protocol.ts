@@ -9,14 +9,26 @@ export interface WorkerOptions {
   readonly threads: number;
 }
 
-/** Calls that the worker answers, one at a time. */
+/** A player of the worker, by the number that the worker gave it. */
+export type PlayerId = number;
+
+/** Calls that the worker answers, one at a time, in the order in which they come. */
 export interface WorkerCalls {
-  sample(prompts: readonly (readonly number[])[], options: SampleOptions): Promise<Completion[][]>;
-  score(sequences: readonly (readonly number[])[]): Promise<number[][]>;
-  forwardBackward(data: readonly Datum[], lossFn: LossFn, lossConfig: LossConfig): Promise<ForwardBackwardResult>;
-  optimStep(adam: AdamParams): Promise<OptimStepResult>;
-  save(folder: string, options: { readonly optimizer: boolean }): Promise<void>;
-  load(folder: string, options: { readonly optimizer: boolean }): Promise<void>;
+  openPolicy(): Promise<PlayerId>;
+  freeze(policy: PlayerId): Promise<PlayerId>;
+  /** Gives a player's memory back. */
+  close(player: PlayerId): Promise<void>;
+  sample(player: PlayerId, prompts: readonly (readonly number[])[], options: SampleOptions): Promise<Completion[][]>;
+  score(player: PlayerId, sequences: readonly (readonly number[])[]): Promise<number[][]>;
+  forwardBackward(
+    policy: PlayerId,
+    data: readonly Datum[],
+    lossFn: LossFn,
+    lossConfig: LossConfig,
+  ): Promise<ForwardBackwardResult>;
+  optimStep(policy: PlayerId, adam: AdamParams): Promise<OptimStepResult>;
+  save(policy: PlayerId, folder: string, options: { readonly optimizer: boolean }): Promise<void>;
+  load(policy: PlayerId, folder: string, options: { readonly optimizer: boolean }): Promise<void>;
 }
 
 export interface WorkerRequest {

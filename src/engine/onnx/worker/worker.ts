@@ -1,74 +1,23 @@
 // The worker thread of the onnx engine. ONNX Runtime computes on the thread that calls it, so everything heavy lives
-// here and the main thread stays free for the terminal and the dashboard.
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+// here and the main thread stays free for the terminal and the dashboard. This file is its end of the line; the models are in
+// players.ts.
 import { parentPort, workerData } from "node:worker_threads";
-import { FileFormatError } from "../../../errors.ts";
-import { parameterCount, parameterSpecs } from "../../../model/model-config.ts";
-import { openModelFolder, readWeights, writeModelFolder } from "../../../model/model-folder.ts";
-import { readSafetensors, writeSafetensors } from "../../../model/safetensors.ts";
+import { parameterCount } from "../../../model/model-config.ts";
+import { openModelFolder } from "../../../model/model-folder.ts";
 import { CallQueue } from "../../call-queue.ts";
-import { createSampler } from "../generate/sampler.ts";
-import { float32Data, float32Tensor } from "../runtime/runtime.ts";
-import { createTrainer, type OptimizerState } from "../train/trainer.ts";
 import { chooseThreads } from "./choose-threads.ts";
+import { createPlayers } from "./players.ts";
 import { errorToData, type WorkerCalls, type WorkerOptions, type WorkerReply, type WorkerRequest } from "./protocol.ts";
-
-const optimizerFile = "optimizer.safetensors";
 
 const reply = (message: WorkerReply): void => parentPort?.postMessage(message);
 
 async function open({ model, threads: wanted }: WorkerOptions): Promise<WorkerCalls> {
-  const { config, companions } = openModelFolder(model);
-  const stored = readWeights({ folder: model, config, companions });
-  const weights = new Map([...stored].map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]));
+  const folder = openModelFolder(model);
+  const { config } = folder;
   const threads = wanted > 0 ? wanted : await chooseThreads(config);
-  const sampler = createSampler(config, weights, { threads });
-  const trainer = createTrainer(config, weights, threads);
+  const calls = createPlayers(folder, threads);
   reply({ type: "ready", maxPositions: config.maxPositions, parameters: parameterCount(config), threads });
-  return {
-    sample: (prompts, options) => sampler.sample(prompts, options),
-    score: (sequences) => trainer.score(sequences),
-    forwardBackward: (data, lossFn, lossConfig) => trainer.forwardBackward(data, lossFn, lossConfig),
-    optimStep: (adam) => trainer.optimStep(adam),
-    async save(folder, { optimizer }) {
-      const named = [...weights].map(
-        ([name, tensor]) => [name, { shape: tensor.dims, data: float32Data(tensor) }] as const,
-      );
-      writeModelFolder(folder, companions, new Map(named));
-      if (optimizer) {
-        const { updates, moments } = trainer.optimizerState;
-        writeSafetensors(join(folder, optimizerFile), moments, { updates: String(updates) });
-      }
-    },
-    async load(folder, { optimizer }) {
-      // Everything is read and checked before the first weight changes, so that a bad folder leaves the model whole.
-      const loaded = readWeights({ folder, config, companions });
-      const state = optimizer ? readOptimizer(folder, loadedSpecs()) : null;
-      for (const [name, { data }] of loaded) float32Data(weights.get(name)!).set(data);
-      trainer.restoreOptimizer(state);
-    },
-  };
-
-  function loadedSpecs() {
-    return parameterSpecs(config).flatMap(({ name, shape }) => [
-      { name: `m:${name}`, shape },
-      { name: `v:${name}`, shape },
-    ]);
-  }
-}
-
-function readOptimizer(folder: string, specs: readonly { name: string; shape: readonly number[] }[]): OptimizerState {
-  const path = join(folder, optimizerFile);
-  const hint = "Resume from another checkpoint, or load the weights alone.";
-  if (!existsSync(path)) throw new FileFormatError(path, "missing: this folder has no optimizer state", hint);
-  const { tensors, metadata } = readSafetensors(path);
-  const updates = Number(metadata["updates"]);
-  const wrong = specs.find(({ name, shape }) => tensors.get(name)?.shape.join() !== shape.join());
-  if (wrong !== undefined || !Number.isInteger(updates)) {
-    throw new FileFormatError(path, `does not belong to this model (${wrong?.name ?? "update count"})`, hint);
-  }
-  return { updates, moments: tensors };
+  return calls;
 }
 
 async function answer(calls: WorkerCalls, { id, method, args }: WorkerRequest): Promise<void> {

@@ -1,18 +1,25 @@
 // Claims of the sampler, against a plain reference transformer that shares no code with it.
 import { describe, expect, test } from "vitest";
-import type { SampleOptions } from "../../../../src/engine/engine.ts";
-import { createSampler } from "../../../../src/engine/onnx/generate/sampler.ts";
+import type { Player, SampleOptions } from "../../../../src/engine/engine.ts";
+import { createSampler, type SamplerOptions } from "../../../../src/engine/onnx/generate/sampler.ts";
 import { UnsupportedError } from "../../../../src/errors.ts";
+import type { ModelConfig } from "../../../../src/model/model-config.ts";
 import type { Completion } from "../../../../src/types.ts";
-import { modelVariants, randomModel } from "../random-model.ts";
+import { modelVariants, type RandomModel, randomModel } from "../random-model.ts";
 import { logSumExp, referenceLogits, referenceLogprobs } from "../reference-transformer.ts";
 
 const greedy: SampleOptions = { numSamples: 1, maxTokens: 8, temperature: 0, stop: [], seed: 1 };
 const prompts = [[3], [1, 2, 3, 4, 5, 6, 7], [5, 1], [9, 8, 7, 6], [2, 2, 2]];
 
+/** A sampler for the weights of one model. */
+function samplerOf(config: ModelConfig, { tensors }: RandomModel, options: SamplerOptions): Pick<Player, "sample"> {
+  const sampler = createSampler(config, options);
+  return { sample: (prompts, sampling) => sampler.sample(tensors, prompts, sampling) };
+}
+
 describe.each(Object.entries(modelVariants))("%s", (_, config) => {
   const model = randomModel(config, 7);
-  const sampler = createSampler(config, model.tensors, { threads: 1, maxBatch: 3 });
+  const sampler = samplerOf(config, model, { threads: 1, maxBatch: 3 });
 
   test("greedy tokens and logprobs are those of the full forward pass", async () => {
     const completions = await sampler.sample(prompts, greedy);
@@ -44,16 +51,14 @@ describe.each(Object.entries(modelVariants))("%s", (_, config) => {
 describe("sampling", () => {
   const config = modelVariants["qwen2: biases, grouped heads, tied"];
   const model = randomModel(config, 11);
-  const sampler = createSampler(config, model.tensors, { threads: 1 });
+  const sampler = samplerOf(config, model, { threads: 1 });
   const options: SampleOptions = { numSamples: 5, maxTokens: 12, temperature: 1, stop: [4, 9], seed: 3 };
   const tokensOf = (completions: Completion[][]): (readonly number[])[][] =>
     completions.map((group) => group.map(({ tokens }) => tokens));
 
   test("what a sequence draws depends on the seed, not on the batch", async () => {
     const limits = await Promise.all(
-      [1, 4, 7, 64].map((maxBatch) =>
-        createSampler(config, model.tensors, { threads: 1, maxBatch }).sample(prompts, options),
-      ),
+      [1, 4, 7, 64].map((maxBatch) => samplerOf(config, model, { threads: 1, maxBatch }).sample(prompts, options)),
     );
     for (const completions of limits) expect(tokensOf(completions)).toEqual(tokensOf(limits[0]));
     expect(tokensOf(await sampler.sample(prompts, options))).toEqual(tokensOf(limits[0]));
@@ -88,7 +93,7 @@ describe("sampling", () => {
 
   test("reads the weights as they are at each call", async () => {
     const changing = randomModel(config, 12);
-    const live = createSampler(config, changing.tensors, { threads: 1 });
+    const live = samplerOf(config, changing, { threads: 1 });
     const before = await live.sample([[1, 2, 3]], greedy);
     for (const [name, data] of changing.arrays) data.set(randomModel(config, 11).arrays.get(name)!);
     const after = await live.sample([[1, 2, 3]], greedy);
@@ -98,7 +103,7 @@ describe("sampling", () => {
 
   test("greedy takes the lowest id among equals", async () => {
     const level = randomModel(config, 13, 0);
-    const [[{ tokens, logprobs }]] = await createSampler(config, level.tensors, { threads: 1 }).sample([[5]], greedy);
+    const [[{ tokens, logprobs }]] = await samplerOf(config, level, { threads: 1 }).sample([[5]], greedy);
     expect(tokens).toEqual(Array(8).fill(0));
     for (const logprob of logprobs) expect(logprob).toBeCloseTo(-Math.log(config.vocabSize), 5);
   });
@@ -161,7 +166,7 @@ describe("sampling", () => {
 
   test("refuses a head size that its attention cannot compute", () => {
     const odd = { ...config, headSize: 12 };
-    expect(() => createSampler(odd, randomModel(odd, 1).tensors, { threads: 1 })).toThrow(UnsupportedError);
+    expect(() => createSampler(odd, { threads: 1 })).toThrow(UnsupportedError);
   });
 
   test("a prompt may fill the model's positions up to the last", async () => {

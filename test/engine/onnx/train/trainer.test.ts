@@ -1,9 +1,11 @@
 // Claims of the trainer, against implementations in plain numbers that share no code with it.
 import { describe, expect, test } from "vitest";
-import type { AdamParams } from "../../../../src/engine/engine.ts";
+import type { AdamParams, Player } from "../../../../src/engine/engine.ts";
 import { batchLoss } from "../../../../src/engine/losses.ts";
 import { float32Data } from "../../../../src/engine/onnx/runtime/runtime.ts";
-import { createTrainer, type Trainer } from "../../../../src/engine/onnx/train/trainer.ts";
+import { SessionCache } from "../../../../src/engine/onnx/runtime/session-cache.ts";
+import { createScorer } from "../../../../src/engine/onnx/train/scorer.ts";
+import { Trainer } from "../../../../src/engine/onnx/train/trainer.ts";
 import type { ModelConfig } from "../../../../src/model/model-config.ts";
 import { randomStream } from "../../../../src/random.ts";
 import { type Datum, lossFunctions } from "../../../../src/types.ts";
@@ -25,8 +27,21 @@ function drawSequences(config: ModelConfig, name: string, lengths: readonly numb
   return lengths.map((length) => Array.from({ length }, () => random.integer(0, config.vocabSize - 1)));
 }
 
+/** A trainer and a scorer of the same weights, sharing sessions as nothing in the engine does, so that many are dropped. */
+function newTrainer(config: ModelConfig, { tensors }: RandomModel): Trainer & Pick<Player, "score"> {
+  const sessions = new SessionCache({ threads: 1 }, 12);
+  const scorer = createScorer(config, sessions);
+  const score: Player["score"] = (sequences) => scorer.score(tensors, sequences);
+  return Object.assign(new Trainer(config, tensors, sessions), { score });
+}
+
 /** Old log-probabilities around the policy's, so that ratios lie on both sides of the clip; the first two are masked. */
-async function drawData(trainer: Trainer, config: ModelConfig, name: string, lengths: number[]): Promise<Datum[]> {
+async function drawData(
+  trainer: Pick<Player, "score">,
+  config: ModelConfig,
+  name: string,
+  lengths: number[],
+): Promise<Datum[]> {
   const random = randomStream("trainer data", name);
   const sequences = drawSequences(config, name, lengths);
   const policy = await trainer.score(sequences);
@@ -58,8 +73,6 @@ function expectClose(actual: ReadonlyMap<string, ArrayLike<number>>, expected: R
     expect(worst, name).toBeLessThan(1e-3);
   }
 }
-
-const newTrainer = (config: ModelConfig, model: RandomModel) => createTrainer(config, model.tensors, 1);
 
 describe.each(Object.entries(modelVariants))("%s", (_, config) => {
   test("scores as the reference transformer does", async () => {

@@ -5,15 +5,8 @@ import { SqlmError } from "../errors.ts";
 import type { Datum } from "../types.ts";
 import { contractAdam, type EngineFixture } from "./engine-fixture.ts";
 
-export function describePlayers(fixture: EngineFixture): void {
-  const train = async (policy: Policy, data: readonly Datum[]): Promise<void> => {
-    await policy.forwardBackward(data, "cross_entropy");
-    await policy.optimStep(contractAdam);
-  };
-  const sampled = (player: Player) =>
-    player.sample(fixture.draw("frozen prompts", 2, 5), fixture.sampling({ numSamples: 4 }));
-
-  describe("policies and frozen players", () => {
+export function describeFrozenPlayers(fixture: EngineFixture): void {
+  describe("frozen players", () => {
     it("a frozen player scores and samples as the policy did, while the policy trains and loads", async () => {
       await using policy = await fixture.engine.openPolicy();
       const data = await fixture.drawData("frozen", 6, 9);
@@ -22,11 +15,11 @@ export function describePlayers(fixture: EngineFixture): void {
       const folder = await fixture.newFolder();
       await policy.save(folder, { optimizer: true });
       await train(policy, data);
-      const expected = { scores: await policy.score(sequences), samples: await sampled(policy) };
+      const expected = { scores: await policy.score(sequences), samples: await sampled(fixture, policy) };
       await using frozen = await policy.freeze();
       const stays = async () => {
         expect(await frozen.score(sequences)).toEqual(expected.scores);
-        expect(await sampled(frozen)).toEqual(expected.samples);
+        expect(await sampled(fixture, frozen)).toEqual(expected.samples);
       };
       await stays();
       for (let update = 0; update < 3; update++) await train(policy, data);
@@ -47,10 +40,14 @@ export function describePlayers(fixture: EngineFixture): void {
       ]);
       const sequences = data.map(({ tokens }) => tokens);
       expect(await frozen.score(sequences)).toEqual(await policy.score(sequences));
-      expect(await sampled(frozen)).toEqual(await sampled(policy));
+      expect(await sampled(fixture, frozen)).toEqual(await sampled(fixture, policy));
       await frozen[Symbol.asyncDispose]();
     });
+  });
+}
 
+export function describePolicies(fixture: EngineFixture): void {
+  describe("policies beside one another", () => {
     it("every policy begins with the model's own weights and learns apart", async () => {
       await using one = await fixture.engine.openPolicy();
       await using other = await fixture.engine.openPolicy();
@@ -88,7 +85,7 @@ export function describePlayers(fixture: EngineFixture): void {
       const folder = await fixture.newFolder();
       for (const call of [
         () => policy.score(sequences),
-        () => sampled(policy),
+        () => sampled(fixture, policy),
         () => policy.forwardBackward([], "cross_entropy"),
         () => policy.optimStep(contractAdam),
         () => policy.save(folder, { optimizer: false }),
@@ -116,4 +113,13 @@ export function describePlayers(fixture: EngineFixture): void {
       await expect(engine.openPolicy()).rejects.toBeInstanceOf(SqlmError);
     });
   });
+}
+
+async function train(policy: Policy, data: readonly Datum[]): Promise<void> {
+  await policy.forwardBackward(data, "cross_entropy");
+  await policy.optimStep(contractAdam);
+}
+
+function sampled(fixture: EngineFixture, player: Player) {
+  return player.sample(fixture.draw("frozen prompts", 2, 5), fixture.sampling({ numSamples: 4 }));
 }

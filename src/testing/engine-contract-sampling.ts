@@ -59,7 +59,11 @@ export function describeSampling(fixture: EngineFixture): void {
       const single = await fixture.policy.sample(prompts, fixture.sampling({ maxTokens: 1, stop: [] }));
       expect(single.flat().every(({ tokens }) => tokens.length === 1)).toBe(true);
     });
+  });
+}
 
+export function describeDistribution(fixture: EngineFixture): void {
+  describe("sample: distribution", () => {
     it("reports the log-probabilities that it scores, also at another temperature", async () => {
       const prompts = fixture.draw("logprobs", 4, 2);
       for (const temperature of [1, 0.5]) {
@@ -114,7 +118,11 @@ export function describeSampling(fixture: EngineFixture): void {
         else expect((await sampled).map((row) => row.map(({ tokens }) => tokens))).toEqual(expected);
       }
     });
+  });
+}
 
+export function describeRefusedSampling(fixture: EngineFixture): void {
+  describe("sample: what is refused", () => {
     it("refuses what it cannot do before any work", async () => {
       const prompts = fixture.draw("refused", 3);
       const long = fixture.draw("long", fixture.policy.capabilities.maxSequenceTokens);

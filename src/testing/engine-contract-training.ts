@@ -5,8 +5,8 @@ import { RunStoppedError, UnsupportedError } from "../errors.ts";
 import { type Datum, type LossFn, lossFunctions } from "../types.ts";
 import { contractAdam, type EngineFixture } from "./engine-fixture.ts";
 
-export function describeTraining(fixture: EngineFixture): void {
-  describe("forwardBackward and optimStep", () => {
+export function describeGradients(fixture: EngineFixture): void {
+  describe("forwardBackward and optimStep: gradients", () => {
     it("takes empty input everywhere", async () => {
       expect(await fixture.policy.sample([], fixture.sampling())).toEqual([]);
       expect(await fixture.policy.score([])).toEqual([]);
@@ -55,6 +55,37 @@ export function describeTraining(fixture: EngineFixture): void {
       expect((await fixture.policy.optimStep({ ...contractAdam, learningRate: 0 })).metrics.step).toBe(before.step + 1);
     });
 
+    it("gives masked tokens no gradient", async () => {
+      const data = await fixture.drawData("masked", 6);
+      expect(await fixture.gradNormOf(data.map((datum) => ({ ...datum, weights: datum.weights.map(() => 0) })))).toBe(
+        0,
+      );
+    });
+
+    it("makes likelier what it is rewarded for, and less likely what it is not", async () => {
+      if (!fixture.options.learns) return;
+      const data = await fixture.drawData("learn", 6, 6);
+      const sequences = data.map(({ tokens }) => tokens);
+      const logprobs = await fixture.policy.score(sequences);
+      const rewarded = data.map((datum, i) => ({
+        ...datum,
+        logprobs: logprobs[i],
+        advantages: datum.tokens.map(() => (i === 0 ? 1 : -1)),
+      }));
+      // Earlier tests left moments in the optimizer, so one update alone need not go downhill.
+      for (let update = 0; update < 5; update++) {
+        await fixture.policy.forwardBackward(rewarded, "importance_sampling");
+        await fixture.policy.optimStep({ ...contractAdam, learningRate: 1e-3 });
+      }
+      const preference = (rows: number[][]) =>
+        rows.map((row) => row.slice(2).reduce((sum, logprob) => sum + logprob, 0)).reduce((good, bad) => good - bad);
+      expect(preference(await fixture.policy.score(sequences))).toBeGreaterThan(preference(logprobs));
+    });
+  });
+}
+
+export function describeOrder(fixture: EngineFixture): void {
+  describe("forwardBackward and optimStep: order of calls", () => {
     it("carries calls out in the order in which they were made, awaited or not", async () => {
       const data = await fixture.drawData("order", 6, 4, 8);
       const sequences = data.map(({ tokens }) => tokens);
@@ -98,34 +129,11 @@ export function describeTraining(fixture: EngineFixture): void {
       expect(forward.status).toBe("fulfilled");
       expect(update).toMatchObject({ status: "fulfilled", value: { metrics: { gradNorm: awaited } } });
     });
+  });
+}
 
-    it("gives masked tokens no gradient", async () => {
-      const data = await fixture.drawData("masked", 6);
-      expect(await fixture.gradNormOf(data.map((datum) => ({ ...datum, weights: datum.weights.map(() => 0) })))).toBe(
-        0,
-      );
-    });
-
-    it("makes likelier what it is rewarded for, and less likely what it is not", async () => {
-      if (!fixture.options.learns) return;
-      const data = await fixture.drawData("learn", 6, 6);
-      const sequences = data.map(({ tokens }) => tokens);
-      const logprobs = await fixture.policy.score(sequences);
-      const rewarded = data.map((datum, i) => ({
-        ...datum,
-        logprobs: logprobs[i],
-        advantages: datum.tokens.map(() => (i === 0 ? 1 : -1)),
-      }));
-      // Earlier tests left moments in the optimizer, so one update alone need not go downhill.
-      for (let update = 0; update < 5; update++) {
-        await fixture.policy.forwardBackward(rewarded, "importance_sampling");
-        await fixture.policy.optimStep({ ...contractAdam, learningRate: 1e-3 });
-      }
-      const preference = (rows: number[][]) =>
-        rows.map((row) => row.slice(2).reduce((sum, logprob) => sum + logprob, 0)).reduce((good, bad) => good - bad);
-      expect(preference(await fixture.policy.score(sequences))).toBeGreaterThan(preference(logprobs));
-    });
-
+export function describeRefusedTraining(fixture: EngineFixture): void {
+  describe("forwardBackward and optimStep: what is refused", () => {
     it("refuses data that do not fit the call", async () => {
       const [datum] = await fixture.drawData("refused", 4);
       const { referenceLogprobs: _, ...withoutReference } = datum;

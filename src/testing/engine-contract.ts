@@ -2,9 +2,9 @@
 // random token ids below a vocabulary size. Parts that an engine's capabilities exclude are checked to be refused.
 import { describe, expect, it } from "vitest";
 import { UnsupportedError } from "../errors.ts";
-import { describePlayers } from "./engine-contract-players.ts";
-import { describeSampling } from "./engine-contract-sampling.ts";
-import { describeTraining } from "./engine-contract-training.ts";
+import { describeFrozenPlayers, describePolicies } from "./engine-contract-players.ts";
+import { describeDistribution, describeRefusedSampling, describeSampling } from "./engine-contract-sampling.ts";
+import { describeGradients, describeOrder, describeRefusedTraining } from "./engine-contract-training.ts";
 import { contractAdam, type EngineContractOptions, type EngineFixture, engineFixture } from "./engine-fixture.ts";
 
 /** Declares the contract suite of one engine. */
@@ -13,10 +13,15 @@ export function describeEngineContract(name: string, options: EngineContractOpti
     const fixture = engineFixture(options);
     describeTokenizer(fixture);
     describeSampling(fixture);
+    describeDistribution(fixture);
+    describeRefusedSampling(fixture);
     describeScoring(fixture);
-    describeTraining(fixture);
+    describeGradients(fixture);
+    describeOrder(fixture);
+    describeRefusedTraining(fixture);
     describeCheckpoints(fixture);
-    describePlayers(fixture);
+    describeFrozenPlayers(fixture);
+    describePolicies(fixture);
   });
 }
 

@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { askEach } from "../src/engine/asks.ts";
 import type { Player, Policy } from "../src/engine/engine.ts";
 import { Graph } from "../src/engine/onnx/graph/graph.ts";
 import { matMul } from "../src/engine/onnx/graph/operators.ts";
@@ -132,8 +133,8 @@ async function benchSampling(policy: Player, probe: BlockedProbe, rounds: number
   const sequences = drawSequences(samplingBatch);
   const prompts = sequences.map((tokens) => tokens.slice(0, 1));
   let seed = 0;
-  const sample = () =>
-    policy.sample(prompts, { numSamples: 1, maxTokens: predictions, temperature: 1, stop: [], seed: seed++ });
+  const options = { maxTokens: predictions, temperature: 1, stop: [] };
+  const sample = () => policy.sample(askEach(prompts, { seed: seed++ }), options);
   const seconds = await interleave(
     {
       sample,

@@ -3,6 +3,7 @@
 //   node scripts/bootstrap.mjs scripts/accuracy-by-operation.ts MODEL [MODEL...]
 //
 // Evaluation averages the operations of a level; this table shows what the average hides.
+import { askEach } from "../src/engine/asks.ts";
 import { openOnnxEngine } from "../src/engine/onnx/onnx-engine.ts";
 import { encodePrompt } from "../src/play/prompts.ts";
 import { randomStream } from "../src/random.ts";
@@ -28,12 +29,10 @@ for (const model of models) {
     const random = randomStream("accuracy-by-operation", operator, digits);
     const sums = Array.from({ length: questions }, () => drawSum(operator, digits, random));
     const prompts = sums.map((sum) => encodePrompt(tokenizer, arithmetic.topic.solvePrompt(sumQuestion(sum))));
-    const completions = await policy.sample(prompts, {
-      numSamples: samples,
+    const completions = await policy.sample(askEach(prompts, { numSamples: samples, seed: digits }), {
       maxTokens: arithmetic.topic.maxTokens.solve,
       temperature: 1,
       stop: tokenizer.endTokens,
-      seed: digits,
     });
     const right = completions.flatMap((group, index) =>
       group.filter(({ tokens }) => {

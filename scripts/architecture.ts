@@ -39,7 +39,7 @@ export const parts: readonly Part[] = [
   {
     name: "engine definition",
     floor: 3,
-    files: /^engine\/(call-queue|checks|losses)\.ts$/,
+    files: /^engine\/(asks|call-queue|checks|losses)\.ts$/,
     imports: ["nouns", "engine contract"],
     pure: true,
   },

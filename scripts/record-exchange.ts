@@ -33,14 +33,11 @@ const { topic } = plainTopic(subject);
 const maxTokens = 200;
 
 async function replies(messages: readonly ChatMessage[]): Promise<string[]> {
-  const [completions] = await policy.sample([encodePrompt(engine.tokenizer, messages)], {
-    numSamples: Number(flags.replies),
-    maxTokens,
-    temperature: Number(flags.temperature),
-    topP: 0.95,
-    stop: engine.tokenizer.endTokens,
-    seed: Number(flags.seed),
-  });
+  const promptTokens = encodePrompt(engine.tokenizer, messages);
+  const [completions] = await policy.sample(
+    [{ promptTokens, numSamples: Number(flags.replies), seed: Number(flags.seed), first: 0 }],
+    { maxTokens, temperature: Number(flags.temperature), topP: 0.95, stop: engine.tokenizer.endTokens },
+  );
   return completions.map((completion) => decodeCompletion(engine.tokenizer, completion));
 }
 

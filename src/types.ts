@@ -73,6 +73,8 @@ export interface Refusal {
 export interface Proposal extends Completion {
   readonly promptTokens: readonly number[];
   readonly text: string;
+  /** Which ask of its step it completes: proposals of one ask had one prompt. */
+  readonly ask: number;
   readonly question: Question | null;
   /** Null where the question is asked. */
   readonly refusal: Refusal | null;

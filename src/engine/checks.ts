@@ -2,24 +2,28 @@
 // rank limits) is the engine's own affair.
 import { UnsupportedError } from "../errors.ts";
 import type { Datum, LossFn } from "../types.ts";
-import type { AdamParams, EngineCapabilities, LossConfig, SampleOptions } from "./engine.ts";
+import type { AdamParams, Ask, EngineCapabilities, LossConfig, SampleOptions } from "./engine.ts";
 
 /** Throws UnsupportedError unless the engine can honour this call of `sample`. */
-export function checkSampling(
-  capabilities: EngineCapabilities,
-  prompts: readonly (readonly number[])[],
-  options: SampleOptions,
-): void {
+export function checkSampling(capabilities: EngineCapabilities, asks: readonly Ask[], options: SampleOptions): void {
   const refuse = refusal(capabilities);
-  const { numSamples, maxTokens, temperature, topP = 1, topK = 0 } = options;
-  if (!Number.isInteger(numSamples) || numSamples < 1) throw refuse(`cannot draw ${numSamples} samples a prompt`);
+  const { maxTokens, temperature, topP = 1, topK = 0 } = options;
+  for (const { numSamples, seed, first } of asks) {
+    if (!Number.isInteger(numSamples) || numSamples < 1) throw refuse(`cannot draw ${numSamples} samples of an ask`);
+    if (!Number.isSafeInteger(seed)) throw refuse(`needs a whole number as seed, not ${seed}`);
+    if (!Number.isSafeInteger(first) || first < 0) throw refuse(`cannot begin with sample ${first} of an ask`);
+  }
   if (!Number.isInteger(maxTokens) || maxTokens < 1) throw refuse(`cannot sample ${maxTokens} tokens`);
   if (!Number.isFinite(temperature) || temperature < 0) throw refuse(`cannot sample at temperature ${temperature}`);
   if (!(topP > 0 && topP <= 1)) throw refuse(`needs topP above 0 and up to 1, not ${topP}`);
   if (!Number.isInteger(topK) || topK < 0) throw refuse(`needs a whole topK of at least 0, not ${topK}`);
   if (topP < 1 && !capabilities.topP) throw refuse("cannot honour topP", "Leave topP at 1.");
   if (topK > 0 && !capabilities.topK) throw refuse("cannot honour topK", "Leave topK at 0.");
-  checkSequences(capabilities, prompts, maxTokens);
+  checkSequences(
+    capabilities,
+    asks.map(({ promptTokens }) => promptTokens),
+    maxTokens,
+  );
 }
 
 /**

@@ -2,9 +2,21 @@
 // One contract suite (src/testing/engine-contract.ts) runs against every implementation.
 import type { Completion, Datum, LossFn, Tokenizer } from "../types.ts";
 
-export interface SampleOptions {
-  /** Completions for each prompt. */
+/**
+ * A prompt and what is wanted of it. Completion i draws from (seed, first + i, position) alone: neither the asks beside it
+ * nor the completions before it change what comes. So `first` goes on with an ask where an earlier call ended: 4 completions,
+ * then 4 more with `first: 4`, are the 8 that one call gives.
+ */
+export interface Ask {
+  readonly promptTokens: readonly number[];
+  /** Completions of the prompt. */
   readonly numSamples: number;
+  /** Same seed, prompt, options and weights give the same tokens. */
+  readonly seed: number;
+  readonly first: number;
+}
+
+export interface SampleOptions {
   readonly maxTokens: number;
   /** 0 is greedy: the most likely token, lowest id first among equals. */
   readonly temperature: number;
@@ -14,8 +26,6 @@ export interface SampleOptions {
   readonly topK?: number;
   /** Token ids that end a completion. The end token is part of `tokens`. */
   readonly stop: readonly number[];
-  /** Same seed, prompts, options and weights give the same tokens. */
-  readonly seed: number;
 }
 
 export interface LossConfig {
@@ -71,8 +81,8 @@ export interface EngineCapabilities {
 export interface Player extends AsyncDisposable {
   readonly capabilities: EngineCapabilities;
   readonly tokenizer: Tokenizer;
-  /** Completions as [prompt][sample]. */
-  sample(prompts: readonly (readonly number[])[], options: SampleOptions): Promise<Completion[][]>;
+  /** Completions as [ask][sample]. */
+  sample(asks: readonly Ask[], options: SampleOptions): Promise<Completion[][]>;
   /** Log-probability of every token given those before it; entry 0 of each row is 0. */
   score(sequences: readonly (readonly number[])[]): Promise<number[][]>;
 }

@@ -9,7 +9,7 @@ import { type Random, randomStream, uniformAt } from "../random.ts";
 import { type Completion, lossFunctions, type Tokenizer } from "../types.ts";
 import { CallQueue } from "./call-queue.ts";
 import { checkAdam, checkSampling, checkSequences, checkTraining } from "./checks.ts";
-import type { Engine, EngineCapabilities, Player, Policy, SampleOptions } from "./engine.ts";
+import type { Ask, Engine, EngineCapabilities, Player, Policy, SampleOptions } from "./engine.ts";
 import { batchLoss } from "./losses.ts";
 
 /** What a script knows when it is asked for one reply. */
@@ -106,9 +106,9 @@ class ScriptedPlayer implements Player {
     this.updates = updates;
   }
 
-  sample: Player["sample"] = async (prompts, options) => {
-    checkSampling(this.capabilities, prompts, options);
-    return this.inTurn(async () => prompts.map((prompt, index) => this.#complete(prompt, index, options)));
+  sample: Player["sample"] = async (asks, options) => {
+    checkSampling(this.capabilities, asks, options);
+    return this.inTurn(async () => asks.map((ask) => this.#complete(ask, options)));
   };
 
   score: Player["score"] = async (sequences) => {
@@ -127,12 +127,13 @@ class ScriptedPlayer implements Player {
     return this.shared.queue.run(call);
   }
 
-  #complete(promptTokens: readonly number[], index: number, options: SampleOptions): Completion[] {
-    const { numSamples, temperature, seed } = options;
+  #complete({ promptTokens, numSamples, seed, first }: Ask, options: SampleOptions): Completion[] {
+    const { temperature } = options;
     const greedy = temperature === 0;
     const prompt = codePointTokenizer.decode(promptTokens);
-    return Array.from({ length: numSamples }, (_, sample) => {
-      const stream = greedy ? ["greedy", prompt] : ["sampled", seed, index, sample];
+    return Array.from({ length: numSamples }, (_, i) => {
+      const sample = first + i;
+      const stream = greedy ? ["greedy", prompt] : ["sampled", seed, prompt, sample];
       const random = randomStream("scripted", ...stream);
       const request = { prompt, sample: greedy ? 0 : sample, updates: this.updates, temperature, random };
       return complete(promptTokens, this.shared.reply(request), options);

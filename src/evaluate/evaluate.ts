@@ -52,7 +52,7 @@ export function heldOutQuestions(
 
 /** Evaluates the engine's model. Throws UnsupportedError for a topic without a hidden checker: there is nothing to compare with. */
 export async function evaluate(
-  engine: Player,
+  player: Player,
   { topic, hidden }: DefinedTopic,
   options: EvaluateOptions,
 ): Promise<Evaluation> {
@@ -67,14 +67,14 @@ export async function evaluate(
   const chosen = wanted ?? hidden.levels;
   const levels: LevelResult[] = [];
   for (const level of chosen) {
-    levels.push(await evaluateLevel(engine, topic, hidden, level, sets.get(level) ?? [], options));
+    levels.push(await evaluateLevel(player, topic, hidden, level, sets.get(level) ?? [], options));
     onLevel?.(levels.length, chosen.length);
   }
   return { model, topic: topic.name, levels };
 }
 
 async function evaluateLevel(
-  engine: Player,
+  player: Player,
   topic: Topic,
   hidden: HiddenTruth,
   difficulty: number,
@@ -82,7 +82,7 @@ async function evaluateLevel(
   { sandbox, seed = 0, truncatedReplies = topic.settings?.truncatedReplies ?? "refuse" }: EvaluateOptions,
 ): Promise<LevelResult> {
   const valuesOf = (numSamples: number, temperature: number, drawn: number): Promise<(string | null)[][]> =>
-    answerValues(engine, topic, questions, { numSamples, temperature, seed: drawn, truncatedReplies });
+    answerValues(player, topic, questions, { numSamples, temperature, seed: drawn, truncatedReplies });
   const sampled = await valuesOf(evaluationSamples, 1, seedFrom(seed, "evaluate", difficulty));
   const greedy = await valuesOf(1, 0, 0);
   // Equal answers are checked once: running a program takes time.
@@ -117,7 +117,7 @@ async function evaluateLevel(
 
 /** Canonical answers as [question][sample]; null where one could not be read. */
 async function answerValues(
-  engine: Player,
+  player: Player,
   topic: Topic,
   questions: readonly Question[],
   {
@@ -132,10 +132,15 @@ async function answerValues(
     readonly truncatedReplies: PlaySettings["truncatedReplies"];
   },
 ): Promise<(string | null)[][]> {
-  const { tokenizer } = engine;
-  const prompts = questions.map((question) => encodePrompt(tokenizer, topic.solvePrompt(question)));
-  const options = { numSamples, maxTokens: topic.maxTokens.solve, temperature, stop: tokenizer.endTokens, seed };
-  const completions = await engine.sample(prompts, options);
+  const { tokenizer } = player;
+  const asks = questions.map((question) => ({
+    promptTokens: encodePrompt(tokenizer, topic.solvePrompt(question)),
+    numSamples,
+    seed: seedFrom(seed, question.key),
+    first: 0,
+  }));
+  const options = { maxTokens: topic.maxTokens.solve, temperature, stop: tokenizer.endTokens };
+  const completions = await player.sample(asks, options);
   return completions.map((samples, index) =>
     samples.map(
       (completion) => readAnswer(tokenizer, topic, originalForm(questions[index]), completion, truncatedReplies).value,

@@ -59,7 +59,7 @@ function judgeProposals(
   const judged = proposals.map((proposal, index) => ({ ...proposal, reward: rewards[index] ?? 0, advantage: 0 }));
   if (settings.proposerEvery === 0 || step % settings.proposerEvery !== 0) return judged;
 
-  const compared = byPrompt(judged.filter((_, index) => rewards[index] !== null));
+  const compared = byAsk(judged.filter((_, index) => rewards[index] !== null));
   const found = advantages(
     compared.map((group) => group.map(({ reward }) => reward)),
     settings.advantageEstimator,
@@ -71,12 +71,12 @@ function judgeProposals(
 }
 
 /**
- * Proposals in groups of equal prompts: where a topic asks for two kinds of question, each is compared with its own kind,
+ * Proposals in groups of one ask, which is one prompt: where a topic asks for two kinds of question, each is compared with its own kind,
  * or all of the better paid kind would be reinforced alike. Prompts that were asked once, as where examples are drawn for
  * each, share one group.
  */
-function byPrompt<Asked extends Pick<Proposal, "promptTokens">>(proposals: readonly Asked[]): Asked[][] {
-  const groups = [...Map.groupBy(proposals, ({ promptTokens }) => promptTokens.join()).values()];
+function byAsk<Asked extends Pick<Proposal, "ask">>(proposals: readonly Asked[]): Asked[][] {
+  const groups = [...Map.groupBy(proposals, ({ ask }) => ask).values()];
   const single = groups.filter((group) => group.length === 1).flat();
   return [...groups.filter((group) => group.length > 1), ...(single.length > 0 ? [single] : [])];
 }

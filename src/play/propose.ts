@@ -2,12 +2,12 @@
 // why not. Rewards and training come later; a bad proposal is data.
 
 import type { PlaySettings } from "../config/play.ts";
-import type { Player } from "../engine/engine.ts";
-import type { Random } from "../random.ts";
+import type { Ask, Player } from "../engine/engine.ts";
+import { type Random, seedFrom } from "../random.ts";
 import { refuse } from "../reading.ts";
 import type { Topic } from "../topics/topic.ts";
-import type { Completion, Proposal, Question, Reading, Refusal } from "../types.ts";
-import { decodeCompletion, encodePrompt, fitsEngine, type SamplingSettings, sampleRequests } from "./prompts.ts";
+import type { Proposal, Question, Reading, Refusal } from "../types.ts";
+import { decodeCompletion, encodePrompt, fitsPlayer, type SamplingSettings, sample } from "./prompts.ts";
 import { cutOff } from "./read-answer.ts";
 
 export interface ProposeOptions extends SamplingSettings {
@@ -31,19 +31,22 @@ export interface ProposeOptions extends SamplingSettings {
  * Samples `count` proposals. One without a refusal has a question and is asked; a `malformed` one has none, and a
  * `duplicate` is one of an earlier step or of this batch.
  */
-export async function propose(engine: Player, topic: Topic, options: ProposeOptions): Promise<Proposal[]> {
+export async function propose(player: Player, topic: Topic, options: ProposeOptions): Promise<Proposal[]> {
   const { random, recent, count } = options;
   const prompts = Array.from({ length: count }, () =>
-    encodePrompt(engine.tokenizer, topic.proposePrompt({ random, recent })),
+    encodePrompt(player.tokenizer, topic.proposePrompt({ random, recent })),
   );
-  const completions = await completeEach(engine, prompts, topic.maxTokens.propose, options);
+  const { asks, askOf } = asksFor(prompts, options.seed);
+  const rows = await sample(player, asks, { ...options, maxTokens: topic.maxTokens.propose });
 
   const batchKeys = new Set<string>();
   let accepted = 0;
-  return completions.map((completion, i) => {
-    const text = decodeCompletion(engine.tokenizer, completion);
-    const proposal = { promptTokens: prompts[i], ...completion, text };
-    const reading = cutOff(completion, options.truncatedReplies) ?? readQuestion(engine, topic, text);
+  return prompts.map((promptTokens, i) => {
+    const { ask, sample } = askOf[i];
+    const completion = rows[ask][sample];
+    const text = decodeCompletion(player.tokenizer, completion);
+    const proposal = { promptTokens, ...completion, text, ask };
+    const reading = cutOff(completion, options.truncatedReplies) ?? readQuestion(player, topic, text);
     if (!reading.ok) return { ...proposal, question: null, refusal: { kind: "malformed", says: reading.reason } };
     const question = reading.value;
     const refused = (kind: Refusal["kind"]): Proposal => ({ ...proposal, question, refusal: { kind } });
@@ -57,33 +60,29 @@ export async function propose(engine: Player, topic: Topic, options: ProposeOpti
 }
 
 /** The topic's reading, refused where the engine could not take the question with its answer. */
-function readQuestion(engine: Player, topic: Topic, text: string): Reading<Question> {
+function readQuestion(player: Player, topic: Topic, text: string): Reading<Question> {
   const reading = topic.readQuestion(text);
   if (!reading.ok) return reading;
-  if (fitsEngine(engine, encodePrompt(engine.tokenizer, topic.solvePrompt(reading.value)), topic.maxTokens.solve)) {
+  if (fitsPlayer(player, encodePrompt(player.tokenizer, topic.solvePrompt(reading.value)), topic.maxTokens.solve)) {
     return reading;
   }
-  return refuse(`longer than the ${engine.capabilities.maxSequenceTokens} tokens that the engine takes`);
+  return refuse(`longer than the ${player.capabilities.maxSequenceTokens} tokens that the engine takes`);
 }
 
-/** One completion for each prompt, in order; equal prompts are sampled as one prompt with many completions. */
-async function completeEach(
-  engine: Player,
+/** An ask for all equal prompts, and which of its completions is each prompt's. */
+function asksFor(
   prompts: readonly (readonly number[])[],
-  maxTokens: number,
-  { temperature, topP, topK, seed }: ProposeOptions,
-): Promise<Completion[]> {
-  const members = new Map<string, number[]>();
-  for (const [index, tokens] of prompts.entries()) {
-    const name = tokens.join();
-    members.set(name, [...(members.get(name) ?? []), index]);
-  }
-  const groups = [...members.values()];
-  const requests = groups.map((group) => ({ promptTokens: prompts[group[0]], numSamples: group.length }));
-  const rows = await sampleRequests(engine, requests, { temperature, topP, topK, maxTokens, seed });
-  const completions = new Map<number, Completion>();
-  for (const [row, group] of groups.entries()) {
-    for (const [sample, index] of group.entries()) completions.set(index, rows[row][sample]);
-  }
-  return [...completions].sort(([a], [b]) => a - b).map(([, completion]) => completion);
+  seed: number,
+): { readonly asks: Ask[]; readonly askOf: { readonly ask: number; readonly sample: number }[] } {
+  const numbers = new Map<string, number>();
+  const asks: Ask[] = [];
+  const askOf = prompts.map((promptTokens) => {
+    const name = promptTokens.join();
+    const ask = numbers.get(name) ?? asks.length;
+    numbers.set(name, ask);
+    const sample = asks[ask]?.numSamples ?? 0;
+    asks[ask] = { promptTokens, numSamples: sample + 1, seed: seedFrom(seed, ask), first: 0 };
+    return { ask, sample };
+  });
+  return { asks, askOf };
 }

@@ -2,18 +2,11 @@
 // vote is to be consistent, and maps every answer onto the original question. Who is right is decided by verify/.
 
 import type { PlaySettings } from "../config/play.ts";
-import type { Player } from "../engine/engine.ts";
+import type { Ask, Player } from "../engine/engine.ts";
 import { seedFrom } from "../random.ts";
 import type { Topic } from "../topics/topic.ts";
 import type { Answer, Group, Proposal, Question, Restatement } from "../types.ts";
-import {
-  decodeCompletion,
-  encodePrompt,
-  fitsEngine,
-  type SampleRequest,
-  type SamplingSettings,
-  sampleRequests,
-} from "./prompts.ts";
+import { decodeCompletion, encodePrompt, fitsPlayer, type SamplingSettings, sample } from "./prompts.ts";
 import { cutOff, originalForm, readAnswer } from "./read-answer.ts";
 
 export interface SolveOptions extends SamplingSettings {
@@ -33,7 +26,7 @@ export interface SolveOptions extends SamplingSettings {
  * restatements as leave two answers to each form. A question without restatements is put in its original form only.
  */
 export async function solve(
-  engine: Player,
+  player: Player,
   topic: Topic,
   proposals: readonly Pick<Proposal, "question" | "refusal">[],
   options: SolveOptions,
@@ -43,23 +36,22 @@ export async function solve(
   );
   const questions = asked.map(({ question }) => question);
   const forms = options.consistentVote
-    ? await equivalentForms(engine, topic, questions, options)
+    ? await equivalentForms(player, topic, questions, options)
     : questions.map((question) => [originalForm(question)]);
-  const requests: (SampleRequest & { readonly group: number; readonly form: number })[] = [];
+  const asks: (Ask & { readonly group: number; readonly form: number })[] = [];
   for (const [group, ofQuestion] of forms.entries()) {
     for (const [form, numSamples] of evenShares(options.groupSize, ofQuestion.length).entries()) {
-      const promptTokens = encodePrompt(engine.tokenizer, topic.solvePrompt(ofQuestion[form].question));
-      requests.push({ promptTokens, numSamples, group, form });
+      const promptTokens = encodePrompt(player.tokenizer, topic.solvePrompt(ofQuestion[form].question));
+      const seed = seedFrom(options.seed, questions[group].key, form);
+      asks.push({ promptTokens, numSamples, seed, first: 0, group, form });
     }
   }
-  const { temperature, topP, topK, seed } = options;
-  const maxTokens = topic.maxTokens.solve;
-  const rows = await sampleRequests(engine, requests, { temperature, topP, topK, maxTokens, seed });
+  const rows = await sample(player, asks, { ...options, maxTokens: topic.maxTokens.solve });
 
   const answers: Answer[][] = questions.map(() => []);
-  for (const [row, { promptTokens, group, form }] of requests.entries()) {
+  for (const [row, { promptTokens, group, form }] of asks.entries()) {
     for (const completion of rows[row]) {
-      const reading = readAnswer(engine.tokenizer, topic, forms[group][form], completion, options.truncatedReplies);
+      const reading = readAnswer(player.tokenizer, topic, forms[group][form], completion, options.truncatedReplies);
       answers[group].push({ promptTokens, ...completion, form, ...reading });
     }
   }
@@ -73,7 +65,7 @@ function evenShares(total: number, parts: number): number[] {
 
 /** The forms in which each question is put, the original first. */
 async function equivalentForms(
-  engine: Player,
+  player: Player,
   topic: Topic,
   questions: readonly Question[],
   options: SolveOptions,
@@ -81,16 +73,16 @@ async function equivalentForms(
   // One answer is no vote: each form needs two.
   const most = Math.max(1, Math.floor(options.groupSize / 2));
   const forms = questions.map((question) =>
-    distinctForms(engine, topic, question, topic.restatements?.(question) ?? [], options.heldOutKeys),
+    distinctForms(player, topic, question, topic.restatements?.(question) ?? [], options.heldOutKeys),
   );
   if (topic.paraphrase !== undefined && most > 1) {
     const unsplit = [...forms.keys()].filter((index) => forms[index].length === 1);
     const asked = unsplit.map((index) => questions[index]);
-    const paraphrases = await paraphraseEach(engine, topic, topic.paraphrase, asked, options);
+    const paraphrases = await paraphraseEach(player, topic, topic.paraphrase, asked, options);
     for (const [i, index] of unsplit.entries()) {
       const paraphrase = paraphrases[i];
       if (paraphrase === null) continue;
-      forms[index] = distinctForms(engine, topic, questions[index], [originalForm(paraphrase)], options.heldOutKeys);
+      forms[index] = distinctForms(player, topic, questions[index], [originalForm(paraphrase)], options.heldOutKeys);
     }
   }
   return forms.map((ofQuestion) => ofQuestion.slice(0, most));
@@ -98,7 +90,7 @@ async function equivalentForms(
 
 /** The original and those restatements that are another text, are not held out, and fit the engine. */
 function distinctForms(
-  engine: Player,
+  player: Player,
   topic: Topic,
   question: Question,
   restatements: readonly Restatement[],
@@ -107,33 +99,37 @@ function distinctForms(
   const forms = [originalForm(question)];
   for (const restatement of restatements) {
     if (heldOutKeys.has(restatement.question.key)) continue;
-    const tokens = encodePrompt(engine.tokenizer, topic.solvePrompt(restatement.question));
+    const tokens = encodePrompt(player.tokenizer, topic.solvePrompt(restatement.question));
     const isNew = forms.every((form) => form.question.text !== restatement.question.text);
-    if (isNew && fitsEngine(engine, tokens, topic.maxTokens.solve)) forms.push(restatement);
+    if (isNew && fitsPlayer(player, tokens, topic.maxTokens.solve)) forms.push(restatement);
   }
   return forms;
 }
 
 /** One paraphrase by the model itself for each question; null where it is unreadable. */
 async function paraphraseEach(
-  engine: Player,
+  player: Player,
   topic: Topic,
   paraphrase: NonNullable<Topic["paraphrase"]>,
   questions: readonly Question[],
-  { temperature, topP, topK, truncatedReplies, seed }: SolveOptions,
+  options: SolveOptions,
 ): Promise<(Question | null)[]> {
   // A paraphrase is a question, so it may be as long as one.
   const maxTokens = topic.maxTokens.propose;
-  const prompts = questions.map((question) => encodePrompt(engine.tokenizer, paraphrase.prompt(question)));
-  const fitting = [...prompts.keys()].filter((index) => fitsEngine(engine, prompts[index], maxTokens));
-  const requests = fitting.map((index) => ({ promptTokens: prompts[index], numSamples: 1 }));
-  const sampling = { temperature, topP, topK, maxTokens, seed: seedFrom(seed, "paraphrase") };
-  const rows = await sampleRequests(engine, requests, sampling);
+  const prompts = questions.map((question) => encodePrompt(player.tokenizer, paraphrase.prompt(question)));
+  const fitting = [...prompts.keys()].filter((index) => fitsPlayer(player, prompts[index], maxTokens));
+  const asks = fitting.map((index) => ({
+    promptTokens: prompts[index],
+    numSamples: 1,
+    seed: seedFrom(options.seed, "paraphrase", questions[index].key),
+    first: 0,
+  }));
+  const rows = await sample(player, asks, { ...options, maxTokens });
   const paraphrases: (Question | null)[] = questions.map(() => null);
   for (const [row, index] of fitting.entries()) {
     const [completion] = rows[row];
-    const text = decodeCompletion(engine.tokenizer, completion);
-    const reading = cutOff(completion, truncatedReplies) ?? paraphrase.read(text, questions[index]);
+    const text = decodeCompletion(player.tokenizer, completion);
+    const reading = cutOff(completion, options.truncatedReplies) ?? paraphrase.read(text, questions[index]);
     if (reading.ok) paraphrases[index] = reading.value;
   }
   return paraphrases;

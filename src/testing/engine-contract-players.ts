@@ -121,5 +121,5 @@ async function train(policy: Policy, data: readonly Datum[]): Promise<void> {
 }
 
 function sampled(fixture: EngineFixture, player: Player) {
-  return player.sample(fixture.draw("frozen prompts", 2, 5), fixture.sampling({ numSamples: 4 }));
+  return fixture.sample(fixture.draw("frozen prompts", 2, 5), { numSamples: 4 }, player);
 }

@@ -8,7 +8,7 @@ import { contractAdam, type EngineFixture } from "./engine-fixture.ts";
 export function describeGradients(fixture: EngineFixture): void {
   describe("forwardBackward and optimStep: gradients", () => {
     it("takes empty input everywhere", async () => {
-      expect(await fixture.policy.sample([], fixture.sampling())).toEqual([]);
+      expect(await fixture.sample([])).toEqual([]);
       expect(await fixture.policy.score([])).toEqual([]);
       const { logprobs, metrics } = await fixture.policy.forwardBackward([], "cross_entropy");
       expect(logprobs).toEqual([]);
@@ -122,7 +122,7 @@ export function describeOrder(fixture: EngineFixture): void {
         fixture.policy.score([[]]),
         fixture.policy.load(empty, { optimizer: true }),
         fixture.policy.forwardBackward(data, "cross_entropy"),
-        fixture.policy.sample([[]], fixture.sampling()),
+        fixture.sample([[]]),
         fixture.policy.optimStep(still),
       ]);
       expect([refused, failed, alsoRefused].map(({ status }) => status)).toEqual(Array(3).fill("rejected"));

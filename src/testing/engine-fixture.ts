@@ -3,9 +3,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll } from "vitest";
-import type { AdamParams, Engine, Policy, SampleOptions } from "../engine/engine.ts";
+import { askEach } from "../engine/asks.ts";
+import type { AdamParams, Ask, Engine, Player, Policy, SampleOptions } from "../engine/engine.ts";
 import { randomStream } from "../random.ts";
-import type { Datum } from "../types.ts";
+import type { Completion, Datum } from "../types.ts";
 
 export interface EngineContractOptions {
   /** Opens the engine, always on the same model; may be called again. */
@@ -37,7 +38,12 @@ export interface EngineFixture {
   readonly ids: readonly number[];
   /** Sequences of these lengths; equal names give equal ones. */
   draw(stream: string, ...lengths: number[]): number[][];
-  sampling(change?: Partial<SampleOptions>): SampleOptions;
+  /** Samples an ask for each prompt: 3 completions of up to 6 tokens with seed 7, unless changed. */
+  sample(
+    prompts: readonly (readonly number[])[],
+    change?: Partial<SampleOptions & Omit<Ask, "promptTokens">>,
+    player?: Player,
+  ): Promise<Completion[][]>;
   newFolder(): Promise<string>;
   /** Data whose old log-probabilities are near the policy's, so that some ratios are clipped and some are not. */
   drawData(stream: string, ...lengths: number[]): Promise<Datum[]>;
@@ -79,14 +85,13 @@ export function engineFixture(options: EngineContractOptions): EngineFixture {
       return ids;
     },
     draw,
-    sampling: (change = {}) => ({
-      numSamples: 3,
-      maxTokens: 6,
-      temperature: 1,
-      stop: engine.tokenizer.endTokens,
-      seed: 7,
-      ...change,
-    }),
+    sample: (prompts, { numSamples = 3, seed = 7, first = 0, ...change } = {}, player = policy) =>
+      player.sample(askEach(prompts, { numSamples, seed, first }), {
+        maxTokens: 6,
+        temperature: 1,
+        stop: engine.tokenizer.endTokens,
+        ...change,
+      }),
     newFolder: () => mkdtemp(join(folder, "checkpoint-")),
     async drawData(stream, ...lengths) {
       const random = randomStream("engine contract data", stream);

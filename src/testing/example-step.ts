@@ -25,7 +25,16 @@ export function exampleStep(step: number, options: ExampleStepOptions = {}): Ste
     const question = i < questions ? groups[i].question : null;
     const { promptTokens, ...completion } = exampleCompletion(random, 10);
     const refusal: Refusal | null = question === null ? { kind: "malformed", says: "no operator" } : null;
-    proposals.push({ ...completion, promptTokens, text: "", question, refusal, reward: i % 3, advantage: i / 7 });
+    proposals.push({
+      ...completion,
+      promptTokens,
+      text: "",
+      ask: 0,
+      question,
+      refusal,
+      reward: i % 3,
+      advantage: i / 7,
+    });
   }
   const agreement = groups.reduce((sum, { verdict }) => sum + verdict.agreement, 0);
   const loss = random.normal();

@@ -94,6 +94,7 @@ export function stepRecord(step: number): StepRecord {
     stopReason: "stop" as const,
     promptTokens: [2],
     text: question.text,
+    ask: 0,
     question,
     refusal: null,
     reward: 1,
@@ -118,9 +119,9 @@ const policy: Policy = {
     endTokens: [0],
     encodeChat: () => [],
   },
-  sample: async (prompts, { numSamples }) =>
+  sample: async (asks) =>
     // Answers `975` (written backwards: 579) to every prompt, and something unreadable for the last sample.
-    prompts.map(() =>
+    asks.map(({ numSamples }) =>
       Array.from({ length: numSamples }, (_, i) => {
         const tokens = [...[..."975"].map((digit) => digit.charCodeAt(0)), 0];
         const unreadable = [63, 0];

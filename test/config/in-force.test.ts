@@ -39,12 +39,12 @@ for (const [index, values] of [
   "aa??aab?",
 ].entries()) {
   const question = { text: `q${index % 3}`, key: `q${index}`, difficulty: 1 };
-  proposals.push({ ...completion(), promptTokens: [3], text: "", question, refusal: null });
+  proposals.push({ ...completion(), promptTokens: [3], text: "", ask: 0, question, refusal: null });
   const answers = [...values].map((value, i) => answer(value === "?" ? null : value, i < 4 ? 0 : 1));
   groups.push({ proposal: index, question, answers, verdict: vote(answers) });
 }
 for (const kind of ["malformed", "duplicate", "surplus", "held-out"] satisfies Refusal["kind"][]) {
-  proposals.push({ ...completion(), promptTokens: [3], text: "", question: null, refusal: { kind } });
+  proposals.push({ ...completion(), promptTokens: [3], text: "", ask: 0, question: null, refusal: { kind } });
 }
 
 /** All that a step decides: rewards, advantages, and the gradients and updates that reach the engine. */

@@ -25,11 +25,10 @@ describe("scripted engine", () => {
   const policy = createScriptedPolicy({
     reply: ({ prompt, sample, updates, temperature }) => `${prompt}:${sample}:${updates}:${temperature}`,
   });
-  const options = { numSamples: 2, maxTokens: 20, temperature: 1, stop: policy.tokenizer.endTokens, seed: 1 };
+  const options = { maxTokens: 20, temperature: 1, stop: policy.tokenizer.endTokens };
+  const ask = { promptTokens: policy.tokenizer.encode("P"), numSamples: 2, seed: 1, first: 0 };
   const texts = async (temperature = 1) =>
-    (await policy.sample([policy.tokenizer.encode("P")], { ...options, temperature }))[0].map(({ tokens }) =>
-      policy.tokenizer.decode(tokens),
-    );
+    (await policy.sample([ask], { ...options, temperature }))[0].map(({ tokens }) => policy.tokenizer.decode(tokens));
 
   it("tells the script prompt, sample, temperature and updates", async () => {
     expect(await texts()).toEqual(["P:0:0:1", "P:1:0:1"]);

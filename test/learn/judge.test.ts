@@ -17,6 +17,7 @@ const config = {
 const proposed = (prompt: number, votes: number, index: number) => ({
   proposal: {
     promptTokens: [prompt],
+    ask: prompt,
     tokens: [9],
     logprobs: [-1],
     stopReason: "stop" as const,

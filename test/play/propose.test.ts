@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Player, SampleOptions } from "../../src/engine/engine.ts";
+import type { Ask, Player, SampleOptions } from "../../src/engine/engine.ts";
 import { createScriptedPolicy } from "../../src/engine/scripted.ts";
 import { type ProposeOptions, propose } from "../../src/play/propose.ts";
 import { randomStream } from "../../src/random.ts";
@@ -22,12 +22,19 @@ const options: ProposeOptions = {
   heldOutKeys: new Set(),
 };
 
+interface Call {
+  readonly prompts: readonly string[];
+  readonly asks: readonly Ask[];
+  readonly options: SampleOptions;
+}
+
 /** The same engine, remembering how it was asked to sample. */
-function recording(engine: Player): { engine: Player; calls: { prompts: string[]; options: SampleOptions }[] } {
-  const calls: { prompts: string[]; options: SampleOptions }[] = [];
-  const sample: Player["sample"] = (prompts, sampleOptions) => {
-    calls.push({ prompts: prompts.map((tokens) => engine.tokenizer.decode(tokens)), options: sampleOptions });
-    return engine.sample(prompts, sampleOptions);
+function recording(engine: Player): { engine: Player; calls: Call[] } {
+  const calls: Call[] = [];
+  const sample: Player["sample"] = (asks, sampleOptions) => {
+    const prompts = asks.map(({ promptTokens }) => engine.tokenizer.decode(promptTokens));
+    calls.push({ prompts, asks, options: sampleOptions });
+    return engine.sample(asks, sampleOptions);
   };
   return { engine: { ...engine, sample }, calls };
 }
@@ -88,7 +95,8 @@ describe("propose", () => {
     await propose(engine, arithmetic.topic, { ...options, count: 7, temperature: 0.5 });
     expect(calls).toHaveLength(1);
     expect(calls[0].prompts).toEqual(["P"]);
-    expect(calls[0].options).toMatchObject({ numSamples: 7, temperature: 0.5, topP: 1, topK: 0, maxTokens: 21 });
+    expect(calls[0].asks).toMatchObject([{ numSamples: 7, first: 0 }]);
+    expect(calls[0].options).toMatchObject({ temperature: 0.5, topP: 1, topK: 0, maxTokens: 21 });
     expect(calls[0].options.stop).toEqual(engine.tokenizer.endTokens);
   });
 
@@ -99,8 +107,14 @@ describe("propose", () => {
     const { engine, calls } = recording(createScriptedPolicy({ reply: ({ prompt, sample }) => `${prompt}${sample}` }));
     const proposals = await propose(engine, topic, options);
     expect(proposals.map(({ text }) => text)).toEqual(["a0", "b0", "a1", "c0", "a2", "b1"]);
-    expect(calls.map((call) => call.prompts)).toEqual([["a"], ["b"], ["c"]]);
-    expect(new Set(calls.map((call) => call.options.seed)).size).toBe(3);
+    expect(proposals.map(({ ask }) => ask)).toEqual([0, 1, 0, 2, 0, 1]);
+    expect(calls.map(({ prompts, asks }) => [prompts, asks.map(({ numSamples }) => numSamples)])).toEqual([
+      [
+        ["a", "b", "c"],
+        [3, 2, 1],
+      ],
+    ]);
+    expect(new Set(calls[0].asks.map(({ seed }) => seed)).size).toBe(3);
   });
 
   it("refuses a question that leaves no room for an answer", async () => {

@@ -48,11 +48,11 @@ const perfect = ({ prompt }: ScriptedRequest) => {
   return read.ok ? writeNumber(truth(sum(read.value.text))) : "?";
 };
 
-function counting(engine: Player): { engine: Player; calls: [prompts: number, numSamples: number][] } {
-  const calls: [number, number][] = [];
-  const sample: Player["sample"] = (prompts, sampleOptions) => {
-    calls.push([prompts.length, sampleOptions.numSamples]);
-    return engine.sample(prompts, sampleOptions);
+function counting(engine: Player): { engine: Player; calls: number[][] } {
+  const calls: number[][] = [];
+  const sample: Player["sample"] = (asks, sampleOptions) => {
+    calls.push(asks.map(({ numSamples }) => numSamples));
+    return engine.sample(asks, sampleOptions);
   };
   return { engine: { ...engine, sample }, calls };
 }
@@ -98,15 +98,21 @@ describe("solve", () => {
     expect(await forms(4, false)).toEqual([0, 0, 0, 0]);
   });
 
-  it("asks the engine once for each number of samples", async () => {
+  it("asks the engine once, whatever the shares of the forms", async () => {
     const { engine, calls } = counting(createScriptedPolicy({ reply: perfect }));
     await solve(engine, arithmetic.topic, ["1+2=", "3+4=", "5+5="].map(question), options);
     // 5+5= has two forms of 4 answers; the others have three, of 3, 3 and 2.
-    expect(calls.toSorted(([, a], [, b]) => b - a)).toEqual([
-      [2, 4],
-      [4, 3],
-      [2, 2],
-    ]);
+    expect(calls).toEqual([[3, 3, 2, 3, 3, 2, 4, 4]]);
+  });
+
+  it("answers to a question do not depend on the questions beside it, nor on their order", async () => {
+    const engine = createScriptedPolicy({ reply: ({ random }) => String(random.integer(1, 9)) });
+    const questions = ["1+2=", "3+4=", "5+5="].map(question);
+    const together = await solve(engine, arithmetic.topic, questions, options);
+    expect(await solve(engine, arithmetic.topic, questions.toReversed(), options)).toEqual(together.toReversed());
+    for (const [i, alone] of questions.entries()) {
+      expect(await solve(engine, arithmetic.topic, [alone], options)).toEqual([together[i]]);
+    }
   });
 
   it("keeps unreadable answers with their reason, and the end token out of the text", async () => {

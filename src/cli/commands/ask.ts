@@ -108,13 +108,11 @@ async function askForms(
   const forms: AskedForm[] = [];
   for (const [index, { question, toOriginal }] of restatements.entries()) {
     const numSamples = Math.ceil((votes - index) / restatements.length);
-    const [completions] = await player.sample([encodePrompt(player.tokenizer, topic.solvePrompt(question))], {
-      numSamples,
-      maxTokens: topic.maxTokens.solve,
-      temperature: 1,
-      stop: player.tokenizer.endTokens,
-      seed: seedFrom(seed, "ask", index),
-    });
+    const promptTokens = encodePrompt(player.tokenizer, topic.solvePrompt(question));
+    const [completions] = await player.sample(
+      [{ promptTokens, numSamples, seed: seedFrom(seed, "ask", index), first: 0 }],
+      { maxTokens: topic.maxTokens.solve, temperature: 1, stop: player.tokenizer.endTokens },
+    );
     const values = completions.map(({ tokens }) => {
       const reading = topic.readAnswer(player.tokenizer.decode(tokens), question);
       return reading.ok ? toOriginal(reading.value) : null;

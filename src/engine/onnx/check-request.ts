@@ -1,18 +1,6 @@
-// What the checks of every engine (src/engine/checks.ts) leave over, because it depends on the model or on how this
-// engine draws. It refuses before any work.
+// What the checks of every engine (src/engine/checks.ts) leave over, because it depends on the model. It refuses before any work.
 import { UnsupportedError } from "../../errors.ts";
 import type { ModelConfig } from "../../model/model-config.ts";
-import type { SampleOptions } from "../engine.ts";
-
-/** Throws UnsupportedError, in one sentence, for tokens that the model does not have and seeds that name no stream. */
-export function checkSampleRequest(
-  config: ModelConfig,
-  prompts: readonly (readonly number[])[],
-  { seed }: SampleOptions,
-): void {
-  if (!Number.isSafeInteger(seed)) throw new UnsupportedError(`The seed is ${seed}.`, "Use a whole number.");
-  checkTokens(config, prompts);
-}
 
 /** Throws UnsupportedError where a sequence has a token that is not in the vocabulary. */
 export function checkTokens({ vocabSize }: ModelConfig, sequences: readonly (readonly number[])[]): void {

@@ -69,9 +69,9 @@ class OnnxPlayer implements Player {
     return this.#id;
   }
 
-  sample: Player["sample"] = async (prompts, options) => {
-    checkSampling(this.capabilities, prompts, options);
-    return this.connection.call("sample", this.id, prompts, options);
+  sample: Player["sample"] = async (asks, options) => {
+    checkSampling(this.capabilities, asks, options);
+    return this.connection.call("sample", this.id, asks, options);
   };
 
   score: Player["score"] = async (sequences) => {

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Worker } from "node:worker_threads";
 import { afterAll, describe, expect, test } from "vitest";
+import { askEach } from "../../../src/engine/asks.ts";
 import { openOnnxEngine } from "../../../src/engine/onnx/onnx-engine.ts";
 import { WorkerConnection } from "../../../src/engine/onnx/worker/connection.ts";
 import { RunStoppedError, SqlmError, UnsupportedError } from "../../../src/errors.ts";
@@ -60,10 +61,10 @@ describe("onnx engine", () => {
   test("refuses tokens that its model does not have", async () => {
     await using engine = await open("tokens");
     await using policy = await engine.openPolicy();
-    const sampling = { numSamples: 1, maxTokens: 2, temperature: 1, stop: [], seed: 1 };
+    const sampling = { maxTokens: 2, temperature: 1, stop: [] };
     for (const token of [-1, characters.length + 2, 0.5, Number.NaN]) {
       await expect(policy.score([[2, token]])).rejects.toBeInstanceOf(UnsupportedError);
-      await expect(policy.sample([[2, token]], sampling)).rejects.toBeInstanceOf(UnsupportedError);
+      await expect(policy.sample(askEach([[2, token]]), sampling)).rejects.toBeInstanceOf(UnsupportedError);
     }
   });
 

@@ -5,8 +5,8 @@
 import { type ModelConfig, rotaryTables } from "../../../model/model-config.ts";
 import { uniformAt } from "../../../random.ts";
 import type { Completion } from "../../../types.ts";
-import type { SampleOptions } from "../../engine.ts";
-import { checkModelShape, checkSampleRequest } from "../check-request.ts";
+import type { Ask, SampleOptions } from "../../engine.ts";
+import { checkModelShape, checkTokens } from "../check-request.ts";
 import {
   createSession,
   float32Data,
@@ -24,14 +24,10 @@ import type { Choice } from "./token-choice.ts";
 /** Samples from any weights of one shape, as they are at the time of the call. Calls may not overlap. */
 export interface Sampler {
   /**
-   * Completions as [prompt][sample]. `weights`: float32 tensors by Hugging Face name, in Hugging Face layout. Throws
+   * Completions as [ask][sample]. `weights`: float32 tensors by Hugging Face name, in Hugging Face layout. Throws
    * UnsupportedError before any work for what cannot be honoured.
    */
-  sample(
-    weights: ReadonlyMap<string, Tensor>,
-    prompts: readonly (readonly number[])[],
-    options: SampleOptions,
-  ): Promise<Completion[][]>;
+  sample(weights: ReadonlyMap<string, Tensor>, asks: readonly Ask[], options: SampleOptions): Promise<Completion[][]>;
   dispose(): Promise<void>;
 }
 
@@ -56,8 +52,15 @@ const greatestUniform = 1 - 2 ** -23;
 
 /** A sequence to be generated. What it draws depends on (seed, number, position) alone. */
 interface Sequence {
+  /** Index of its ask in the call. */
+  readonly ask: number;
+  readonly seed: number;
   readonly number: number;
   readonly prompt: readonly number[];
+}
+
+function sequencesOf({ promptTokens, numSamples, seed, first }: Ask, ask: number): Sequence[] {
+  return Array.from({ length: numSamples }, (_, i) => ({ ask, seed, number: first + i, prompt: promptTokens }));
 }
 
 /** Throws UnsupportedError for a model that generation cannot compute. */
@@ -73,18 +76,17 @@ export function createSampler(config: ModelConfig, { threads, maxBatch = 128 }: 
   const rotaryFeeds = rotaryFeedsFor(config);
 
   return {
-    sample: async (weights, prompts, options) => {
-      checkSampleRequest(config, prompts, options);
-      const { numSamples, maxTokens } = options;
+    sample: async (weights, asks, options) => {
+      const prompts = asks.map(({ promptTokens }) => promptTokens);
+      checkTokens(config, prompts);
+      const { maxTokens } = options;
       const longest = Math.max(0, ...prompts.map(({ length }) => length)) + maxTokens;
       const shared = { ...Object.fromEntries(weights), ...rotaryFeeds(longest) };
       const choice = choiceFor(config, options);
       const settings = choiceFeeds(config, options, choice);
-      const completions: Completion[][] = prompts.map(() => []);
-      for (const group of groupPrompts(config, prompts, options)) {
-        const sequences = group.flatMap((index) =>
-          Array.from({ length: numSamples }, (_, i) => ({ number: index * numSamples + i, prompt: prompts[index] })),
-        );
+      const completions: Completion[][] = asks.map(() => []);
+      for (const group of groupAsks(config, asks, maxTokens)) {
+        const sequences = group.flatMap((ask) => sequencesOf(asks[ask], ask));
         const { rows, inputs } = uniquePrefixes(sequences);
         const prefixes =
           inputs === null ? noPrefix(config) : await (await session("prefill")).run({ ...shared, ...inputs });
@@ -93,11 +95,9 @@ export function createSampler(config: ModelConfig, { threads, maxBatch = 128 }: 
           ...settings,
           ...prefixes,
           ...queueFeeds(sequences, rows, Math.min(maxBatch, sequences.length)),
-          ...(choice === "greedy" ? {} : { uniforms: uniformsFor(sequences, options) }),
+          ...(choice === "greedy" ? {} : { uniforms: uniformsFor(sequences, maxTokens) }),
         });
-        for (const [i, { number }] of sequences.entries()) {
-          completions[Math.floor(number / numSamples)].push(readCompletion(output, i, options));
-        }
+        for (const [i, { ask }] of sequences.entries()) completions[ask].push(readCompletion(output, i, options));
       }
       return completions;
     },
@@ -109,27 +109,29 @@ export function createSampler(config: ModelConfig, { threads, maxBatch = 128 }: 
 }
 
 /**
- * Indices of prompts, longest first, in groups that fit the limits and in which the longest, unless it is short, is at most
- * twice as long as the shortest, since a group's keys and values are as wide as its longest prompt.
+ * Indices of asks, longest prompt first, in groups that fit the limits and in which the longest, unless it is short, is at
+ * most twice as long as the shortest, since a group's keys and values are as wide as its longest prompt.
  */
-function groupPrompts(
+function groupAsks(
   { layers, keyValueHeads, headSize }: ModelConfig,
-  prompts: readonly (readonly number[])[],
-  { numSamples, maxTokens }: SampleOptions,
+  asks: readonly Ask[],
+  maxTokens: number,
 ): number[][] {
   const bytesPerToken = layers * 2 * keyValueHeads * headSize * 4;
   const groups: number[][] = [];
-  const longestFirst = [...prompts.keys()].sort((a, b) => prompts[b].length - prompts[a].length || a - b);
-  for (const index of longestFirst) {
+  let samples = 0;
+  const length = (ask: number): number => asks[ask].promptTokens.length;
+  for (const ask of [...asks.keys()].sort((a, b) => length(b) - length(a) || a - b)) {
     const group = groups.at(-1);
-    const longest = group === undefined ? 0 : prompts[group[0]].length;
-    const count = (group?.length ?? 0) + 1;
+    const longest = group === undefined ? 0 : length(group[0]);
+    const together = samples + asks[ask].numSamples;
     const fits =
-      (longest <= shortPrompt || prompts[index].length * 2 >= longest) &&
-      count * longest * bytesPerToken <= groupBytes &&
-      count * numSamples * maxTokens <= groupTokens;
-    if (group !== undefined && fits) group.push(index);
-    else groups.push([index]);
+      (longest <= shortPrompt || length(ask) * 2 >= longest) &&
+      ((group?.length ?? 0) + 1) * longest * bytesPerToken <= groupBytes &&
+      together * maxTokens <= groupTokens;
+    if (group !== undefined && fits) group.push(ask);
+    else groups.push([ask]);
+    samples = group !== undefined && fits ? together : asks[ask].numSamples;
   }
   return groups;
 }
@@ -208,9 +210,9 @@ function choiceFeeds(config: ModelConfig, options: SampleOptions, choice: Choice
 }
 
 /** One number in [0, 1) for each sequence and position, and one more for rows that have finished. */
-function uniformsFor(sequences: readonly Sequence[], { seed, maxTokens }: SampleOptions): Tensor {
+function uniformsFor(sequences: readonly Sequence[], maxTokens: number): Tensor {
   const data = new Float32Array(sequences.length * maxTokens + 1);
-  for (const [i, { number }] of sequences.entries()) {
+  for (const [i, { seed, number }] of sequences.entries()) {
     for (let position = 0; position < maxTokens; position++) {
       data[i * maxTokens + position] = Math.min(uniformAt(seed, number, position), greatestUniform);
     }

@@ -71,7 +71,7 @@ export function createPlayers(folder: ModelFolder, threads: number): WorkerCalls
     async close(player) {
       seats.delete(player);
     },
-    sample: async (player, prompts, options) => sampler.sample(seatOf(player).weights, prompts, options),
+    sample: async (player, asks, options) => sampler.sample(seatOf(player).weights, asks, options),
     score: async (player, sequences) => scorer.score(seatOf(player).weights, sequences),
     forwardBackward: async (policy, data, lossFn, lossConfig) =>
       trainerOf(policy).forwardBackward(data, lossFn, lossConfig),

@@ -1,7 +1,14 @@
 // What the engine and its worker thread say to each other. Errors cross the boundary as data and are made whole again.
 import { FileFormatError, RunStoppedError, SqlmError, UnsupportedError, UsageError } from "../../../errors.ts";
 import type { Completion, Datum, LossFn } from "../../../types.ts";
-import type { AdamParams, ForwardBackwardResult, LossConfig, OptimStepResult, SampleOptions } from "../../engine.ts";
+import type {
+  AdamParams,
+  Ask,
+  ForwardBackwardResult,
+  LossConfig,
+  OptimStepResult,
+  SampleOptions,
+} from "../../engine.ts";
 
 export interface WorkerOptions {
   readonly model: string;
@@ -18,7 +25,7 @@ export interface WorkerCalls {
   freeze(policy: PlayerId): Promise<PlayerId>;
   /** Gives a player's memory back. */
   close(player: PlayerId): Promise<void>;
-  sample(player: PlayerId, prompts: readonly (readonly number[])[], options: SampleOptions): Promise<Completion[][]>;
+  sample(player: PlayerId, asks: readonly Ask[], options: SampleOptions): Promise<Completion[][]>;
   score(player: PlayerId, sequences: readonly (readonly number[])[]): Promise<number[][]>;
   forwardBackward(
     policy: PlayerId,

@@ -24,7 +24,6 @@ export async function benchStep(steps = 12): Promise<StepBench> {
   try {
     const config = runConfigSchema.parse({ model: "models/arithmetic", steps, evalEvery: 0, evalQuestions: 1 });
     await using engine = await openOnnxEngine({ model: config.model, threads: config.threads });
-    await using policy = await engine.openPolicy();
     await using workspace = openWorkspace(folder);
     await using store = workspace.createRun(config);
     const stored: number[] = [];
@@ -42,7 +41,7 @@ export async function benchStep(steps = 12): Promise<StepBench> {
       run: { value: store.run },
     });
     const played: number[] = [];
-    for await (const event of selfPlay({ topic: arithmetic, engine: policy, store: timed, config })) {
+    for await (const event of selfPlay({ topic: arithmetic, engine, store: timed, config })) {
       if (event.type === "step-end") played.push(event.record.seconds * 1000);
     }
     const [step, record] = [median(played.slice(2)), median(stored.slice(2))];

@@ -107,7 +107,16 @@ export const parts: readonly Part[] = [
     name: "run options",
     floor: 6,
     files: /^run-options\.ts$/,
-    imports: [...stage, "sandbox contract", "store contract", "topic contract", "topic definition", "cast", "evaluate"],
+    imports: [
+      ...stage,
+      "engine definition",
+      "sandbox contract",
+      "store contract",
+      "topic contract",
+      "topic definition",
+      "cast",
+      "evaluate",
+    ],
     pure: true,
   },
   {

@@ -1,6 +1,7 @@
 // What self-play is handed, and what is refused of it before any work.
 import type { RunConfig } from "./config/config.ts";
-import type { Player, Policy } from "./engine/engine.ts";
+import { checkSupport } from "./engine/checks.ts";
+import type { Engine } from "./engine/engine.ts";
 import { UnsupportedError, UsageError } from "./errors.ts";
 import type { Control } from "./evaluate/controls.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
@@ -9,44 +10,25 @@ import type { DefinedTopic } from "./topics/define-topic.ts";
 
 export interface SelfPlayOptions {
   readonly topic: DefinedTopic;
-  readonly engine: Policy;
+  /** The model that plays; policies on it are opened and closed by self-play. */
+  readonly engine: Engine;
   readonly store: RunStore;
   readonly config: RunConfig;
   /** Runs programs; needed by topics that verify by tests. */
   readonly sandbox?: Sandbox;
-  /** The starting model, frozen; needed where `klPenaltyCoef` > 0. */
-  readonly reference?: Player;
   /** Only experiments pass one: the one that the store says this run is under. */
   readonly control?: Control;
   /** When it fires, the run ends after the current step with a checkpoint. */
   readonly signal?: AbortSignal;
 }
 
-/** Refuses, before any work, what could only fail later. */
-export function checkFit({
-  engine,
-  topic: { topic },
-  config,
-  sandbox,
-  reference,
-}: Omit<SelfPlayOptions, "store">): void {
+/** Refuses, before any work, what could only fail later. Throws UnsupportedError. */
+export function checkFit({ engine, topic: { topic }, config, sandbox }: Omit<SelfPlayOptions, "store">): void {
   const { capabilities } = engine;
   const refuse = (problem: string, hint: string): never => {
     throw new UnsupportedError(problem, hint);
   };
-  if (!capabilities.lossFunctions.includes(config.lossFn)) {
-    refuse(
-      `The ${capabilities.name} engine has no loss ${config.lossFn}.`,
-      `Use one of ${capabilities.lossFunctions.join(", ")}.`,
-    );
-  }
-  if (config.topP < 1 && !capabilities.topP)
-    refuse(`The ${capabilities.name} engine cannot honour topP.`, "Leave topP at 1.");
-  if (config.topK > 0 && !capabilities.topK)
-    refuse(`The ${capabilities.name} engine cannot honour topK.`, "Leave topK at 0.");
-  if (config.klPenaltyCoef > 0 && (!capabilities.klPenalty || reference === undefined)) {
-    refuse("klPenaltyCoef needs an engine with a KL penalty and a reference model.", "Set klPenaltyCoef to 0.");
-  }
+  checkSupport(capabilities, config);
   if (topic.verification === "tests" && sandbox === undefined) {
     refuse(`The topic ${topic.name} runs programs and needs a sandbox.`, "Run `sqlm doctor` to see why there is none.");
   }

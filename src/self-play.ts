@@ -4,6 +4,7 @@
 // Everything random is drawn from streams named by (seed, step, purpose), so a run that was killed and resumed from a
 // checkpoint equals one that was not. What knows the truth (`hidden`) is read in `diagnose` and in evaluation, after the
 // rewards are fixed; the only exception is a control of an experiment, which is passed in from outside.
+import { type Cast, openCast } from "./cast.ts";
 import type { RunConfig } from "./config/config.ts";
 import { diagnose, truthMetrics } from "./evaluate/diagnose.ts";
 import { evaluate, heldOutQuestions } from "./evaluate/evaluate.ts";
@@ -15,7 +16,7 @@ import { propose } from "./play/propose.ts";
 import { solve } from "./play/solve.ts";
 import { randomStream, seedFrom } from "./random.ts";
 import { checkControl, checkFit, type SelfPlayOptions } from "./run-options.ts";
-import type { LoopState } from "./store/store.ts";
+import type { LoopState, RunStore } from "./store/store.ts";
 import type { DefinedTopic } from "./topics/define-topic.ts";
 import type { Evaluation, Question } from "./types.ts";
 import { verify } from "./verify/verify.ts";
@@ -44,27 +45,28 @@ export async function* selfPlay(options: SelfPlayOptions): AsyncGenerator<RunEve
   const { hidden } = options.topic;
   checkFit(options);
   checkControl(options);
+  await using cast = await openCast(options.engine, config);
   const record = <Event extends RunEvent>(event: Event): Event => {
     store.append(event);
     return event;
   };
 
-  const progress = await restore(options);
+  const progress = await restore(store, cast);
   yield record({ type: "run-start", run: store.run, fromStep: progress.step, steps: config.steps });
   const heldOut = heldOutKeys(options.topic, config);
 
   try {
-    if (progress.step === 0 && hidden !== null) yield record(await examine(options, progress));
+    if (progress.step === 0 && hidden !== null) yield record(await examine(options, cast, progress));
 
     while (progress.step < config.steps && !signal?.aborted) {
-      yield record({ type: "step-end", record: await playStep(options, progress, heldOut) });
+      yield record({ type: "step-end", record: await playStep(options, cast, progress, heldOut) });
 
       const due = (every: number): boolean =>
         progress.step === config.steps || (every > 0 && progress.step % every === 0);
-      if (hidden !== null && due(config.evalEvery)) yield record(await examine(options, progress));
-      if (due(config.saveEvery)) yield record(await save(options, progress));
+      if (hidden !== null && due(config.evalEvery)) yield record(await examine(options, cast, progress));
+      if (due(config.saveEvery)) yield record(await save(store, cast, progress));
     }
-    if (progress.step > progress.saved) yield record(await save(options, progress));
+    if (progress.step > progress.saved) yield record(await save(store, cast, progress));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     yield record({ type: "run-end", step: progress.step, reason: "stopped", message });
@@ -77,17 +79,18 @@ export async function* selfPlay(options: SelfPlayOptions): AsyncGenerator<RunEve
 /** One step of self-play: the method, top to bottom. */
 async function playStep(
   options: SelfPlayOptions,
+  cast: Cast,
   progress: Progress,
   heldOut: ReadonlySet<string>,
 ): Promise<StepRecord> {
-  const { engine, reference, sandbox, config, control } = options;
+  const { sandbox, config, control } = options;
   const { topic, hidden } = options.topic;
   const started = performance.now();
   const step = progress.step + 1;
   const { temperature, topP, topK, truncatedReplies } = config;
   const sampling = { temperature, topP, topK, truncatedReplies };
 
-  const proposals = await propose(engine, topic, {
+  const proposals = await propose(cast.proposer, topic, {
     ...sampling,
     count: Math.ceil(config.groupsPerBatch * config.proposalsPerQuestion),
     accept: config.groupsPerBatch,
@@ -97,7 +100,7 @@ async function playStep(
     random: randomStream(config.seed, "propose", step),
     seed: seedFrom(config.seed, "propose", step),
   });
-  const asked = await solve(engine, topic, proposals, {
+  const asked = await solve(cast.solver, topic, proposals, {
     ...sampling,
     groupSize: config.groupSize,
     consistentVote: config.consistentVote,
@@ -109,7 +112,7 @@ async function playStep(
   const random = randomStream(config.seed, "control", step);
   const changeRewards = control?.rewards && ((rewards: readonly number[]) => control.rewards!(rewards, random));
   const judgement = judge({ step, proposals, groups: verified }, config, changeRewards);
-  const training = await updateModel(engine, reference, judgement, config);
+  const training = await updateModel(cast, judgement, config);
   const groups = await diagnose(hidden, judgement.groups, sandbox);
 
   for (const { question } of groups) {
@@ -124,10 +127,11 @@ async function playStep(
 
 async function examine(
   options: SelfPlayOptions,
+  { solver }: Cast,
   progress: Progress,
 ): Promise<Extract<RunEvent, { type: "evaluation-end" }>> {
-  const { config, engine, topic } = options;
-  const evaluation: Evaluation = await evaluate(engine, topic, {
+  const { config, topic } = options;
+  const evaluation: Evaluation = await evaluate(solver, topic, {
     questions: config.evalQuestions,
     sandbox: options.sandbox,
     truncatedReplies: config.truncatedReplies,
@@ -140,23 +144,23 @@ async function examine(
   return { type: "evaluation-end", step: progress.step, evaluation };
 }
 
-async function save({ engine, store }: SelfPlayOptions, progress: Progress): Promise<RunEvent> {
+async function save(store: RunStore, { solver }: Cast, progress: Progress): Promise<RunEvent> {
   const state: LoopState = {
     step: progress.step,
     seenKeys: [...progress.seen],
     recent: progress.recent,
     best: progress.best,
   };
-  const { folder } = await store.saveCheckpoint(state, (into) => engine.save(into, { optimizer: true }));
+  const { folder } = await store.saveCheckpoint(state, (into) => solver.save(into, { optimizer: true }));
   progress.saved = progress.step;
   return { type: "checkpoint-saved", step: progress.step, folder };
 }
 
-async function restore({ engine, store }: SelfPlayOptions): Promise<Progress> {
+async function restore(store: RunStore, { solver }: Cast): Promise<Progress> {
   const checkpoint = await store.latestCheckpoint();
   store.rewindTo(checkpoint?.step ?? 0);
   if (checkpoint === null) return { step: 0, saved: 0, seen: new Set(), recent: [], best: null };
-  await engine.load(checkpoint.folder, { optimizer: true });
+  await solver.load(checkpoint.folder, { optimizer: true });
   const { step, seenKeys, recent, best } = checkpoint.state;
   return { step, saved: step, seen: new Set(seenKeys), recent: [...recent], best };
 }

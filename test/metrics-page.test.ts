@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { presets, type RunConfigInput, runConfigSchema } from "../src/config/config.ts";
-import { createScriptedPolicy } from "../src/engine/scripted.ts";
+import { createScriptedEngine } from "../src/engine/scripted.ts";
 import type { Random } from "../src/random.ts";
 import type { Sandbox } from "../src/sandbox/sandbox.ts";
 import { selfPlay } from "../src/self-play.ts";
@@ -41,13 +41,12 @@ async function recordedMetrics(
 ): Promise<Set<string>> {
   const config = runConfigSchema.parse({ ...input, groupsPerBatch: 6, groupSize: 6, steps: 5, evalQuestions: 3 });
   const folder = mkdtempSync(join(tmpdir(), "sqlm-metrics-"));
-  const engine = () => createScriptedPolicy({ reply });
+  const engine = () => createScriptedEngine({ reply });
   const names = new Set<string>();
   try {
     await using workspace = openWorkspace(folder);
     await using store = workspace.createRun(config);
-    const reference = config.klPenaltyCoef > 0 ? { reference: engine() } : {};
-    for await (const event of selfPlay({ topic, engine: engine(), store, config, sandbox: addsOne, ...reference })) {
+    for await (const event of selfPlay({ topic, engine: engine(), store, config, sandbox: addsOne })) {
       if (event.type === "step-end") for (const name of Object.keys(event.record.metrics)) names.add(name);
     }
   } finally {

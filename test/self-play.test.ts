@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { type RunConfigInput, runConfigSchema } from "../src/config/config.ts";
-import type { Policy } from "../src/engine/engine.ts";
-import { createScriptedPolicy } from "../src/engine/scripted.ts";
+import type { Engine, Policy } from "../src/engine/engine.ts";
+import { createScriptedEngine } from "../src/engine/scripted.ts";
 import { RunStoppedError, UnsupportedError, UsageError } from "../src/errors.ts";
 import { makeControl } from "../src/evaluate/controls.ts";
 import type { RunEvent, StepRecord } from "../src/events.ts";
@@ -24,8 +24,8 @@ afterEach(() => {
 });
 
 /** A model that adds rightly three times in four, better with every update, and asks longer questions as it goes. */
-function halfTrained(): Policy {
-  return createScriptedPolicy({
+function halfTrained(): Engine {
+  return createScriptedEngine({
     reply: ({ prompt, random, updates, temperature }) => {
       if (prompt === "P") {
         const digits = 1 + Math.min(5, Math.floor(updates / 2) + random.integer(1, 2));
@@ -41,14 +41,26 @@ function halfTrained(): Policy {
   });
 }
 
-/** The engine, with a note of everything that training was given. */
-function recording(engine: Policy): { engine: Policy; data: Datum[][] } {
-  const data: Datum[][] = [];
-  const forwardBackward: Policy["forwardBackward"] = (batch, loss, config) => {
-    data.push([...batch]);
-    return engine.forwardBackward(batch, loss, config);
+/** The engine, whose policies compute gradients in another way. */
+function withGradients(
+  engine: Engine,
+  change: (policy: Policy, ...call: Parameters<Policy["forwardBackward"]>) => ReturnType<Policy["forwardBackward"]>,
+): Engine {
+  const openPolicy = async (): Promise<Policy> => {
+    const policy = await engine.openPolicy();
+    return { ...policy, forwardBackward: (...call) => change(policy, ...call) };
   };
-  return { engine: { ...engine, forwardBackward }, data };
+  return { ...engine, openPolicy };
+}
+
+/** The engine, with a note of everything that training was given. */
+function recording(engine: Engine): { engine: Engine; data: Datum[][] } {
+  const data: Datum[][] = [];
+  const noting = withGradients(engine, (policy, batch, loss, config) => {
+    data.push([...batch]);
+    return policy.forwardBackward(batch, loss, config);
+  });
+  return { engine: noting, data };
 }
 
 const quick: RunConfigInput = {
@@ -209,18 +221,47 @@ describe("the wall: what knows the truth cannot reach training", () => {
   );
 });
 
+test("the reference of the KL penalty is the starting model, also after a resume", async () => {
+  const folder = newFolder();
+  const settings: RunConfigInput = { klPenaltyCoef: 0.1, steps: 4, saveEvery: 2 };
+  const interrupt = new AbortController();
+  const until = (event: RunEvent): void => {
+    if (event.type === "step-end" && event.record.step === 2) interrupt.abort();
+  };
+  await play(folder, settings, { signal: interrupt.signal, until });
+  const { engine, data } = recording(halfTrained());
+  const loaded: string[] = [];
+  const freezing: Engine = {
+    ...engine,
+    openPolicy: async () => {
+      const policy = await engine.openPolicy();
+      return {
+        ...policy,
+        freeze: () => {
+          loaded.push("freeze");
+          return policy.freeze();
+        },
+        load: (...call) => {
+          loaded.push("load");
+          return policy.load(...call);
+        },
+      };
+    },
+  };
+  const { steps } = await play(folder, settings, { engine: freezing });
+  expect(loaded).toEqual(["freeze", "load"]);
+  expect(steps.every(({ metrics }) => "kl" in metrics)).toBe(true);
+  expect(data.flat().every(({ referenceLogprobs }) => referenceLogprobs !== undefined)).toBe(true);
+});
+
 describe("what cannot go on", () => {
   test("a NaN stops the run, keeps the checkpoint and says how to go on", async () => {
     const folder = newFolder();
-    const engine = halfTrained();
     let calls = 0;
-    const broken: Policy = {
-      ...engine,
-      forwardBackward: async (...args) => {
-        const result = await engine.forwardBackward(...args);
-        return ++calls < 4 ? result : { ...result, metrics: { ...result.metrics, loss: Number.NaN } };
-      },
-    };
+    const broken = withGradients(halfTrained(), async (policy, ...call) => {
+      const result = await policy.forwardBackward(...call);
+      return ++calls < 4 ? result : { ...result, metrics: { ...result.metrics, loss: Number.NaN } };
+    });
     const seen: RunEvent[] = [];
     const run = play(folder, {}, { engine: broken, until: (event) => seen.push(event) });
     await expect(run).rejects.toThrow(RunStoppedError);
@@ -235,7 +276,6 @@ describe("what cannot go on", () => {
   test.each([
     [{ topP: 0.9 }, /topP/],
     [{ topK: 5 }, /topK/],
-    [{ klPenaltyCoef: 0.1 }, /reference/],
   ])("refuses %j before any work", async (settings, message) => {
     const { engine, data } = recording(halfTrained());
     const run = play(newFolder(), settings, { engine });

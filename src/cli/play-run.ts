@@ -44,18 +44,14 @@ export async function playRun({ parts, workspace, run, signal, onEvent }: PlayOp
       "`sqlm doctor` says what the sandbox can run here.",
     );
   }
-  const engineOptions = { engine: config.engine, model: config.model, threads: config.threads };
-  await using engine = await parts.openEngine(engineOptions);
-  await using policy = await engine.openPolicy();
-  // The starting model: frozen before a checkpoint is loaded into the policy.
-  await using reference = config.klPenaltyCoef > 0 ? await policy.freeze() : undefined;
+  const { engine: name, model, threads } = config;
+  await using engine = await parts.openEngine({ engine: name, model, threads });
   const playOptions = {
     topic,
-    engine: policy,
+    engine,
     config,
     signal,
     ...(sandbox === undefined ? {} : { sandbox }),
-    ...(reference === undefined ? {} : { reference }),
     ...(control == null ? {} : { control: makeControl(control, topic) }),
   };
   // Before a run is made, so that what cannot work leaves nothing behind.

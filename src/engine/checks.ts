@@ -4,6 +4,28 @@ import { UnsupportedError } from "../errors.ts";
 import type { Datum, LossFn } from "../types.ts";
 import type { AdamParams, Ask, EngineCapabilities, LossConfig, SampleOptions } from "./engine.ts";
 
+/** Options that not every engine has. */
+export interface OptionalSupport {
+  readonly topP?: number;
+  readonly topK?: number;
+  readonly lossFn?: LossFn;
+  readonly klPenaltyCoef?: number;
+}
+
+/** Throws UnsupportedError unless the engine has what these options, of a run or of one call, ask for. */
+export function checkSupport(
+  capabilities: EngineCapabilities,
+  { topP = 1, topK = 0, lossFn, klPenaltyCoef = 0 }: OptionalSupport,
+): void {
+  const refuse = refusal(capabilities);
+  if (topP < 1 && !capabilities.topP) throw refuse("cannot honour topP", "Leave topP at 1.");
+  if (topK > 0 && !capabilities.topK) throw refuse("cannot honour topK", "Leave topK at 0.");
+  if (lossFn !== undefined && !capabilities.lossFunctions.includes(lossFn)) {
+    throw refuse(`has no loss "${lossFn}"`, `Use one of ${capabilities.lossFunctions.join(", ")}.`);
+  }
+  if (klPenaltyCoef > 0 && !capabilities.klPenalty) throw refuse("has no KL penalty", "Leave klPenaltyCoef at 0.");
+}
+
 /** Throws UnsupportedError unless the engine can honour this call of `sample`. */
 export function checkSampling(capabilities: EngineCapabilities, asks: readonly Ask[], options: SampleOptions): void {
   const refuse = refusal(capabilities);
@@ -17,8 +39,7 @@ export function checkSampling(capabilities: EngineCapabilities, asks: readonly A
   if (!Number.isFinite(temperature) || temperature < 0) throw refuse(`cannot sample at temperature ${temperature}`);
   if (!(topP > 0 && topP <= 1)) throw refuse(`needs topP above 0 and up to 1, not ${topP}`);
   if (!Number.isInteger(topK) || topK < 0) throw refuse(`needs a whole topK of at least 0, not ${topK}`);
-  if (topP < 1 && !capabilities.topP) throw refuse("cannot honour topP", "Leave topP at 1.");
-  if (topK > 0 && !capabilities.topK) throw refuse("cannot honour topK", "Leave topK at 0.");
+  checkSupport(capabilities, { topP, topK });
   checkSequences(
     capabilities,
     asks.map(({ promptTokens }) => promptTokens),

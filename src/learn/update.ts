@@ -1,7 +1,8 @@
 // One step's optimizer updates: samples with an advantage become data, data become gradients. The engine computes; the
 // formulas are in datum.ts and losses.ts.
+
+import type { Cast } from "../cast.ts";
 import type { LearningSettings, OptimizerSettings, RewardSettings } from "../config/learn.ts";
-import type { Player, Policy } from "../engine/engine.ts";
 import { notFiniteHint, RunStoppedError } from "../errors.ts";
 import { randomStream } from "../random.ts";
 import type { Judgement } from "../types.ts";
@@ -22,8 +23,7 @@ export type UpdateSettings = LearningSettings &
 
 /** Policy-gradient updates on everything with an advantage; returns the metrics of the updates, averaged. */
 export async function updateModel(
-  engine: Policy,
-  reference: Player | undefined,
+  { solver, reference }: Pick<Cast, "solver" | "reference">,
   { step, proposals, groups }: Judgement,
   config: UpdateSettings,
 ): Promise<Record<string, number>> {
@@ -49,12 +49,12 @@ export async function updateModel(
       ...aggregate(solverParts[part]),
       ...scaleLoss(aggregate(proposerParts[part]), config.proposerLossWeight),
     ]);
-    if (reference !== undefined) data = withReference(data, await reference.score(data.map(({ tokens }) => tokens)));
-    const forward = await engine.forwardBackward(data, lossFn, { clipLow, clipHigh, klPenaltyCoef });
+    if (reference !== null) data = withReference(data, await reference.score(data.map(({ tokens }) => tokens)));
+    const forward = await solver.forwardBackward(data, lossFn, { clipLow, clipHigh, klPenaltyCoef });
     if (!Number.isFinite(forward.metrics["loss"])) {
       throw new RunStoppedError(`The loss of step ${step} is ${forward.metrics["loss"]}.`, notFiniteHint);
     }
-    const update = await engine.optimStep({ learningRate, beta1, beta2, eps, weightDecay, gradClipNorm });
+    const update = await solver.optimStep({ learningRate, beta1, beta2, eps, weightDecay, gradClipNorm });
     for (const [name, value] of Object.entries({ ...forward.metrics, gradNorm: update.metrics["gradNorm"] })) {
       totals[name] = (totals[name] ?? 0) + value / parts;
     }

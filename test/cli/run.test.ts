@@ -123,7 +123,7 @@ describe("run", () => {
   test("what cannot work leaves no run behind", async () => {
     const { code, stderr } = await run(["--loss-fn", "ppo"]);
     expect(code).toBe(2);
-    expect(stderr).toContain("has no loss ppo");
+    expect(stderr).toContain('has no loss "ppo"');
     expect(summaryOf<{ runs: unknown[] }>(await play(["list", "--json"])).runs).toEqual([]);
   });
 

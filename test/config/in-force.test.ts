@@ -62,8 +62,8 @@ async function outcomeOf(config: RunConfig, step: number): Promise<unknown> {
   const judgement = judge({ step, proposals, groups }, config);
   const elsewhere: typeof engine.score = async (sequences) =>
     (await engine.score(sequences)).map((row) => row.map((logprob) => logprob / 2));
-  const reference = config.klPenaltyCoef > 0 ? { ...engine, score: elsewhere } : undefined;
-  const metrics = await updateModel(recording, reference, judgement, config);
+  const reference = config.klPenaltyCoef > 0 ? { ...engine, score: elsewhere } : null;
+  const metrics = await updateModel({ solver: recording, reference }, judgement, config);
   return [judgement, metrics, updates];
 }
 

@@ -73,8 +73,7 @@ const config = runConfigSchema.parse({
 });
 await using store = existing === undefined ? workspace.createRun(config) : workspace.openRun(existing.run);
 await using engine = await openEngine();
-await using policy = await engine.openPolicy();
-for await (const event of selfPlay({ topic, engine: policy, store, config })) {
+for await (const event of selfPlay({ topic, engine, store, config })) {
   if (event.type === "step-end") writeSync(1, `step ${event.record.step}\n`);
   if (event.type === "checkpoint-saved") writeSync(1, `checkpoint ${event.step}\n`);
 }

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { runConfigSchema } from "../../src/config/config.ts";
-import { createScriptedPolicy } from "../../src/engine/scripted.ts";
+import { createScriptedEngine } from "../../src/engine/scripted.ts";
 import type { StepRecord } from "../../src/events.ts";
 import { createSandbox } from "../../src/sandbox/process-sandbox.ts";
 import { selfPlay } from "../../src/self-play.ts";
@@ -25,7 +25,7 @@ async function play(): Promise<StepRecord[]> {
       evalQuestions: 1,
     });
     // The third test of every task is wrong.
-    const engine = createScriptedPolicy({
+    const engine = createScriptedEngine({
       reply: ({ prompt, random }) =>
         prompt === "K"
           ? `+1 -${random.integer(1, 9)} +1|1>2;2>3;3>9;4>5;${random.integer(5, 9)}>7`

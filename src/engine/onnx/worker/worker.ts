@@ -4,11 +4,12 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { FileFormatError } from "../../../errors.ts";
-import { parameterCount, parameterSpecs } from "../../../model/model-config.ts";
-import { openModelFolder, readWeights, writeModelFolder } from "../../../model/model-folder.ts";
+import { type ModelConfig, parameterCount, parameterSpecs } from "../../../model/model-config.ts";
+import { openModelFolder, openWeights, writeModelFolder } from "../../../model/model-folder.ts";
 import { readSafetensors, writeSafetensors } from "../../../model/safetensors.ts";
+import type { WeightSource } from "../../../model/weight-source.ts";
 import { createSampler } from "../generate/sampler.ts";
-import { float32Data, float32Tensor } from "../runtime/runtime.ts";
+import { float32Data, float32Tensor, type Tensor } from "../runtime/runtime.ts";
 import { createTrainer, type OptimizerState } from "../train/trainer.ts";
 import { chooseThreads } from "./choose-threads.ts";
 import { errorToData, type WorkerCalls, type WorkerOptions, type WorkerReply, type WorkerRequest } from "./protocol.ts";
@@ -19,8 +20,7 @@ const reply = (message: WorkerReply): void => parentPort?.postMessage(message);
 
 async function open({ model, threads: wanted }: WorkerOptions): Promise<WorkerCalls> {
   const { config, companions } = openModelFolder(model);
-  const stored = readWeights({ folder: model, config, companions });
-  const weights = new Map([...stored].map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]));
+  const weights = loadWeights(openWeights({ folder: model, config }), config);
   const threads = wanted > 0 ? wanted : await chooseThreads(config);
   const sampler = createSampler(config, weights, { threads });
   const trainer = createTrainer(config, weights, threads);
@@ -41,10 +41,11 @@ async function open({ model, threads: wanted }: WorkerOptions): Promise<WorkerCa
       }
     },
     async load(folder, { optimizer }) {
-      // Everything is read and checked before the first weight changes, so that a bad folder leaves the model whole.
-      const loaded = readWeights({ folder, config, companions });
+      // Everything is checked before the first weight changes, so that a bad folder leaves the model whole; then weights are
+      // read over the old ones, for there may be no room for both.
+      using source = openWeights({ folder, config });
       const state = optimizer ? readOptimizer(folder, loadedSpecs()) : null;
-      for (const [name, { data }] of loaded) float32Data(weights.get(name)!).set(data);
+      for (const [name, tensor] of weights) source.readTensor(name, float32Data(tensor));
       trainer.restoreOptimizer(state);
     },
   };
@@ -55,6 +56,14 @@ async function open({ model, threads: wanted }: WorkerOptions): Promise<WorkerCa
       { name: `v:${name}`, shape },
     ]);
   }
+}
+
+/** Reads the weights one by one: the model is never in memory twice. */
+function loadWeights(source: WeightSource, config: ModelConfig): Map<string, Tensor> {
+  using weights = source;
+  return new Map(
+    parameterSpecs(config).map(({ name, shape }) => [name, float32Tensor(shape, weights.readTensor(name))]),
+  );
 }
 
 function readOptimizer(folder: string, specs: readonly { name: string; shape: readonly number[] }[]): OptimizerState {

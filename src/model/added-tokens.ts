@@ -57,7 +57,8 @@ function finder(entries: readonly (readonly [string, AddedToken])[]): (text: str
     for (const { 0: content, index } of text.matchAll(pattern)) {
       const token = byContent.get(content)!;
       let [begin, end] = [index, index + content.length];
-      if (token.single_word && (endsWithWord.test(text.slice(0, begin)) || startsWithWord.test(text.slice(end)))) continue;
+      if (token.single_word && (endsWithWord.test(text.slice(0, begin)) || startsWithWord.test(text.slice(end))))
+        continue;
       // Space that the token before has already taken stays with it.
       if (token.lstrip) begin = Math.max(done, text.slice(0, begin).trimEnd().length);
       if (token.rstrip) end = text.length - text.slice(end).trimStart().length;
@@ -72,7 +73,5 @@ function finder(entries: readonly (readonly [string, AddedToken])[]): (text: str
 
 /** The text as a regular expression that matches it. */
 export function escapeForRegExp(text: string): string {
-  return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, (character) =>
-    character === "-" ? "\\x2d" : `\\${character}`,
-  );
+  return text.replaceAll(/[\\^$.*+?()[\]{}|/-]/g, (character) => (character === "-" ? "\\x2d" : `\\${character}`));
 }

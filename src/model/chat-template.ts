@@ -4,12 +4,14 @@ import { Template } from "@huggingface/jinja";
 import { z } from "zod";
 import { UnsupportedError } from "../errors.ts";
 import type { ChatMessage } from "../types.ts";
-import { pythonText, type TemplateValue } from "./python-text.ts";
+import { type JsonOptions, pythonJson, pythonText, type TemplateValue } from "./python-text.ts";
 
 /** One template, or several by name: as a list (how transformers writes them) or an object. */
 export const chatTemplateSchema = z.union([
   z.string(),
-  z.array(z.object({ name: z.string(), template: z.string() })).transform((list) => new Map(list.map(({ name, template }) => [name, template]))),
+  z
+    .array(z.object({ name: z.string(), template: z.string() }))
+    .transform((list) => new Map(list.map(({ name, template }) => [name, template]))),
   z.record(z.string(), z.string()).transform((byName) => new Map(Object.entries(byName))),
 ]);
 export type ChatTemplateSource = z.output<typeof chatTemplateSchema>;
@@ -34,6 +36,8 @@ export function chatRenderer(
         ...specialTokens,
         [printName]: (values: readonly TemplateValue[]) => pythonText(values[0]),
         [textsName]: (values: readonly TemplateValue[]) => elementTexts(values[0]),
+        [jsonName]: (values: readonly TemplateValue[], options?: unknown) =>
+          pythonJson(values[0], jsonOptions(options)),
         [refuseName]: (words: unknown) => {
           throw new Refused(String(words));
         },
@@ -94,6 +98,7 @@ function readTemplate(source: string, model: string): Template {
 // Their names have a space, so no template can use them.
 const printName = "print as Python";
 const textsName = "texts as Python";
+const jsonName = "JSON as Python";
 const refuseName = "raise exception";
 
 interface Node {
@@ -122,7 +127,9 @@ function printAsPython(node: unknown): void {
     for (const [field, value] of Object.entries(node)) {
       printAsPython(value);
       if (blocks.has(field) && Array.isArray(value)) {
-        node[field] = value.map((part) => (isNode(part) && !printsText.has(part.type) ? callOf(printName, part) : part));
+        node[field] = value.map((part) =>
+          isNode(part) && !printsText.has(part.type) ? callOf(printName, part) : part,
+        );
       }
     }
     changeNode(node);
@@ -137,6 +144,10 @@ function changeNode(node: Node): void {
     const called = filter.type === "CallExpression" && isNode(filter["callee"]) ? filter["callee"] : filter;
     if (called["value"] === "string") node["operand"] = callOf(printName, node["operand"]);
     if (called["value"] === "join") node["operand"] = callOf(textsName, node["operand"]);
+    if (called["value"] === "tojson") {
+      const given = Array.isArray(filter["args"]) ? filter["args"].filter(isNode) : [];
+      Object.assign(node, callOf(jsonName, node["operand"], given));
+    }
   } else if (node.type === "CallExpression" && isNode(node["callee"])) {
     const { callee } = node;
     if (callee.type === "Identifier" && callee["value"] === "raise_exception") callee["value"] = refuseName;
@@ -144,11 +155,12 @@ function changeNode(node: Node): void {
 }
 
 /** A call of `name` with one list that holds the value: in a list, values keep their types. */
-function callOf(name: string, value: unknown): Node {
+function callOf(name: string, value: unknown, more: readonly Node[] = []): Node {
   const call: unknown = new Template("{{ name([value]) }}").parsed.body[0];
   if (isNode(call) && isNode(call["callee"]) && Array.isArray(call["args"]) && isNode(call["args"][0])) {
     call["callee"]["value"] = name;
     call["args"][0]["value"] = [value];
+    call["args"].push(...more);
     return call;
   }
   throw new Error("a call is not parsed as one");
@@ -156,5 +168,21 @@ function callOf(name: string, value: unknown): Node {
 
 function elementTexts({ type, value }: TemplateValue): string[] {
   if (type === "StringValue") return Array.from(String(value));
+  // A mapping gives its keys.
+  if (value instanceof Map) return [...value.keys()].map(String);
   return Array.isArray(value) ? value.map(pythonText) : [];
+}
+
+/** Keyword arguments of the filter tojson, which arrive as a mapping. */
+function jsonOptions(given: unknown): JsonOptions {
+  const argument = (name: string): unknown => (given instanceof Map ? given.get(name)?.value : undefined);
+  const indent = argument("indent");
+  const separators = z.tuple([z.object({ value: z.string() }), z.object({ value: z.string() })]);
+  const pair = separators.safeParse(argument("separators"));
+  return {
+    indent: typeof indent === "number" ? indent : null,
+    separators: pair.success ? [pair.data[0].value, pair.data[1].value] : null,
+    sortKeys: argument("sort_keys") === true,
+    ensureAscii: argument("ensure_ascii") === true,
+  };
 }

@@ -72,7 +72,8 @@ function refuseWhatIsNotComputed(file: GgufFile, architecture: Architecture, hea
   const refuse = (what: string): never => {
     throw new UnsupportedError(`${file.path}: ${what} is not supported.`, "Use a model without it.");
   };
-  if (Array.isArray(file.metadata.get(`${architecture}.attention.head_count`))) refuse("a number of heads for each layer");
+  if (Array.isArray(file.metadata.get(`${architecture}.attention.head_count`)))
+    refuse("a number of heads for each layer");
   if ((number("expert_count") ?? 0) > 0) refuse("a mixture of experts");
   if ((number("attention.sliding_window") ?? 0) > 0) refuse("sliding-window attention");
   const values = number("attention.value_length") ?? headSize;
@@ -84,7 +85,11 @@ function refuseWhatIsNotComputed(file: GgufFile, architecture: Architecture, hea
   }
 }
 
-function ropeScaling(file: GgufFile, architecture: Architecture, headSize: number): Readonly<Record<string, unknown>> | null {
+function ropeScaling(
+  file: GgufFile,
+  architecture: Architecture,
+  headSize: number,
+): Readonly<Record<string, unknown>> | null {
   const type = file.metadata.get(`${architecture}.rope.scaling.type`) ?? "none";
   const factor = numberOf(file.metadata.get(`${architecture}.rope.scaling.factor`));
   if (type === "linear") return { rope_type: "linear", factor };
@@ -93,7 +98,8 @@ function ropeScaling(file: GgufFile, architecture: Architecture, headSize: numbe
   const factors = file.tensors.get("rope_freqs.weight");
   if (factors === undefined) return null;
   const stored = new Float32Array(headSize / 2);
-  if (factors.shape.join() !== String(stored.length)) throw file.damaged(`rope_freqs.weight has shape [${factors.shape}]`);
+  if (factors.shape.join() !== String(stored.length))
+    throw file.damaged(`rope_freqs.weight has shape [${factors.shape}]`);
   file.readRows(factors, 0, stored);
   return llama3Scaling(file, stored, numberOf(file.metadata.get(`${architecture}.rope.freq_base`)) ?? 10_000);
 }

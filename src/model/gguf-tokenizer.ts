@@ -33,7 +33,11 @@ export function ggufTokenizer(file: GgufFile): GgufTokenizer {
   };
   const model = metadata.get("tokenizer.ggml.model");
   const parts =
-    model === "gpt2" ? byteLevelParts(file, vocabulary) : model === "llama" ? sentencePieceParts(file, vocabulary) : null;
+    model === "gpt2"
+      ? byteLevelParts(file, vocabulary)
+      : model === "llama"
+        ? sentencePieceParts(file, vocabulary)
+        : null;
   if (parts === null) {
     throw new UnsupportedError(
       `${file.path}: a tokenizer of the kind "${String(model)}" is not supported.`,
@@ -83,7 +87,12 @@ const byteLevel = (useRegex: boolean) => ({
   use_regex: useRegex,
 });
 const sequence = (...pretokenizers: readonly object[]) => ({ type: "Sequence", pretokenizers });
-const splitAt = (pattern: string) => ({ type: "Split", pattern: { Regex: pattern }, behavior: "Isolated", invert: false });
+const splitAt = (pattern: string) => ({
+  type: "Split",
+  pattern: { Regex: pattern },
+  behavior: "Isolated",
+  invert: false,
+});
 
 const lines = "[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|DIGITS| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+";
 const contractions = "(?i:'s|'t|'re|'ve|'m|'ll|'d)";
@@ -247,9 +256,15 @@ function tokenizerConfig(file: GgufFile, tokens: readonly string[]): Readonly<Re
 }
 
 /** Texts of control tokens that end a turn or a text, in the models that have them. */
-const endTexts: ReadonlySet<string> = new Set(
-  ["<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>", "<|end|>", "</s>"],
-);
+const endTexts: ReadonlySet<string> = new Set([
+  "<|im_end|>",
+  "<|endoftext|>",
+  "<|eot_id|>",
+  "<|eom_id|>",
+  "<|end_of_text|>",
+  "<|end|>",
+  "</s>",
+]);
 
 function endTokens({ metadata }: GgufFile, { tokens, kindOf }: Vocabulary): readonly number[] {
   const named = ["eos", "eot", "eom"].map((name) => numberOf(metadata.get(`tokenizer.ggml.${name}_token_id`)));

@@ -4,8 +4,8 @@ import { blockTypes } from "./gguf-blocks.ts";
 import { elementCount, rowLength, type WeightSource } from "./weight-source.ts";
 
 const layerNames: Readonly<Record<string, string>> = {
-  "input_layernorm": "attn_norm",
-  "post_attention_layernorm": "ffn_norm",
+  input_layernorm: "attn_norm",
+  post_attention_layernorm: "ffn_norm",
   "self_attn.q_proj": "attn_q",
   "self_attn.k_proj": "attn_k",
   "self_attn.v_proj": "attn_v",

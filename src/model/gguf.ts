@@ -166,7 +166,9 @@ function checkTensor({ name, shape, typeId, position }: GgufTensor, file: ByteFi
     );
   }
   if (shape.length === 0 || shape.at(-1)! % type.length !== 0) {
-    throw file.damaged(`damaged: rows of ${shape.at(-1) ?? 0} values in ${name}, but ${type.name} has blocks of ${type.length}`);
+    throw file.damaged(
+      `damaged: rows of ${shape.at(-1) ?? 0} values in ${name}, but ${type.name} has blocks of ${type.length}`,
+    );
   }
   const end = position + (elementCount(shape) / type.length) * type.bytes;
   if (end > file.size) throw file.damaged(`truncated: ${file.size} bytes, ${name} ends at ${end}`);

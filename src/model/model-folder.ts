@@ -51,7 +51,8 @@ export function openModelFolder(folder: string): ModelFolder {
 
 /** Whether a folder whose config says that the head is the embedding stores another matrix as head. */
 function hasOwnHead(folder: string): boolean {
-  if (isGgufPath(folder) || (!existsSync(join(folder, weightsFile)) && !existsSync(join(folder, indexFile)))) return false;
+  if (isGgufPath(folder) || (!existsSync(join(folder, weightsFile)) && !existsSync(join(folder, indexFile))))
+    return false;
   using source = openSafetensors(folder);
   if (source.shapeOf(headName) === null || source.shapeOf(embeddingName) === null) return false;
   return !sameValues(source, headName, embeddingName);

@@ -53,7 +53,9 @@ function elements(value: unknown): TemplateValue[] {
 
 function entries(value: unknown): string[] {
   if (!(value instanceof Map)) return [];
-  return [...value].map(([key, element]) => `${quote(String(key))}: ${isTemplateValue(element) ? pythonRepr(element) : ""}`);
+  return [...value].map(
+    ([key, element]) => `${quote(String(key))}: ${isTemplateValue(element) ? pythonRepr(element) : ""}`,
+  );
 }
 
 /** Python writes integers without an exponent. */
@@ -92,3 +94,56 @@ function codePointEscape(character: string): string {
   if (code < 0x10000) return `\\u${code.toString(16).padStart(4, "0")}`;
   return `\\U${code.toString(16).padStart(8, "0")}`;
 }
+
+export interface JsonOptions {
+  /** Spaces a level; null for one line. */
+  readonly indent: number | null;
+  readonly separators: readonly [string, string] | null;
+  readonly sortKeys: boolean;
+  readonly ensureAscii: boolean;
+}
+
+/** Python's json.dumps(value), as transformers' filter `tojson` calls it. */
+export function pythonJson(value: TemplateValue, options: JsonOptions, depth = 0): string {
+  const [item, key] = options.separators ?? [options.indent === null ? ", " : ",", ": "];
+  const around = (open: string, parts: readonly string[], close: string): string => {
+    if (options.indent === null || parts.length === 0) return open + parts.join(item) + close;
+    const line = (level: number): string => `\n${" ".repeat(options.indent! * level)}`;
+    return open + line(depth + 1) + parts.join(item + line(depth + 1)) + line(depth) + close;
+  };
+  const text = (of: string): string => {
+    const quoted = JSON.stringify(of);
+    return options.ensureAscii
+      ? quoted.replaceAll(/[^\0-~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
+      : quoted;
+  };
+  if (value.value instanceof Map) {
+    const named = [...value.value].map(([name, of]) => [String(name), of] as const);
+    if (options.sortKeys) named.sort(([a], [b]) => (a < b ? -1 : 1));
+    const parts = named.map(
+      ([name, of]) => text(name) + key + (isTemplateValue(of) ? pythonJson(of, options, depth + 1) : "null"),
+    );
+    return around("{", parts, "}");
+  }
+  if (Array.isArray(value.value)) {
+    return around(
+      "[",
+      elements(value.value).map((of) => pythonJson(of, options, depth + 1)),
+      "]",
+    );
+  }
+  switch (value.type) {
+    case "StringValue":
+      return text(String(value.value));
+    case "FloatValue":
+      return jsonConstants[String(value.value)] ?? floatText(Number(value.value));
+    case "IntegerValue":
+      return integerText(Number(value.value));
+    case "BooleanValue":
+      return String(value.value);
+    default:
+      return "null";
+  }
+}
+
+const jsonConstants: Readonly<Record<string, string>> = { NaN: "NaN", Infinity: "Infinity", "-Infinity": "-Infinity" };

@@ -35,12 +35,14 @@ export function rewritePreTokenizer(definition: unknown): unknown {
       // Every number of Unicode, not only 0 to 9.
       return isolate(given["individual_digits"] === true ? "\\p{N}" : "\\p{N}+");
     case "Whitespace":
-      return pieces("[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]+|[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}\\s]+");
+      return pieces(
+        "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]+|[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}\\s]+",
+      );
     case "Punctuation":
       return split(punctuation, String(given["behavior"] ?? "Isolated"), false);
     case "Split": {
       const { pattern, behavior, invert } = splitSchema.parse(given);
-      if (behavior === "Isolated" || (behavior === "Removed" && !invert)) return given;
+      if (behavior === "Isolated") return given;
       return split("Regex" in pattern ? pattern.Regex : escapeForRegExp(pattern.String), behavior, invert);
     }
     case "Metaspace":
@@ -63,9 +65,10 @@ function split(pattern: string, behavior: string, invert: boolean): unknown {
   const match = `(?:${pattern})`;
   if (behavior === "Isolated") return isolate(match);
   if (behavior === "Contiguous") return isolate(`${match}+`);
-  if (behavior === "Removed") return invert ? pieces(match) : { ...isolate(match), behavior };
-  if (behavior === "MergedWithPrevious" && !invert) return pieces(`[^]*?${match}|[^]+`);
-  if (behavior === "MergedWithNext" && !invert) return pieces(`${match}(?:(?!${match})[^])*|(?:(?!${match})[^])+`);
+  if (behavior === "Removed") return pieces(invert ? match : `(?:(?!${match})[\\s\\S])+`);
+  if (behavior === "MergedWithPrevious" && !invert) return pieces(`[\\s\\S]*?${match}|[\\s\\S]+`);
+  if (behavior === "MergedWithNext" && !invert)
+    return pieces(`${match}(?:(?!${match})[\\s\\S])*|(?:(?!${match})[\\s\\S])+`);
   throw new UnsupportedError(
     `The tokenizer splits text with the behaviour ${behavior}${invert ? ", inverted" : ""}, which is not supported.`,
     "Use another model.",
@@ -73,7 +76,12 @@ function split(pattern: string, behavior: string, invert: boolean): unknown {
 }
 
 /** Every match of the pattern is a piece, and so is what lies between. */
-const isolate = (pattern: string) => ({ type: "Split", pattern: { Regex: pattern }, behavior: "Isolated", invert: false });
+const isolate = (pattern: string) => ({
+  type: "Split",
+  pattern: { Regex: pattern },
+  behavior: "Isolated",
+  invert: false,
+});
 
 /** The matches of the pattern are the pieces; what lies between is dropped. */
 const pieces = (pattern: string) => ({ type: "Split", pattern: { Regex: pattern }, behavior: "Removed", invert: true });

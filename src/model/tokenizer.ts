@@ -1,9 +1,6 @@
 // The tokenizer of a model: @huggingface/tokenizers cuts text into pieces, added tokens are found before it, chat templates
 // are rendered by chat-template.ts.
-import {
-  AddedToken as LibraryAddedToken,
-  Tokenizer as HuggingFaceTokenizer,
-} from "@huggingface/tokenizers";
+import { Tokenizer as HuggingFaceTokenizer, AddedToken as LibraryAddedToken } from "@huggingface/tokenizers";
 import { z } from "zod";
 import { FileFormatError, SqlmError } from "../errors.ts";
 import type { Tokenizer } from "../types.ts";
@@ -181,5 +178,9 @@ function readObject<Schema extends z.ZodType>(companions: Companions, name: stri
   const parsed = schema.safeParse(content);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new FileFormatError(path, `malformed: ${[issue.path.join("."), issue.message].filter((part) => part !== "").join(": ")}`, copyHint);
+  throw new FileFormatError(
+    path,
+    `malformed: ${[issue.path.join("."), issue.message].filter((part) => part !== "").join(": ")}`,
+    copyHint,
+  );
 }

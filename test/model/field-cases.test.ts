@@ -141,7 +141,8 @@ function writeWeights(input: Extract<Input, { do: "weights" }>): void {
   const names = specs.map(({ name }) => name);
   const kept = names.filter((name) => !input.remove.includes(name));
   const stored = new Map(kept.map((name) => [name, make(name, input.tensors[name] ?? { fill: 1 })]));
-  if (input.config["tie_word_embeddings"] === true && !("lm_head.weight" in input.tensors)) stored.delete("lm_head.weight");
+  if (input.config["tie_word_embeddings"] === true && !("lm_head.weight" in input.tensors))
+    stored.delete("lm_head.weight");
   if (input.shards === undefined) writeSafetensors(join(folder, "model.safetensors"), stored, input.metadata ?? {});
   else writeShards(input.shards, input, stored, make);
   for (const [file, tensors] of Object.entries(input.files)) {
@@ -213,7 +214,10 @@ function checkConfig(input: Extract<Input, { do: "config" }>, expected: Readonly
   else expect(read).toMatchObject({ value: expected });
 }
 
-async function checkRun(input: Extract<Input, { do: "run-topic" }>, expected: Readonly<Record<string, unknown>>): Promise<void> {
+async function checkRun(
+  input: Extract<Input, { do: "run-topic" }>,
+  expected: Readonly<Record<string, unknown>>,
+): Promise<void> {
   writeWeights(inputSchema.parse({ do: "weights" }) as Extract<Input, { do: "weights" }>);
   chatTokenizer(input.template);
   const workspace = join(root, "workspace");

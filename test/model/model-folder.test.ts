@@ -112,7 +112,7 @@ describe("config.json", () => {
     [{ hidden_size: "16" }, "hidden_size"],
     [{ num_hidden_layers: 0 }, "num_hidden_layers"],
     [{ num_hidden_layers: 1e12 }, "num_hidden_layers"],
-    [{ architectures: [] }, "architectures"],
+    [{ architectures: [], model_type: null }, "architectures"],
   ])("%j is not a config", (change, part) => {
     changeConfig(change);
     expectRefusal(read, FileFormatError, part);

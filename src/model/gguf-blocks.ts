@@ -141,14 +141,22 @@ function unpackScales(bytes: Buffer, at: number, into: Uint8Array): void {
 function decodeQ4K(bytes: Buffer, into: Float32Array): void {
   const scales = new Uint8Array(16);
   for (let at = 0, y = 0; y < into.length; at += 144, y += 256) {
-    const [scale, offset] = [half(bytes, at), half(bytes, at + 2)];
+    const scale = half(bytes, at);
+    const offset = half(bytes, at + 2);
     unpackScales(bytes, at + 4, scales);
-    for (let group = 0; group < 8; group++) {
-      const [d, m] = [scale * scales[group], offset * scales[group + 8]];
-      // Two groups share 32 bytes: the low halves are the first's.
-      const quants = at + 16 + 32 * (group >> 1);
-      const shift = 4 * (group & 1);
-      for (let i = 0; i < 32; i++) into[y + 32 * group + i] = ((bytes[quants + i] >> shift) & 15) * d - m;
+    // Two groups share 32 bytes: the low halves are the first's.
+    for (let group = 0; group < 8; group += 2) {
+      const d = scale * scales[group];
+      const m = offset * scales[group + 8];
+      const d2 = scale * scales[group + 1];
+      const m2 = offset * scales[group + 9];
+      const quants = at + 16 + 16 * group;
+      const start = y + 32 * group;
+      for (let i = 0; i < 32; i++) {
+        const pair = bytes[quants + i];
+        into[start + i] = (pair & 15) * d - m;
+        into[start + i + 32] = (pair >> 4) * d2 - m2;
+      }
     }
   }
 }
@@ -156,10 +164,12 @@ function decodeQ4K(bytes: Buffer, into: Float32Array): void {
 function decodeQ5K(bytes: Buffer, into: Float32Array): void {
   const scales = new Uint8Array(16);
   for (let at = 0, y = 0; y < into.length; at += 176, y += 256) {
-    const [scale, offset] = [half(bytes, at), half(bytes, at + 2)];
+    const scale = half(bytes, at);
+    const offset = half(bytes, at + 2);
     unpackScales(bytes, at + 4, scales);
     for (let group = 0; group < 8; group++) {
-      const [d, m] = [scale * scales[group], offset * scales[group + 8]];
+      const d = scale * scales[group];
+      const m = offset * scales[group + 8];
       const quants = at + 48 + 32 * (group >> 1);
       const shift = 4 * (group & 1);
       for (let i = 0; i < 32; i++) {
@@ -176,7 +186,8 @@ function decodeQ6K(bytes: Buffer, into: Float32Array): void {
     const scale = half(bytes, at + 208);
     for (let group = 0; group < 8; group++) {
       // Four groups make a half of the block: 64 bytes of low bits, 32 bytes of high bits.
-      const [side, quarter] = [group >> 2, group & 3];
+      const side = group >> 2;
+      const quarter = group & 3;
       const low = at + 64 * side + 32 * (quarter & 1);
       const high = at + 128 + 32 * side;
       const scales = at + 192 + 2 * group;

@@ -4,9 +4,12 @@ import { checkSupport } from "./engine/checks.ts";
 import type { Engine } from "./engine/engine.ts";
 import { UnsupportedError, UsageError } from "./errors.ts";
 import type { Control } from "./evaluate/controls.ts";
+import { randomStream } from "./random.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
 import type { RunStore } from "./store/store.ts";
 import type { DefinedTopic } from "./topics/define-topic.ts";
+import type { Topic } from "./topics/topic.ts";
+import type { Prompt, Tokenizer } from "./types.ts";
 
 export interface SelfPlayOptions {
   readonly topic: DefinedTopic;
@@ -37,6 +40,29 @@ export function checkFit({ engine, topic: { topic }, config, sandbox }: Omit<Sel
       `The topic ${topic.name} needs longer replies than the model's ${capabilities.maxSequenceTokens} tokens.`,
       "Use a model with more positions.",
     );
+  }
+  checkPrompts(engine.tokenizer, topic);
+}
+
+/**
+ * A model's chat template may refuse messages. It is asked with one prompt of each kind, so that it does so before anything
+ * is recorded: UnsupportedError, in the template's words.
+ */
+function checkPrompts(tokenizer: Tokenizer, topic: Topic): void {
+  const question = { text: "1 + 1 = ?", key: "1 + 1 = ?", difficulty: 1 };
+  const prompts = [
+    () => topic.proposePrompt({ random: randomStream("prompts"), recent: [] }),
+    () => topic.solvePrompt(question),
+    () => topic.paraphrase?.prompt(question),
+  ];
+  for (const make of prompts) {
+    let prompt: Prompt | undefined;
+    try {
+      prompt = make();
+    } catch {
+      // The topic has no such question: what it says of its own ones is met when they are asked.
+    }
+    if (Array.isArray(prompt)) tokenizer.encodeChat(prompt);
   }
 }
 

@@ -3,11 +3,12 @@ import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { didYouMean, UsageError } from "../errors.ts";
+import { isGgufPath } from "./gguf-companions.ts";
 
 /** Root of this package, whether it runs from src/ or dist/. */
 export const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
 
-const isModel = (folder: string): boolean => existsSync(join(folder, "config.json"));
+const isModel = (path: string): boolean => existsSync(join(path, "config.json")) || isGgufPath(path);
 
 /**
  * Folder of `model`, given as a path (from the working folder, then from the package), or as a name in the package's

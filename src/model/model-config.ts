@@ -2,6 +2,7 @@
 // What this engine cannot compute exactly (another architecture, sliding windows, unknown rope scaling) is refused.
 import { z } from "zod";
 import { didYouMean, FileFormatError, UnsupportedError } from "../errors.ts";
+import { parseRope, type RopeScaling, ropeFields } from "./rope-config.ts";
 
 /** Shape of a decoder-only transformer. */
 export interface ModelConfig {
@@ -28,17 +29,6 @@ export interface ModelConfig {
   readonly queryKeyNorm: boolean;
 }
 
-/** Llama 3.1's frequency-dependent scaling, or division of all positions by a factor. */
-export type RopeScaling =
-  | { readonly type: "linear"; readonly factor: number }
-  | {
-      readonly type: "llama3";
-      readonly factor: number;
-      readonly lowFrequencyFactor: number;
-      readonly highFrequencyFactor: number;
-      readonly originalMaxPositions: number;
-    };
-
 /** Name and shape of one weight, as in the safetensors file. Matrices are [out, in]. */
 export interface ParameterSpec {
   readonly name: string;
@@ -50,63 +40,73 @@ const architectures = {
   Qwen2ForCausalLM: "qwen2",
   Qwen3ForCausalLM: "qwen3",
 } as const;
+type Architecture = keyof typeof architectures;
+
+/** Where transformers' config classes differ in what an absent field means. */
+const familyDefaults = {
+  llama: { maxPositions: 2048, headSize: null },
+  qwen2: { maxPositions: 32_768, headSize: null },
+  qwen3: { maxPositions: 32_768, headSize: 128 },
+} as const;
 
 /** No model of any use has a size beyond this; a larger one is a damaged file. */
 const largestSize = 2 ** 31 - 1;
 const size = z.number().int().positive().max(largestSize);
 const layerCount = z.number().int().positive().max(10_000);
+const flag = z.boolean().nullish();
+// Optional fields may also be null, which says the same as absent.
 const configFile = z.object({
-  architectures: z.array(z.string()).min(1),
+  architectures: z.array(z.string()).nullish(),
+  model_type: z.string().nullish(),
   vocab_size: size,
   hidden_size: size,
   intermediate_size: size,
   num_hidden_layers: layerCount,
   num_attention_heads: size,
-  num_key_value_heads: size.optional(),
+  num_key_value_heads: size.nullish(),
   head_dim: size.nullish(),
-  rms_norm_eps: z.number().positive().default(1e-6),
-  rope_theta: z.number().positive().optional(),
-  rope_scaling: z.record(z.string(), z.unknown()).nullish(),
-  rope_parameters: z.record(z.string(), z.unknown()).nullish(),
-  max_position_embeddings: size.default(2048),
-  tie_word_embeddings: z.boolean().default(false),
-  attention_bias: z.boolean().default(false),
-  mlp_bias: z.boolean().default(false),
-  hidden_act: z.string().default("silu"),
-  use_sliding_window: z.boolean().default(false),
+  rms_norm_eps: z.number().positive().nullish(),
+  max_position_embeddings: size.nullish(),
+  tie_word_embeddings: flag,
+  attention_bias: flag,
+  mlp_bias: flag,
+  hidden_act: z.string().nullish(),
+  use_sliding_window: flag,
+  sliding_window: z.number().nullish(),
+  max_window_layers: z.number().nullish(),
+  layer_types: z.array(z.string()).nullish(),
+  quantization_config: z.looseObject({ quant_method: z.string().nullish() }).nullish(),
+  ...ropeFields,
 });
+type ConfigFile = z.output<typeof configFile>;
 
 /** Interprets the parsed content of a config.json; `path` is named in errors. */
 export function parseModelConfig(content: unknown, path: string): ModelConfig {
   const parsed = configFile.safeParse(content);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new FileFormatError(
-      path,
-      `not a model config: ${issue.path.join(".") || "content"}: ${issue.message}`,
-      "Give a folder in Hugging Face layout with the config.json of a Llama, Qwen2 or Qwen3 model.",
-    );
+    throw notAConfig(path, `${issue.path.join(".") || "content"}: ${issue.message}`);
   }
   const config = parsed.data;
-  const architecture = config.architectures[0];
-  if (!isKnownArchitecture(architecture)) {
-    throw new UnsupportedError(
-      `${path}: unknown architecture ${architecture}.${didYouMean(architecture, Object.keys(architectures))}`,
-      `This engine computes ${Object.keys(architectures).join(", ")}.`,
-    );
-  }
-  const family = architectures[architecture];
+  const family = familyOf(config, path);
   const refuse = (what: string): never => {
     throw new UnsupportedError(`${path}: ${what} is not supported.`, "Use a model without it.");
   };
-  if (config.hidden_act !== "silu") refuse(`hidden_act ${config.hidden_act}`);
-  if (config.use_sliding_window) refuse("sliding-window attention");
+  // swish is transformers' other name for silu.
+  const activation = config.hidden_act ?? "silu";
+  if (activation !== "silu" && activation !== "swish") refuse(`hidden_act ${activation}`);
+  if (hasWindow(config)) refuse("sliding-window attention");
+  if (config.quantization_config != null) {
+    refuse(`quantised weights (${config.quantization_config.quant_method ?? "of unknown method"})`);
+  }
   const keyValueHeads = config.num_key_value_heads ?? config.num_attention_heads;
   if (config.num_attention_heads % keyValueHeads !== 0)
     refuse(`${keyValueHeads} key-value heads for ${config.num_attention_heads} heads`);
-  const headSize = config.head_dim ?? config.hidden_size / config.num_attention_heads;
+  const defaults = familyDefaults[family];
+  const headSize = config.head_dim ?? defaults.headSize ?? config.hidden_size / config.num_attention_heads;
   if (!Number.isInteger(headSize) || headSize % 2 !== 0) refuse(`a head size of ${headSize}`);
-  const rope = config.rope_parameters ?? config.rope_scaling ?? null;
+  const maxPositions = config.max_position_embeddings ?? defaults.maxPositions;
+  const attentionBias = config.attention_bias ?? false;
   return {
     family,
     vocabSize: config.vocab_size,
@@ -116,41 +116,54 @@ export function parseModelConfig(content: unknown, path: string): ModelConfig {
     heads: config.num_attention_heads,
     keyValueHeads,
     headSize,
-    normEps: config.rms_norm_eps,
-    ropeTheta: config.rope_theta ?? positiveNumber(rope?.["rope_theta"]) ?? 10_000,
-    ropeScaling: parseRopeScaling(rope, refuse),
-    maxPositions: config.max_position_embeddings,
-    tiedEmbeddings: config.tie_word_embeddings,
-    queryKeyValueBias: family === "qwen2" || config.attention_bias,
-    outputBias: family !== "qwen2" && config.attention_bias,
-    feedForwardBias: family === "llama" && config.mlp_bias,
+    normEps: config.rms_norm_eps ?? 1e-6,
+    ...parseRope(config, headSize, maxPositions, refuse),
+    maxPositions,
+    tiedEmbeddings: config.tie_word_embeddings ?? false,
+    queryKeyValueBias: family === "qwen2" || attentionBias,
+    outputBias: family !== "qwen2" && attentionBias,
+    feedForwardBias: family === "llama" && (config.mlp_bias ?? false),
     queryKeyNorm: family === "qwen3",
   };
 }
 
-function isKnownArchitecture(name: string): name is keyof typeof architectures {
+/** The family by the class's name, or by the model's type where no class is named. */
+function familyOf({ architectures: classes, model_type: type }: ConfigFile, path: string): ModelConfig["family"] {
+  const named = classes?.[0] ?? null;
+  if (named !== null) {
+    if (isKnownArchitecture(named)) return architectures[named];
+    throw unknownArchitecture(path, named, Object.keys(architectures));
+  }
+  if (type == null) throw notAConfig(path, "it names neither architectures nor model_type");
+  const family = Object.values(architectures).find((known) => known === type);
+  if (family === undefined) throw unknownArchitecture(path, type, Object.values(architectures));
+  return family;
+}
+
+function isKnownArchitecture(name: string): name is Architecture {
   return Object.hasOwn(architectures, name);
 }
 
-function positiveNumber(value: unknown): number | null {
-  return typeof value === "number" && value > 0 ? value : null;
+function unknownArchitecture(path: string, name: string, known: readonly string[]): UnsupportedError {
+  return new UnsupportedError(
+    `${path}: unknown architecture ${name}.${didYouMean(name, known)}`,
+    `This engine computes ${Object.keys(architectures).join(", ")}.`,
+  );
 }
 
-function parseRopeScaling(rope: Record<string, unknown> | null, refuse: (what: string) => never): RopeScaling | null {
-  const type = rope?.["rope_type"] ?? rope?.["type"] ?? "default";
-  if (rope === null || type === "default") return null;
-  const field = (name: string): number => positiveNumber(rope[name]) ?? refuse(`rope scaling without ${name}`);
-  if (type === "linear") return { type, factor: field("factor") };
-  if (type === "llama3") {
-    return {
-      type,
-      factor: field("factor"),
-      lowFrequencyFactor: field("low_freq_factor"),
-      highFrequencyFactor: field("high_freq_factor"),
-      originalMaxPositions: field("original_max_position_embeddings"),
-    };
-  }
-  return refuse(`rope scaling of type ${String(type)}`);
+function notAConfig(path: string, problem: string): FileFormatError {
+  return new FileFormatError(
+    path,
+    `not a model config: ${problem}`,
+    "Give a folder in Hugging Face layout with the config.json of a Llama, Qwen2 or Qwen3 model.",
+  );
+}
+
+/** Whether any layer sees only a window. A window that is switched off, or begins above the last layer, is none. */
+function hasWindow(config: ConfigFile): boolean {
+  if (config.layer_types?.some((type) => type !== "full_attention")) return true;
+  if (config.layer_types != null || !(config.use_sliding_window ?? false)) return false;
+  return config.sliding_window !== null && (config.max_window_layers ?? 0) < config.num_hidden_layers;
 }
 
 /** Every weight of the model, in the order of the forward pass, under its Hugging Face name. */

@@ -1,8 +1,11 @@
 // Reads and writes the safetensors format (github.com/huggingface/safetensors): an 8-byte little-endian header length, a
 // JSON header from name to type, shape and byte range, then the numbers. Reads F32, F16 and BF16 into float32; writes F32.
-import { closeSync, fstatSync, fsyncSync, openSync, readSync, statSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { z } from "zod";
 import { FileFormatError } from "../errors.ts";
+import { ByteFile } from "./byte-file.ts";
+import { decodeBrainFloats, decodeHalves } from "./half-floats.ts";
+import { elementCount, rowLength, type WeightSource } from "./weight-source.ts";
 
 export interface NamedTensor {
   readonly shape: readonly number[];
@@ -25,6 +28,8 @@ const entrySchema = z.object({
 const headerSchema = z.record(z.string(), z.unknown());
 const metadataSchema = z.record(z.string(), z.string());
 const largestHeader = 100_000_000;
+/** Values that are decoded at a time. */
+const chunkLength = 2 ** 20;
 const hint = "Copy the file again, or take it from another checkpoint.";
 
 /** Place and type of one tensor, checked. `begin` and `end` count from the start of the data. */
@@ -37,60 +42,101 @@ interface StoredTensor {
 }
 
 /**
- * Reads every tensor of a file. Throws FileFormatError when the file is missing, truncated or not safetensors; the whole
- * header is checked against the file's size before any number is read.
+ * Opens a file and checks its whole header against its size before any number is read. Throws FileFormatError when it is
+ * missing, truncated or not safetensors.
  */
+export class SafetensorsFile implements WeightSource {
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly #file: ByteFile;
+  readonly #dataStart: number;
+  readonly #stored: ReadonlyMap<string, StoredTensor>;
+
+  constructor(path: string) {
+    this.#file = new ByteFile(path, hint);
+    try {
+      const { entries, dataStart } = readHeader(this.#file);
+      const { __metadata__: rawMetadata = {}, ...rawTensors } = entries;
+      const metadata = metadataSchema.safeParse(rawMetadata);
+      if (!metadata.success) throw this.#file.damaged("its metadata are not texts by name");
+      const stored = Object.entries(rawTensors).map(([name, raw]) => checkEntry(path, name, raw));
+      checkRanges(path, stored, this.#file.size - dataStart);
+      this.metadata = metadata.data;
+      this.#dataStart = dataStart;
+      this.#stored = new Map(stored.map((tensor) => [tensor.name, tensor]));
+    } catch (error) {
+      this.#file[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  get path(): string {
+    return this.#file.path;
+  }
+
+  get names(): readonly string[] {
+    return [...this.#stored.keys()];
+  }
+
+  shapeOf(name: string): readonly number[] | null {
+    return this.#stored.get(name)?.shape ?? null;
+  }
+
+  readTensor(name: string, into?: Float32Array): Float32Array {
+    const target = into ?? new Float32Array(elementCount(this.#find(name).shape));
+    this.readRows(name, 0, target);
+    return target;
+  }
+
+  readRows(name: string, firstRow: number, into: Float32Array): void {
+    const { dtype, shape, begin } = this.#find(name);
+    const size = bytesPerElement[dtype];
+    const start = this.#dataStart + begin + firstRow * rowLength(shape) * size;
+    if (dtype === "F32") {
+      // Straight into the numbers' own memory: there is no second copy.
+      this.#file.readInto(start, new Uint8Array(into.buffer, into.byteOffset, into.byteLength));
+      return;
+    }
+    const decode = dtype === "BF16" ? decodeBrainFloats : decodeHalves;
+    for (let done = 0; done < into.length; done += chunkLength) {
+      const part = into.subarray(done, done + chunkLength);
+      decode(this.#file.read(start + done * size, part.length * size), part);
+    }
+  }
+
+  #find(name: string): StoredTensor {
+    const tensor = this.#stored.get(name);
+    if (tensor === undefined) throw this.#file.damaged(`holds no ${name}`);
+    return tensor;
+  }
+
+  [Symbol.dispose](): void {
+    this.#file[Symbol.dispose]();
+  }
+}
+
+/** Reads every tensor of a file. */
 export function readSafetensors(path: string): SafetensorsContent {
-  const file = openFile(path);
-  try {
-    const fileSize = fstatSync(file).size;
-    const { entries, dataStart } = readHeader(path, file, fileSize);
-    const { __metadata__: rawMetadata = {}, ...rawTensors } = entries;
-    const metadata = metadataSchema.safeParse(rawMetadata);
-    if (!metadata.success) throw new FileFormatError(path, "its metadata are not texts by name", hint);
-    const stored = Object.entries(rawTensors).map(([name, raw]) => checkEntry(path, name, raw));
-    checkRanges(path, stored, fileSize - dataStart);
-    const tensors = stored.map(({ name, dtype, shape, begin, end }) => {
-      const bytes = readRange(path, file, dataStart + begin, end - begin, fileSize);
-      return [name, { shape, data: decodeFloats(bytes, dtype, elementCount(shape)) }] as const;
-    });
-    return { tensors: new Map(tensors), metadata: metadata.data };
-  } finally {
-    closeSync(file);
-  }
+  using file = new SafetensorsFile(path);
+  const tensors = file.names.map((name) => {
+    return [name, { shape: file.shapeOf(name) ?? [], data: file.readTensor(name) }] as const;
+  });
+  return { tensors: new Map(tensors), metadata: file.metadata };
 }
 
-function openFile(path: string): number {
-  try {
-    if (statSync(path).isFile()) return openSync(path, "r");
-  } catch (cause) {
-    throw new FileFormatError(path, "cannot be opened", hint, { cause });
+function readHeader(file: ByteFile): { entries: Record<string, unknown>; dataStart: number } {
+  const length = file.read(0, 8).readBigUInt64LE();
+  if (length > BigInt(largestHeader) || 8n + length > BigInt(file.size)) {
+    throw file.damaged("not a safetensors file, or truncated (its header does not fit in it)");
   }
-  throw new FileFormatError(path, "not a file", hint);
-}
-
-function readHeader(
-  path: string,
-  file: number,
-  fileSize: number,
-): {
-  entries: Record<string, unknown>;
-  dataStart: number;
-} {
-  const lengthBytes = readRange(path, file, 0, 8, fileSize);
-  const length = lengthBytes.readBigUInt64LE();
-  if (length > BigInt(largestHeader) || 8n + length > BigInt(fileSize)) {
-    throw new FileFormatError(path, "not a safetensors file, or truncated (its header does not fit in it)", hint);
-  }
-  const headerBytes = readRange(path, file, 8, Number(length), fileSize);
+  const headerBytes = file.read(8, Number(length));
   try {
     const entries: unknown = JSON.parse(headerBytes.toString("utf8"));
     const header = headerSchema.safeParse(entries);
     if (header.success) return { entries: header.data, dataStart: 8 + Number(length) };
   } catch (cause) {
-    throw new FileFormatError(path, "not a safetensors file (its header is not JSON)", hint, { cause });
+    throw file.damaged("not a safetensors file (its header is not JSON)", cause);
   }
-  throw new FileFormatError(path, "not a safetensors file (its header is not an object)", hint);
+  throw file.damaged("not a safetensors file (its header is not an object)");
 }
 
 function checkEntry(path: string, name: string, raw: unknown): StoredTensor {
@@ -127,46 +173,6 @@ function checkRanges(path: string, stored: readonly StoredTensor[], dataSize: nu
 
 function isStoredType(dtype: string): dtype is StoredType {
   return Object.hasOwn(bytesPerElement, dtype);
-}
-
-function elementCount(shape: readonly number[]): number {
-  return shape.reduce((a, b) => a * b, 1);
-}
-
-function readRange(path: string, file: number, position: number, length: number, fileSize: number): Buffer {
-  if (position + length > fileSize)
-    throw new FileFormatError(path, `truncated: ${fileSize} bytes, ${position + length} expected`, hint);
-  // A buffer of its own, so that the numbers are aligned and can be used without a copy.
-  const buffer = Buffer.from(new ArrayBuffer(length));
-  for (let done = 0; done < length; ) {
-    const read = readSync(file, buffer, done, length - done, position + done);
-    if (read === 0) throw new FileFormatError(path, "truncated while it was read", hint);
-    done += read;
-  }
-  return buffer;
-}
-
-function decodeFloats(bytes: Buffer, dtype: StoredType, elements: number): Float32Array {
-  if (dtype === "F32") return new Float32Array(bytes.buffer, bytes.byteOffset, elements);
-  const halves = new Uint16Array(bytes.buffer, bytes.byteOffset, elements);
-  const floats = new Float32Array(elements);
-  if (dtype === "BF16") {
-    // bfloat16 is the upper half of a float32.
-    new Uint32Array(floats.buffer).set(Uint32Array.from(halves, (half) => half << 16));
-  } else {
-    for (let i = 0; i < elements; i++) floats[i] = decodeHalf(halves[i]);
-  }
-  return floats;
-}
-
-/** IEEE 754 binary16. */
-function decodeHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 0x1f;
-  const fraction = bits & 0x3ff;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
 /** Writes tensors as F32 and flushes the file to disk. Names are written in the order given, data without gaps. */

@@ -1,89 +1,186 @@
-// The tokenizer of a model folder: @huggingface/tokenizers for text, @huggingface/jinja for chat templates.
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { Template } from "@huggingface/jinja";
-import { Tokenizer as HuggingFaceTokenizer } from "@huggingface/tokenizers";
+// The tokenizer of a model: @huggingface/tokenizers cuts text into pieces, added tokens are found before it, chat templates
+// are rendered by chat-template.ts.
+import { Tokenizer as HuggingFaceTokenizer, AddedToken as LibraryAddedToken } from "@huggingface/tokenizers";
 import { z } from "zod";
-import { FileFormatError, UnsupportedError } from "../errors.ts";
+import { FileFormatError, SqlmError } from "../errors.ts";
 import type { Tokenizer } from "../types.ts";
+import { type AddedToken, addedTokenSplitter, addedTokensSchema } from "./added-tokens.ts";
+import { chatRenderer, chatTemplateSchema } from "./chat-template.ts";
+import { type Companions, readCompanions } from "./companions.ts";
+import { rewriteDecoder, rewritePreTokenizer } from "./tokenizer-definition.ts";
 
-const specialToken = z.union([z.string(), z.object({ content: z.string() }).transform(({ content }) => content)]);
+const tokenText = z.union([z.string(), z.object({ content: z.string() }).transform(({ content }) => content)]);
+const specialTokenNames = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+const tokenizerSchema = z.looseObject({
+  model: z.looseObject({}),
+  added_tokens: addedTokensSchema.nullish().transform((tokens) => tokens ?? []),
+});
 const tokenizerConfigSchema = z.looseObject({
-  bos_token: specialToken.nullish(),
-  eos_token: specialToken.nullish(),
-  chat_template: z.string().nullish(),
+  chat_template: chatTemplateSchema.nullish(),
+  additional_special_tokens: z.array(tokenText).nullish(),
+  extra_special_tokens: z.unknown().optional(),
 });
 const endTokensSchema = z.looseObject({ eos_token_id: z.union([z.number(), z.array(z.number())]).nullish() });
+const vocabularySizeSchema = z.looseObject({ vocab_size: z.number().nullish() });
 
-/** Opens the tokenizer in a folder of Hugging Face layout. Throws FileFormatError when a file is missing or malformed. */
-export function openTokenizer(folder: string): Tokenizer {
-  const definition = readObject(join(folder, "tokenizer.json"), z.looseObject({ model: z.unknown() }));
-  const configPath = join(folder, "tokenizer_config.json");
-  const config = existsSync(configPath) ? readObject(configPath, tokenizerConfigSchema) : {};
-  const tokenizer = new HuggingFaceTokenizer(definition, config);
-  const endTokens = readEndTokens(folder, tokenizer, config.eos_token ?? null);
-  const templateSource = readChatTemplate(folder, config.chat_template ?? null);
-  const template = templateSource === null ? null : new Template(templateSource);
-  const encode = (text: string): number[] => tokenizer.encode(text, { add_special_tokens: false }).ids;
+/**
+ * Opens the tokenizer of a model folder or GGUF file. Throws FileFormatError when a file is missing or malformed.
+ * @param companions the model's, where they have been read already
+ */
+export function openTokenizer(model: string, companions: Companions = readCompanions(model)): Tokenizer {
+  const definition = readObject(companions, "tokenizer.json", tokenizerSchema);
+  const config = companions.has("tokenizer_config.json")
+    ? readObject(companions, "tokenizer_config.json", tokenizerConfigSchema)
+    : tokenizerConfigSchema.parse({});
+  const specialTokens = readSpecialTokens(companions, config);
+  const codec = createCodec(companions, definition, config);
+  const { eos_token: endToken } = specialTokens;
+  const renderChat = chatRenderer(
+    companions.get("chat_template.jinja")?.toString("utf8") ?? config.chat_template ?? null,
+    specialTokens,
+    model,
+  );
+  const ownEnd = typeof endToken === "string" ? codec.idOf(endToken) : undefined;
   return {
-    encode,
-    // The library refuses to decode nothing.
-    decode: (tokens) =>
-      tokens.length === 0
-        ? ""
-        : tokenizer.decode([...tokens], { skip_special_tokens: true, clean_up_tokenization_spaces: false }),
-    endTokens,
-    encodeChat(messages) {
-      if (template === null) {
-        throw new UnsupportedError(
-          `The model in ${folder} has no chat template.`,
-          "Use an instruction-tuned model, or a topic with plain-text prompts.",
-        );
-      }
-      const variables = {
-        messages,
-        add_generation_prompt: true,
-        bos_token: config.bos_token,
-        eos_token: config.eos_token,
-      };
-      return encode(template.render(variables));
-    },
+    encode: codec.encode,
+    decode: codec.decode,
+    endTokens: [...new Set([...readEndTokens(companions), ...(ownEnd === undefined ? [] : [ownEnd])])],
+    encodeChat: (messages) => codec.encode(renderChat(messages)),
   };
 }
 
-/** Ids that end a completion: those of generation_config.json and config.json, and the tokenizer's own end token. */
-function readEndTokens(folder: string, tokenizer: HuggingFaceTokenizer, endToken: string | null): number[] {
-  const ids = ["generation_config.json", "config.json"].flatMap((name) => {
-    const path = join(folder, name);
-    if (!existsSync(path)) return [];
-    const { eos_token_id: id } = readObject(path, endTokensSchema);
-    return id ?? [];
+interface Codec {
+  encode(text: string): number[];
+  decode(tokens: readonly number[]): string;
+  idOf(token: string): number | undefined;
+}
+
+/** Text to ids and back. The library sees no added tokens: they are found before it and put back after it. */
+function createCodec(
+  companions: Companions,
+  definition: z.output<typeof tokenizerSchema>,
+  config: Readonly<Record<string, unknown>>,
+): Codec {
+  const added = definition.added_tokens;
+  const library = openLibrary(companions, definition, config);
+  const { normalizer, pre_tokenizer: preTokenizer, model, decoder } = library.parts;
+  checkVocabulary(companions, model.vocab, added);
+  const addedById = new Map(added.map((token) => [token.id, token]));
+  const addedByContent = new Map(added.map((token) => [token.content, token]));
+  if (decoder !== null) decoder.added_tokens = added.map(asLibraryToken);
+
+  const split = addedTokenSplitter(added, (text) => (normalizer === null ? text : normalizer.normalize(text)));
+  const pieceIds = (piece: string): number[] => {
+    const id = model.tokens_to_ids.get(piece) ?? model.unk_token_id;
+    return id === undefined ? [] : [id];
+  };
+  const tokenOf = (id: number): string | undefined => addedById.get(id)?.content ?? model.vocab[id];
+  return {
+    encode: (text) =>
+      split(text).flatMap((section) => {
+        if ("id" in section) return [section.id];
+        // The library's `section_index` is 0 where a section begins the text.
+        const options = { section_index: section.start };
+        const pieces = preTokenizer === null ? [section.text] : preTokenizer.pre_tokenize(section.text, options);
+        return model._call(pieces).flatMap(pieceIds);
+      }),
+    decode: (ids) => {
+      const tokens = ids.flatMap((id) => (addedById.get(id)?.special ? [] : (tokenOf(id) ?? [])));
+      const { droppedFromFirst } = library;
+      if (droppedFromFirst !== null && tokens.length > 0) tokens[0] = tokens[0].replaceAll(droppedFromFirst, "");
+      return decoder === null ? tokens.join(" ") : decoder.decode(tokens);
+    },
+    idOf: (token) => addedByContent.get(token)?.id ?? model.tokens_to_ids.get(token),
+  };
+}
+
+/** The library's parts, built from the definition with what it computes otherwise put into other words. */
+function openLibrary(
+  companions: Companions,
+  definition: z.output<typeof tokenizerSchema>,
+  config: Readonly<Record<string, unknown>>,
+) {
+  try {
+    const { decoder, droppedFromFirst } = rewriteDecoder(definition["decoder"] ?? null);
+    const preTokenizer = rewritePreTokenizer(definition["pre_tokenizer"] ?? null);
+    const absent = { normalizer: null, post_processor: null };
+    const parts = new HuggingFaceTokenizer(
+      { ...absent, ...definition, pre_tokenizer: preTokenizer, decoder, added_tokens: [] },
+      config,
+    );
+    const { model } = parts;
+    if (model === null) throw new Error("it has no model");
+    return { parts: { ...parts, model }, droppedFromFirst };
+  } catch (cause) {
+    if (cause instanceof SqlmError) throw cause;
+    const problem = cause instanceof Error ? cause.message : String(cause);
+    throw new FileFormatError(companions.pathOf("tokenizer.json"), `cannot be used: ${problem}`, copyHint, { cause });
+  }
+}
+
+const copyHint = "Copy the model's tokenizer files again.";
+
+function asLibraryToken({ id, content }: AddedToken): LibraryAddedToken {
+  return new LibraryAddedToken({ id, content });
+}
+
+/** Every id that the tokenizer can give must have a row in the model's matrices; rows without a token are no harm. */
+function checkVocabulary(companions: Companions, vocabulary: readonly string[], added: readonly AddedToken[]): void {
+  if (!companions.has("config.json")) return;
+  const { vocab_size: rows } = readObject(companions, "config.json", vocabularySizeSchema);
+  const largest = added.reduce((most, { id }) => Math.max(most, id), vocabulary.length - 1);
+  if (rows == null || largest < rows) return;
+  const token = added.find(({ id }) => id === largest)?.content ?? vocabulary[largest];
+  throw new FileFormatError(
+    companions.pathOf("tokenizer.json"),
+    `the vocabulary does not fit the model: the token ${JSON.stringify(token)} has the id ${largest}, but config.json says ${rows} rows`,
+    "Tokenizer, config.json and weights must come from the same model.",
+  );
+}
+
+/** Texts of the special tokens by the names that chat templates know them by, as in transformers' special_tokens_map. */
+function readSpecialTokens(
+  companions: Companions,
+  config: z.output<typeof tokenizerConfigSchema>,
+): Readonly<Record<string, string | readonly string[]>> {
+  const older = companions.has("special_tokens_map.json")
+    ? readObject(companions, "special_tokens_map.json", z.looseObject({}))
+    : {};
+  const named: Record<string, string | readonly string[]> = {};
+  for (const name of specialTokenNames) {
+    const text = tokenText.safeParse(config[name] ?? older[name]);
+    if (text.success) named[name] = text.data;
+  }
+  const additional = config.additional_special_tokens ?? null;
+  if (additional !== null && additional.length > 0) named["additional_special_tokens"] = additional;
+  const extra = z.record(z.string(), tokenText).safeParse(config.extra_special_tokens);
+  return extra.success ? { ...named, ...extra.data } : named;
+}
+
+/** Ids that end a completion by generation_config.json and config.json. */
+function readEndTokens(companions: Companions): number[] {
+  return ["generation_config.json", "config.json"].flatMap((name) => {
+    if (!companions.has(name)) return [];
+    return readObject(companions, name, endTokensSchema).eos_token_id ?? [];
   });
-  const own = endToken === null ? undefined : tokenizer.token_to_id(endToken);
-  return [...new Set(own === undefined ? ids : [...ids, own])];
 }
 
-function readChatTemplate(folder: string, configured: string | null): string | null {
-  const path = join(folder, "chat_template.jinja");
-  return existsSync(path) ? readFileSync(path, "utf8") : configured;
-}
-
-function readObject<Schema extends z.ZodType>(path: string, schema: Schema): z.output<Schema> {
+function readObject<Schema extends z.ZodType>(companions: Companions, name: string, schema: Schema): z.output<Schema> {
+  const path = companions.pathOf(name);
   let content: unknown;
   try {
-    content = JSON.parse(readFileSync(path, "utf8"));
+    content = JSON.parse(companions.get(name)?.toString("utf8") ?? "");
   } catch (cause) {
     throw new FileFormatError(path, "missing or not JSON", "Copy the model's tokenizer files beside its weights.", {
       cause,
     });
   }
   const parsed = schema.safeParse(content);
-  if (!parsed.success) {
-    throw new FileFormatError(
-      path,
-      `malformed: ${parsed.error.issues[0].message}`,
-      "Copy the model's tokenizer files again.",
-    );
-  }
-  return parsed.data;
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new FileFormatError(
+    path,
+    `malformed: ${[issue.path.join("."), issue.message].filter((part) => part !== "").join(": ")}`,
+    copyHint,
+  );
 }

@@ -1,7 +1,7 @@
 // A model folder is refused in one typed sentence, before any work, whatever is wrong with it.
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeEach, describe, expect, test } from "vitest";
 import { openOnnxEngine } from "../../src/engine/onnx/onnx-engine.ts";
@@ -88,6 +88,105 @@ describe("weights", () => {
   });
 });
 
+describe("the index of shards", () => {
+  const second = "model-00002-of-00002.safetensors";
+  /** Writes the weights in two files; the second where it is told, and named so in the index. */
+  function shard(write: string, named = write): void {
+    const weights = [...readSafetensors(weightsPath).tensors];
+    const parts = new Map([
+      ["model-00001-of-00002.safetensors", weights.slice(1)],
+      [write, weights.slice(0, 1)],
+    ]);
+    for (const [file, part] of parts) writeSafetensors(resolve(folder, file), new Map(part), {});
+    rmSync(weightsPath);
+    const map = [...parts].flatMap(([file, part]) => part.map(([name]) => [name, file === write ? named : file]));
+    writeFileSync(
+      join(folder, "model.safetensors.index.json"),
+      JSON.stringify({ weight_map: Object.fromEntries(map) }),
+    );
+  }
+
+  test("may not lead out of the folder: up, by an absolute path, by a link", () => {
+    shard("../second.safetensors");
+    expectRefusal(read, FileFormatError, "../second.safetensors, which lies outside");
+    for (const path of [join(root, "second.safetensors"), "C:\\second.safetensors"]) {
+      changeConfig({});
+      cpSync(good, folder, { recursive: true });
+      shard(join(root, "second.safetensors"), path);
+      expectRefusal(read, FileFormatError, path, "which lies outside");
+    }
+    cpSync(good, folder, { recursive: true });
+    shard(join(root, "second.safetensors"), second);
+    symlinkSync(join(root, "second.safetensors"), join(folder, second));
+    expectRefusal(read, FileFormatError, second, "which lies outside");
+    // A folder that is a link leads out too.
+    rmSync(join(folder, second));
+    symlinkSync(root, join(folder, "parts"));
+    cpSync(good, folder, { recursive: true });
+    shard(join(root, "second.safetensors"), "parts/second.safetensors");
+    expectRefusal(read, FileFormatError, "parts/second.safetensors", "which lies outside");
+  });
+
+  test("may name files below the folder, and links within it", () => {
+    mkdirSync(join(folder, "parts"));
+    shard(join(folder, "parts/second.safetensors"), second);
+    symlinkSync("parts/second.safetensors", join(folder, second));
+    expect(read().size).toBeGreaterThan(3);
+  });
+
+  test("may be a snapshot in a Hugging Face cache, whose files are links", () => {
+    const cache = join(root, "models--some--model");
+    mkdirSync(join(cache, "snapshots"), { recursive: true });
+    mkdirSync(join(cache, "blobs"));
+    shard(join(cache, "blobs/abc"), second);
+    symlinkSync("../../blobs/abc", join(folder, second));
+    cpSync(folder, join(cache, "snapshots/main"), { recursive: true, verbatimSymlinks: true });
+    expect(readWeights(openModelFolder(join(cache, "snapshots/main"))).size).toBeGreaterThan(3);
+    rmSync(cache, { recursive: true });
+  });
+
+  test("that names a weight which its file lacks is refused", () => {
+    shard(second);
+    writeSafetensors(join(folder, second), new Map([["other", { shape: [1], data: new Float32Array(1) }]]), {});
+    expectRefusal(read, FileFormatError, "says that", second, "which it does not");
+  });
+});
+
+describe("under tied embeddings", () => {
+  const head = "lm_head.weight";
+  const embedding = "model.embed_tokens.weight";
+
+  test("a head of its own is kept, and checkpoints say so", async () => {
+    changeWeights((tensors) => {
+      const data = tensors.get(embedding)!.data.slice();
+      data[data.length - 1] += 1;
+      tensors.set(head, { shape: tensors.get(embedding)!.shape, data });
+    });
+    const model = openModelFolder(folder);
+    expect(model.config.tiedEmbeddings).toBe(false);
+    const stored = readSafetensors(weightsPath).tensors.get(head)!.data;
+    expect(readWeights(model).get(head)!.data).toEqual(stored);
+    const saved = join(root, "saved");
+    mkdirSync(saved);
+    await using engine = await openOnnxEngine({ model: folder, threads: 1 });
+    await using policy = await engine.openPolicy();
+    await policy.save(saved, { optimizer: false });
+    expect(openModelFolder(saved).config.tiedEmbeddings).toBe(false);
+    expect(readWeights(openModelFolder(saved)).get(head)!.data).toEqual(stored);
+  });
+
+  test("a copy of the embedding is no other head", () => {
+    changeWeights((tensors) => tensors.set(head, tensors.get(embedding)!));
+    expect(openModelFolder(folder).config.tiedEmbeddings).toBe(true);
+    expect(read().has(head)).toBe(false);
+  });
+
+  test("a head of another shape is refused", () => {
+    changeWeights((tensors) => tensors.set(head, { shape: [2, 16], data: new Float32Array(32) }));
+    expectRefusal(read, FileFormatError, head, "[2,16]");
+  });
+});
+
 describe("config.json", () => {
   test("of an unknown architecture: the nearest is named", () => {
     changeConfig({ architectures: ["Qwen3MoeForCausalLM"] });
@@ -112,7 +211,7 @@ describe("config.json", () => {
     [{ hidden_size: "16" }, "hidden_size"],
     [{ num_hidden_layers: 0 }, "num_hidden_layers"],
     [{ num_hidden_layers: 1e12 }, "num_hidden_layers"],
-    [{ architectures: [] }, "architectures"],
+    [{ architectures: [], model_type: null }, "architectures"],
   ])("%j is not a config", (change, part) => {
     changeConfig(change);
     expectRefusal(read, FileFormatError, part);

@@ -26,8 +26,8 @@ export interface OnnxEngine extends Engine {
  * its architecture cannot be used.
  */
 export async function openOnnxEngine({ model, threads = 0 }: OnnxEngineOptions): Promise<OnnxEngine> {
-  openModelFolder(model);
-  const tokenizer = openTokenizer(model);
+  const { companions } = openModelFolder(model);
+  const tokenizer = openTokenizer(model, companions);
   const connection = new WorkerConnection(openWorker({ model, threads }));
   const { maxPositions, parameters, threads: chosen } = await connection.ready;
   const capabilities: EngineCapabilities = {

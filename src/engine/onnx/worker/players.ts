@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { FileFormatError } from "../../../errors.ts";
 import { type ModelConfig, parameterSpecs } from "../../../model/model-config.ts";
-import { type ModelFolder, readWeights, writeModelFolder } from "../../../model/model-folder.ts";
+import { type ModelFolder, openWeights, writeModelFolder } from "../../../model/model-folder.ts";
 import { type NamedTensor, readSafetensors, writeSafetensors } from "../../../model/safetensors.ts";
 import { createSampler } from "../generate/sampler.ts";
 import { float32Data, float32Tensor, type Tensor } from "../runtime/runtime.ts";
@@ -35,7 +35,7 @@ export function createPlayers(folder: ModelFolder, threads: number): WorkerCalls
   const scorer = createScorer(config, new SessionCache({ threads }, sessionLimit));
   const trainingSessions = new SessionCache({ threads }, sessionLimit);
   // The first policy takes these; another one reads the folder again, so that no copy lies idle.
-  let base: Weights | null = asTensors(readWeights(folder));
+  let base: Weights | null = loadWeights(folder);
   const seats = new Map<PlayerId, Seat>();
   let nextId = 0;
 
@@ -56,7 +56,7 @@ export function createPlayers(folder: ModelFolder, threads: number): WorkerCalls
 
   return {
     async openPolicy() {
-      const weights = base ?? asTensors(readWeights(folder));
+      const weights = base ?? loadWeights(folder);
       base = null;
       let trainer: Trainer | null = null;
       return add({
@@ -81,18 +81,22 @@ export function createPlayers(folder: ModelFolder, threads: number): WorkerCalls
       if (optimizer) writeOptimizer(into, trainerOf(policy).optimizerState);
     },
     async load(policy, from, { optimizer }) {
-      // Everything is read and checked before the first weight changes, so that a bad folder leaves the model whole.
-      const loaded = readWeights({ folder: from, config, companions });
+      // Everything is checked before the first weight changes, so that a bad folder leaves the model whole; then weights are
+      // read over the old ones, for there may be no room for both.
+      using source = openWeights({ folder: from, config });
       const state = optimizer ? readOptimizer(from, config) : null;
-      const { weights } = seatOf(policy);
-      for (const [name, { data }] of loaded) float32Data(weights.get(name)!).set(data);
+      for (const [name, tensor] of seatOf(policy).weights) source.readTensor(name, float32Data(tensor));
       trainerOf(policy).restoreOptimizer(state);
     },
   };
 }
 
-function asTensors(stored: ReadonlyMap<string, NamedTensor>): Weights {
-  return new Map([...stored].map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]));
+/** Reads the weights one by one: the model is never in memory twice. */
+function loadWeights(folder: ModelFolder): Weights {
+  using source = openWeights(folder);
+  return new Map(
+    parameterSpecs(folder.config).map(({ name, shape }) => [name, float32Tensor(shape, source.readTensor(name))]),
+  );
 }
 
 function asNamedTensors(weights: Weights): Map<string, NamedTensor> {

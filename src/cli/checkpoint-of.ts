@@ -17,18 +17,28 @@ export function checkpointOf(reader: Reader, run: string, step?: number): string
   );
 }
 
-/** Folder of the model that a user means: a recorded run's newest checkpoint, a path, or a shipped model. Throws UsageError. */
+/**
+ * Folder of the model that a user means: the newest checkpoint of the run of this name, a path or a shipped model, or the
+ * run of the only name that begins so (`latest` for the newest). Throws UsageError.
+ */
 export function modelOrRun(given: string, workspace: string): string {
-  if (existsSync(join(workspace, "sqlm.db"))) {
-    using reader = openReader(workspace);
-    if (listRuns(reader).some(({ run }) => run === given)) return checkpointOf(reader, given);
+  if (!existsSync(join(workspace, "sqlm.db"))) return findModel(given);
+  using reader = openReader(workspace);
+  const runs = listRuns(reader).map(({ run }) => run);
+  if (runs.includes(given)) return checkpointOf(reader, given);
+  try {
+    return findModel(given);
+  } catch (error) {
+    // A model of this name comes before runs whose names only begin so: `arithmetic` is the shipped one.
+    if (given !== "latest" && !runs.some((run) => run.startsWith(given))) throw error;
+    return checkpointOf(reader, given);
   }
-  return findModel(given);
 }
 
-/** Turns a run's tokens into text, with the tokenizer of its newest checkpoint. */
+/** Turns a run's tokens into text, with the tokenizer of its newest checkpoint, or of the model that it started from. */
 export async function decoderOf(reader: Reader, run: string): Promise<Decode> {
   const { openTokenizer } = await import("../model/tokenizer.ts");
-  const tokenizer = openTokenizer(checkpointOf(reader, run));
+  const { checkpoints, config } = runOverview(reader, run);
+  const tokenizer = openTokenizer(checkpoints.at(-1)?.folder ?? findModel(config.model));
   return (tokens) => tokenizer.decode(tokens);
 }

@@ -163,7 +163,7 @@ export const storeContract: readonly StoreContractCase[] = [
       {
         await using workspace = open(folder);
         for (const trial of trials) {
-          await using run = workspace.createRun(config, trial);
+          await using run = workspace.createRun(config, { trial });
           names.push(run.run);
           assert.deepEqual(run.trial, trial ?? null);
         }

@@ -55,6 +55,9 @@ export function dieOf(signal: NodeJS.Signals): never {
 
 let engines = false;
 
+/** True once a run was ended because its reader has gone: the little that is still to be said is said to nobody. */
+let ended = false;
+
 /** Says that this process has a thread in native code from now on. */
 export function engineOpened(): void {
   engines = true;
@@ -66,9 +69,12 @@ export function watchOutput(): void {
     stream.on("error", (error: NodeJS.ErrnoException) => {
       // EIO: the terminal was closed.
       if (error.code !== "EPIPE" && error.code !== "EIO") throw error;
-      if (readers.size > 0) for (const gone of readers) gone();
+      if (readers.size > 0) {
+        ended = true;
+        for (const gone of readers) gone();
+      }
       // What is beside the result may be lost; work for a result that nobody reads ends, as that of `cat` does.
-      else if (stream === process.stdout) {
+      else if (stream === process.stdout && !ended) {
         if (engines) dieOf("SIGPIPE");
         process.exit(exitCodes.ok);
       }

@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { z } from "zod";
 import { SqlmError, UsageError } from "../errors.ts";
 import type { RunEvent } from "../events.ts";
-import { checkpointName, checkpointSteps, folderBytes, readCheckpoint } from "./checkpoint-files.ts";
+import { checkpointName, checkpointSteps, readCheckpoint } from "./checkpoint-files.ts";
 import { openDatabase, transaction } from "./database.ts";
 import { stepOf } from "./events-log.ts";
 import { type EventWriter, prepareEventWriter } from "./record-event.ts";
@@ -199,7 +199,8 @@ async function writeRun(
     // What is broken is skipped here as it is on resume, which says so.
     const whole = await readCheckpoint(one).catch(() => null);
     if (whole === null) continue;
-    checkpoints.push({ step, bytes: folderBytes(one), shape: whole.manifest.modelShape });
+    const { files, modelShape } = whole.manifest;
+    checkpoints.push({ step, bytes: files.reduce((sum, { bytes }) => sum + bytes, 0), shape: modelShape });
   }
   let now = Date.parse(file.created);
   let steps = 0;

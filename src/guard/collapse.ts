@@ -107,5 +107,5 @@ function likeliestCause(record: StepRecord, steps: number, settings: Settings): 
 }
 
 const tooLarge = ({ learningRate }: Settings): string =>
-  `It was otherwise before: the likeliest cause is that updates were too large (learning rate ${learningRate}). ` +
+  `Since it was otherwise at the start, the likeliest cause is that updates are too large (learning rate ${learningRate}). ` +
   "Start again with smaller ones: --learning-rate, --grad-clip-norm.";

@@ -6,7 +6,7 @@ import { unpackTokens } from "./token-blob.ts";
 export interface RefusedFilter {
   readonly fromStep?: number;
   readonly toStep?: number;
-  /** `malformed`, `duplicate`, …: what stands before the colon of a reason. */
+  /** `malformed`, `duplicate`, …: what stands before the colon of a reason; all but `surplus`, which lacked room only, where not given. */
   readonly kinds?: readonly string[];
   /** Part of what was written. */
   readonly text?: string;
@@ -63,7 +63,7 @@ export function findRefused(
   const found: RefusedRow[] = [];
   for (const { tokens, ...row } of stored) {
     const kind = row.reason.split(":")[0];
-    if (filter.kinds !== undefined && !filter.kinds.includes(kind)) continue;
+    if (filter.kinds === undefined ? kind === "surplus" : !filter.kinds.includes(kind)) continue;
     // Texts are not stored: all must be decoded to search in them.
     const text = decode(unpackTokens(tokens));
     if (filter.text !== undefined && !text.includes(filter.text)) continue;

@@ -55,7 +55,10 @@ export function questionsCommand(): Command {
     .option("--descending", "Greatest first.")
     .option("--answers", "Show the answers to each question too.")
     .option("--refused", "Show the proposals that were not asked instead, with what was written and why.")
-    .option("--reason <kinds>", `With --refused, only these, separated by commas: ${refusalKinds.join(", ")}.`)
+    .option(
+      "--reason <kinds>",
+      `With --refused, only these, separated by commas (default: all but surplus): ${refusalKinds.join(", ")}.`,
+    )
     .option("--limit <count>", "Questions to show.", "20")
     .option("--skip <count>", "Questions to leave out first.", "0")
     .action(async (given: string, options: QuestionsOptions) => {

@@ -23,14 +23,7 @@ import { type EventWriter, prepareEventWriter } from "./record-event.ts";
 import { writeRunFile } from "./run-file.ts";
 import { lockRun } from "./run-lock.ts";
 import { steppedTables } from "./schema.ts";
-import type {
-  LoopState,
-  RunAmendment,
-  RunSources,
-  RunStore,
-  RunTrial,
-  SavedCheckpoint,
-} from "./store.ts";
+import type { LoopState, RunAmendment, RunSources, RunStore, RunTrial, SavedCheckpoint } from "./store.ts";
 
 interface RunRow extends TrialColumns {
   readonly id: number;

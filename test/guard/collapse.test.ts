@@ -2,13 +2,14 @@ import { describe, expect, test } from "vitest";
 import type { StepRecord } from "../../src/events.ts";
 import { type Lacking, watchForCollapse } from "../../src/guard/collapse.ts";
 import { exampleStep } from "../../src/testing/example-step.ts";
+import type { Refusal } from "../../src/types.ts";
 
 const settings = { learningRate: 1000 };
 
-/** A step with proposals of these reasons and no question. */
-function emptyStep(step: number, reason: string): StepRecord {
+/** A step with proposals refused like this and no question. */
+function emptyStep(step: number, refusal: Refusal): StepRecord {
   const whole = exampleStep(step);
-  return { ...whole, groups: [], proposals: whole.proposals.map((one) => ({ ...one, question: null, reason })) };
+  return { ...whole, groups: [], proposals: whole.proposals.map((one) => ({ ...one, question: null, refusal })) };
 }
 
 const mute = (record: StepRecord): StepRecord => ({
@@ -46,7 +47,10 @@ describe("steps that teach nothing", () => {
   });
 
   test("one without a question is said at once, with the likeliest cause, and seldom after that", () => {
-    const said = watch([exampleStep(1), ...steps(2, 60, (step) => emptyStep(step, "malformed: not a sum"))]);
+    const said = watch([
+      exampleStep(1),
+      ...steps(2, 60, (step) => emptyStep(step, { kind: "malformed", says: "not a sum" })),
+    ]);
     expect(said.map(({ step, kind }) => [step, kind])).toEqual([2, 4, 11, 21, 41].map((step) => [step, "no-question"]));
     expect(said[0].message).toContain("None of the 8 proposals of step 2");
     expect(said[0].message).toContain("8 malformed");
@@ -55,8 +59,8 @@ describe("steps that teach nothing", () => {
   });
 
   test("the cause that is named is another from the first step on, and where questions were asked before", () => {
-    expect(watch([emptyStep(1, "malformed: no")])[0].message).toContain("sqlm questions RUN --refused");
-    expect(watch([exampleStep(1), emptyStep(2, "duplicate")])[0].message).toContain("few questions");
+    expect(watch([emptyStep(1, { kind: "malformed" })])[0].message).toContain("sqlm questions RUN --refused");
+    expect(watch([exampleStep(1), emptyStep(2, { kind: "duplicate" })])[0].message).toContain("few questions");
   });
 
   test("answers that cannot be read", () => {

@@ -1,5 +1,5 @@
 // What is recorded of a run's settings is checked like what a user gives.
-import { cpSync, mkdirSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { describe, expect, test } from "vitest";
@@ -12,25 +12,28 @@ import { appendSteps, errorOf, exampleConfig, inFolder } from "./helpers.ts";
 const fixtures = join(import.meta.dirname, "fixtures");
 
 describe("settings of older versions", () => {
-  test.each(["schema-v1.db", "schema-v2.db"])("%s gives whole configs, and its run goes on", async (name) => {
-    await inFolder(async (folder) => {
-      cpSync(join(fixtures, name), join(folder, "sqlm.db"));
-      await using workspace = openWorkspace(folder);
-      for (const { config } of workspace.list()) {
-        expect(Object.keys(config).sort()).toEqual([...configKeys].sort());
-        expect(config).toMatchObject({ proposerEntropyCoef: 0, repetitionPenalty: 0 });
-        expect(Number.isFinite(learningRateAt(4, config))).toBe(true);
-      }
-      const [{ run, config }] = workspace.list();
-      // The first schema did not know these; the second recorded what was in force.
-      const asItWas = { learningRateSchedule: "constant", negativeAdvantageScale: 1 };
-      if (name === "schema-v1.db") expect(config).toMatchObject(asItWas);
-      else expect(config.learningRateSchedule).toBe("linear");
-      mkdirSync(join(folder, "runs", run), { recursive: true });
-      await using store = workspace.openRun(run);
-      appendSteps(store, 4, 5);
-    });
-  });
+  test.each(readdirSync(fixtures).filter((name) => name.endsWith(".db")))(
+    "%s gives whole configs, and its run goes on",
+    async (name) => {
+      await inFolder(async (folder) => {
+        cpSync(join(fixtures, name), join(folder, "sqlm.db"));
+        await using workspace = openWorkspace(folder);
+        for (const { config } of workspace.list()) {
+          expect(Object.keys(config).sort()).toEqual([...configKeys].sort());
+          expect(config).toMatchObject({ proposerEntropyCoef: 0, repetitionPenalty: 0 });
+          expect(Number.isFinite(learningRateAt(4, config))).toBe(true);
+        }
+        const [{ run, config }] = workspace.list();
+        // The first schema did not know these; the second recorded what was in force.
+        const asItWas = { learningRateSchedule: "constant", negativeAdvantageScale: 1 };
+        if (name === "schema-v1.db") expect(config).toMatchObject(asItWas);
+        else expect(config.learningRateSchedule).toBe("linear");
+        mkdirSync(join(folder, "runs", run), { recursive: true });
+        await using store = workspace.openRun(run);
+        appendSteps(store, 4, 5);
+      });
+    },
+  );
 });
 
 test.each([

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { UsageError } from "../errors.ts";
 import { findModel } from "../model/find-model.ts";
 import { type Decode, listRuns, openReader, type Reader, runOverview } from "../store/queries.ts";
+import { runNamed } from "./run-name.ts";
 
 /** The folder of a run's checkpoint: of `step`, or the newest. Throws UsageError when there is none. */
 export function checkpointOf(reader: Reader, run: string, step?: number): string {
@@ -17,22 +18,14 @@ export function checkpointOf(reader: Reader, run: string, step?: number): string
   );
 }
 
-/**
- * Folder of the model that a user means: the newest checkpoint of the run of this name, a path or a shipped model, or the
- * run of the only name that begins so (`latest` for the newest). Throws UsageError.
- */
+/** Folder of the model that a user means: a recorded run's newest checkpoint, a path, or a shipped model. Throws UsageError. */
 export function modelOrRun(given: string, workspace: string): string {
-  if (!existsSync(join(workspace, "sqlm.db"))) return findModel(given);
-  using reader = openReader(workspace);
-  const runs = listRuns(reader).map(({ run }) => run);
-  if (runs.includes(given)) return checkpointOf(reader, given);
-  try {
-    return findModel(given);
-  } catch (error) {
-    // A model of this name comes before runs whose names only begin so: `arithmetic` is the shipped one.
-    if (given !== "latest" && !runs.some((run) => run.startsWith(given))) throw error;
-    return checkpointOf(reader, given);
+  const name = runNamed(given, workspace);
+  if (existsSync(join(workspace, "sqlm.db"))) {
+    using reader = openReader(workspace);
+    if (listRuns(reader).some(({ run }) => run === name)) return checkpointOf(reader, name);
   }
+  return findModel(name);
 }
 
 /** Turns a run's tokens into text, with the tokenizer of its newest checkpoint, or of the model that it started from. */

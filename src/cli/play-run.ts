@@ -1,11 +1,12 @@
 // Opens what a run needs, plays it to its end and sums it up. Prints nothing: whoever plays a run sees every event.
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { RunConfig } from "../config/config.ts";
 import type { Engine } from "../engine/engine.ts";
 import { UnsupportedError } from "../errors.ts";
 import { makeControl } from "../evaluate/controls.ts";
 import type { RunEvent, RunSummary } from "../events.ts";
-import { findStartingModel } from "../model/find-model.ts";
+import { findModel, findStartingModel } from "../model/find-model.ts";
 import { openReader } from "../store/queries.ts";
 import type { RunInfo, RunSources, RunStore, RunTrial, SavedCheckpoint, Workspace } from "../store/store.ts";
 import { summarizeRun } from "../store/summarize-run.ts";
@@ -45,7 +46,9 @@ export async function playRun({ parts, workspace, run, signal, onEvent }: PlayOp
   const { config: given, trial } = "config" in run ? run : info!;
   if ("config" in run && run.name !== undefined) checkRunName(run.name, workspace.list());
   const topic = await openTopic(given.topic);
-  const paths = withAbsolutePaths(given);
+  // Weights come from a run's own checkpoint: a starting model that is gone since is needed where it is compared with.
+  const gone = info !== null && given.klPenaltyCoef === 0 && !existsSync(given.model);
+  const paths = gone ? given : withAbsolutePaths(given);
   const sources = await sourcesOf(paths);
   // One that goes on is looked at before anything slow is opened.
   await using opened = info === null ? undefined : workspace.openRun(info.run);
@@ -64,8 +67,8 @@ export async function playRun({ parts, workspace, run, signal, onEvent }: PlayOp
       "`sqlm doctor` says what the sandbox can run here.",
     );
   }
-  const { engine: name, model, threads } = config;
-  await using engine = await parts.openEngine({ engine: name, model, threads });
+  const model = gone ? checkpointInPlaceOf(config.model, start?.checkpoint ?? null) : config.model;
+  await using engine = await parts.openEngine({ engine: config.engine, model, threads: config.threads });
   const playOptions = {
     topic,
     engine,
@@ -91,6 +94,11 @@ export async function playRun({ parts, workspace, run, signal, onEvent }: PlayOp
   }
   using reader = openReader(workspace.folder);
   return { summary: summarizeRun(reader, store.run, topic.hidden?.frontier ?? null), reason };
+}
+
+/** Folder of the checkpoint that stands in for a starting model. Throws UsageError where there is none. */
+function checkpointInPlaceOf(model: string, checkpoint: SavedCheckpoint | null): string {
+  return checkpoint?.folder ?? findModel(model);
 }
 
 interface Start {

@@ -18,7 +18,11 @@ export async function sourcesOf({ topic, model }: Pick<RunConfig, "topic" | "mod
 
 /** One sentence for each file that is not what it was; none where all are. */
 export function changesOf(recorded: RunSources, now: RunSources): string[] {
-  return [...compare("topic file", recorded.topic, now.topic), ...compare("model file", recorded.model, now.model)];
+  return [
+    ...compare("topic file", recorded.topic, now.topic),
+    // A model that is gone whole is not another one: whoever needs it says so.
+    ...(Object.keys(now.model).length === 0 ? [] : compare("model file", recorded.model, now.model)),
+  ];
 }
 
 function compare(what: string, before: RunSources["topic"], now: RunSources["topic"]): string[] {
@@ -31,6 +35,7 @@ function compare(what: string, before: RunSources["topic"], now: RunSources["top
 }
 
 async function modelSources(folder: string): Promise<Record<string, string>> {
+  if (!existsSync(folder)) return {};
   const names = readdirSync(folder).filter((name) => modelFile.test(name) && !loopFiles.has(name));
   const sums: Record<string, string> = {};
   for (const name of names.sort()) {

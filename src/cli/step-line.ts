@@ -87,7 +87,7 @@ export function beforeAfterTable(
 }
 
 /** `84 %`; where there are more than twice as many errors as before, how many times as many. */
-function describeRemoved(removed: number | null): string {
+export function describeRemoved(removed: number | null): string {
   if (removed === null) return "-";
   return removed < -1 ? `${formatNumber(Math.round(1 - removed))} × as many` : `${Math.round(removed * 100)} %`;
 }

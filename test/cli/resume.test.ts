@@ -88,6 +88,47 @@ describe("what a run was made from", () => {
     expect(await play(["resume", made])).toMatchObject({ code: 0 });
   });
 
+  test("a starting model that is gone whole is not missed where a checkpoint is", async () => {
+    const { run: made, checkpoint } = resultOf(await run(["--json"], interruptedAt(2)));
+    rmSync(model, { recursive: true });
+    const parts = scriptedParts();
+    const opened: string[] = [];
+    const watched: Partial<Parts> = {
+      ...parts,
+      openEngine: (options) => {
+        opened.push(options.model);
+        return parts.openEngine!(options);
+      },
+    };
+    expect(await play(["resume", made], watched)).toMatchObject({ code: 0 });
+    expect(opened).toEqual([checkpoint]);
+  });
+
+  test("so where there is none, it is said", async () => {
+    await run([], scriptedParts({ failAt: 2 }));
+    rmSync(model, { recursive: true });
+    expect(await play(["resume", "latest"])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("There is no model"),
+    });
+  });
+
+  test("an experiment plays a trial anew whose topic file is another since, and finds files beside its own", async () => {
+    const { topic, folder } = writeTopic();
+    const file = join(folder, "experiment.mjs");
+    const experiment = { name: "one", config: { topic: "./mine.mjs", model, steps: 1 }, variants: [{ name: "a" }] };
+    writeFileSync(file, `export const experiment = ${JSON.stringify(experiment)};`);
+    const names = async (): Promise<string> => (await play(["list", "--names"])).stdout;
+    const command = ["experiment", file, "--seeds", "1"];
+    expect(await play(command)).toMatchObject({ code: 0 });
+    const first = await names();
+    await play(command);
+    expect(await names()).toBe(first);
+    writeFileSync(topic, `${readFileSync(topic, "utf8")}\n// changed`);
+    await play(command);
+    expect((await names()).split("\n")).toHaveLength(first.split("\n").length + 1);
+  });
+
   test("a run without checksums resumes as it is", async () => {
     const { run: made } = resultOf(await run(["--json"], interruptedAt(2)));
     const database = new DatabaseSync(join(workspace, "sqlm.db"));
@@ -273,6 +314,20 @@ describe("who hears of a run", () => {
     expect(live).toBe(exported);
     expect(readFileSync(join(folder, "one", live)).length).toBe(readFileSync(join(to, exported)).length);
   });
+});
+
+test("at 40 columns no table is wider", async () => {
+  await run(["--name", "one"]);
+  vi.stubEnv("COLUMNS", "40");
+  const commands = [["list"], ["config"], ["topics"], ["evaluate", model, "--topic", "arithmetic"]];
+  for (const command of commands) {
+    const { stdout } = await (command[0] === "config" || command[0] === "topics"
+      ? runCli(command, scriptedParts())
+      : play(command));
+    const table = stdout.split("\n").filter((line) => !/^(sqlm|A topic)/.test(line));
+    expect(Math.max(...table.map((line) => line.length)), stdout).toBeLessThanOrEqual(40);
+  }
+  vi.unstubAllEnvs();
 });
 
 describe("before a run", () => {

@@ -100,7 +100,10 @@ class SqliteWorkspace implements Workspace {
       } catch (cause) {
         if ((cause as NodeJS.ErrnoException).code === "EEXIST") {
           if (wanted === null) continue;
-          throw nameTaken(wanted);
+          throw new UsageError(
+            `${this.folder}: there is a folder runs/${wanted} already, which no run in the record has.`,
+            "Choose another name, or remove the folder; `sqlm rebuild --force` makes a run of it again where it was one.",
+          );
         }
         throw new UsageError(
           `${this.folder}: no run can be made here (${(cause as NodeJS.ErrnoException).code}).`,

@@ -71,37 +71,44 @@ const play = [
   ...["--save-every", "3", "--threads", "1", "--seed", "3"],
 ];
 
-/** Plays a run to its end, then `count` that are ended and resumed. */
-export async function endRuns(count: number, seed: number, longest: number): Promise<void> {
+/** Plays a run to its end, then `count` that are ended at some moment of the time that it took, and resumed. */
+export async function endRuns(count: number, seed: number): Promise<void> {
   const random = randomStream("end-runs", seed);
   const folder = mkdtempSync(join(tmpdir(), "sqlm-end-"));
   try {
     cpSync(join(fixture, "model"), join(folder, "model"), { recursive: true });
     cpSync(join(fixture, "digits.mjs"), join(folder, "digits.mjs"));
+    const started = performance.now();
     const whole = await sqlm(folder, [...play, "--workspace", "whole"], null);
+    const longest = performance.now() - started;
     expect(whole).toMatchObject({ code: 0 });
+    let landed = 0;
     const expected = weightsOf(join(folder, "whole"));
     for (let i = 0; i < count; i++) {
       const ending = drawEnding(random, longest);
-      await endAndResume(folder, `w${i}`, ending, expected);
+      if (await endAndResume(folder, `w${i}`, ending, expected)) landed++;
       rmSync(join(folder, `w${i}`), { recursive: true, force: true });
     }
+    // On a machine that is busy with other things some runs end before they are ended; not all of them.
+    expect(landed).toBeGreaterThan(0);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function endAndResume(folder: string, workspace: string, ending: Ending, expected: string): Promise<void> {
+/** True where the run had begun and was not at its end yet. */
+async function endAndResume(folder: string, workspace: string, ending: Ending, expected: string): Promise<boolean> {
   const ended = await sqlm(folder, [...play, "--workspace", workspace], ending);
   const what = `${JSON.stringify(ending)} → ${ended.code} ${ended.signal}\n${ended.output}`;
   expect(ended.output, what).not.toMatch(/Napi|terminate called|core dumped|FATAL/);
   // Orderly (0 finished, 3 to be gone on with), or by the signal itself; never an abort.
   if (ended.signal === null) expect([0, 3], what).toContain(ended.code);
   else expect([...signals, "SIGPIPE"], what).toContain(ended.signal);
-  if (!existsSync(join(folder, workspace, "sqlm.db")) || !hasRun(join(folder, workspace))) return;
+  if (!existsSync(join(folder, workspace, "sqlm.db")) || !hasRun(join(folder, workspace))) return false;
   const resumed = await sqlm(folder, ["resume", "latest", "--workspace", workspace], null);
   expect(resumed.code, `${what}\n${resumed.output}`).toBe(0);
   expect(weightsOf(join(folder, workspace)), what).toBe(expected);
+  return ended.code !== 0;
 }
 
 function hasRun(workspace: string): boolean {

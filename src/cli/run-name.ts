@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { shippedModels } from "../model/find-model.ts";
+import { isGgufPath } from "../model/gguf-companions.ts";
 import { listRuns, openReader, runInfo } from "../store/queries.ts";
 
 /**
@@ -11,7 +12,8 @@ import { listRuns, openReader, runInfo } from "../store/queries.ts";
  */
 export function runNamed(given: string, workspace: string): string {
   // A model's own name comes before runs whose names only begin so: `arithmetic` is the shipped one.
-  const isModel = shippedModels().includes(given) || existsSync(join(resolve(given), "config.json"));
+  const isModel =
+    shippedModels().includes(given) || existsSync(join(resolve(given), "config.json")) || isGgufPath(given);
   if (given === "" || given === "seed" || isModel || !existsSync(join(workspace, "sqlm.db"))) return given;
   using reader = openReader(workspace);
   const runs = listRuns(reader).map(({ run }) => run);

@@ -2,7 +2,7 @@
 // when a run is made and compared when it is resumed, since a run goes on as the same run only where they are the same.
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, extname, join, relative, resolve } from "node:path";
+import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import type { RunConfig } from "../config/config.ts";
 import type { RunSources } from "../store/store.ts";
@@ -35,7 +35,10 @@ function compare(what: string, before: RunSources["topic"], now: RunSources["top
 }
 
 async function modelSources(folder: string): Promise<Record<string, string>> {
-  if (!existsSync(folder)) return {};
+  const found = statSync(folder, { throwIfNoEntry: false });
+  if (found === undefined) return {};
+  // A model of one file (GGUF).
+  if (found.isFile()) return { [basename(folder)]: await sha256(folder) };
   const names = readdirSync(folder).filter((name) => modelFile.test(name) && !loopFiles.has(name));
   const sums: Record<string, string> = {};
   for (const name of names.sort()) {

@@ -61,10 +61,13 @@ export function withPathsFrom(folder: string, values: unknown): unknown {
 
 const isTopicFile = (topic: string): boolean => !topic.startsWith("plain:") && /\.m?[jt]s$/.test(topic);
 
-/** True for a path that says that it is one, and for a name that a folder beside the file has. */
+/** True for a path that says that it is one, and for the name of a model's folder or file beside the config file. */
 function isModelFolder(folder: string, model: string): boolean {
   if (isAbsolute(model) || model === "seed") return false;
-  return /^\.{1,2}[/\\]/.test(model) || existsSync(resolve(folder, model, "config.json"));
+  if (/^\.{1,2}[/\\]/.test(model)) return true;
+  return (
+    existsSync(resolve(folder, model, "config.json")) || (model.endsWith(".gguf") && existsSync(resolve(folder, model)))
+  );
 }
 
 async function readJson(path: string): Promise<unknown> {

@@ -1,8 +1,9 @@
 // What a store asks of the machine that it runs on: the time and room on the disk. Tests put their own in its place.
-import { existsSync, readFileSync } from "node:fs";
+import { statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
-import { join } from "node:path";
 import { RunStoppedError, UsageError } from "../errors.ts";
+import { parameterCount } from "../model/model-config.ts";
+import { openModelFolder } from "../model/model-folder.ts";
 import { folderBytes } from "./checkpoint-files.ts";
 
 export interface StoreHost {
@@ -50,16 +51,14 @@ export async function requireSpaceToStart(host: StoreHost, folder: string, check
   );
 }
 
-/** Bytes that the first checkpoint of a model in this folder takes: weights in single precision and two moments of AdamW. */
+/** Bytes that the first checkpoint of this model takes: weights in single precision and two moments of AdamW. */
 export function checkpointBytes(model: string): number {
-  return 3 * folderBytes(model) * (holdsHalfPrecision(model) ? 2 : 1);
-}
-
-function holdsHalfPrecision(model: string): boolean {
-  const path = join(model, "config.json");
-  if (!existsSync(path)) return false;
-  // Only an estimate is wanted: whoever opens the model says what is wrong with its config.
-  return /"(torch_)?dtype"\s*:\s*"(b?float16|half)"/.test(readFileSync(path, "utf8"));
+  try {
+    return 3 * 4 * parameterCount(openModelFolder(model).config);
+  } catch {
+    // Only an estimate is wanted: whoever opens the model says what is wrong with it.
+    return statSync(model, { throwIfNoEntry: false })?.isDirectory() === true ? 3 * folderBytes(model) : 0;
+  }
 }
 
 /** The error to throw in place of `error`: RunStoppedError where a full disk is behind it, else `error` itself. */

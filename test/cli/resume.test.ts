@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { Parts } from "../../src/cli/parts.ts";
+import { changesOf, sourcesOf } from "../../src/cli/run-sources.ts";
 import type { RunSummary } from "../../src/events.ts";
 import { openWorkspace } from "../../src/store/workspace.ts";
 import { type CliResult, runCli, scriptedParts, temporaryFolder } from "./scripted-parts.ts";
@@ -127,6 +128,16 @@ describe("what a run was made from", () => {
     writeFileSync(topic, `${readFileSync(topic, "utf8")}\n// changed`);
     await play(command);
     expect((await names()).split("\n")).toHaveLength(first.split("\n").length + 1);
+  });
+
+  test("a model of one file has its own checksum", async () => {
+    const file = join(model, "some.gguf");
+    writeFileSync(file, "weights");
+    const before = await sourcesOf({ topic: "arithmetic", model: file });
+    expect(Object.keys(before.model)).toEqual(["some.gguf"]);
+    writeFileSync(file, "others");
+    const now = await sourcesOf({ topic: "arithmetic", model: file });
+    expect(changesOf(before, now)).toEqual(["the model file some.gguf has changed"]);
   });
 
   test("a run without checksums resumes as it is", async () => {

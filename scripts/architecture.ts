@@ -65,7 +65,7 @@ export const parts: readonly Part[] = [
   {
     name: "store queries",
     floor: 3,
-    files: /^store\/(queries|diff-runs|export|summarize-run|tensorboard)\.ts$/,
+    files: /^store\/(queries|diff-runs|export|refused|summarize-run|tensorboard)\.ts$/,
     imports: ["nouns", "events", "config", "store contract", "store"],
   },
   { name: "store", floor: 3, files: /^store\//, imports: ["nouns", "events", "config", "model", "store contract"] },

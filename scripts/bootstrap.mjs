@@ -6,6 +6,7 @@
 // everything else runs on the Node that package.json brings as a development dependency.
 import { spawn, spawnSync } from "node:child_process";
 import { existsSync, statSync } from "node:fs";
+import { constants } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -45,7 +46,7 @@ const child = spawn(ownNode, ["--disable-warning=ExperimentalWarning", ...proces
   },
 });
 // The child shares the terminal and receives Ctrl-C itself; this process only waits for its orderly end.
-for (const signal of ["SIGINT", "SIGTERM"]) {
-  process.on(signal, () => signal === "SIGTERM" && child.kill(signal));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.on(signal, () => signal !== "SIGINT" && child.kill(signal));
 }
-child.on("exit", (code, signal) => process.exit(code ?? (signal === "SIGINT" ? 130 : 1)));
+child.on("exit", (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)));

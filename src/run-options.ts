@@ -6,7 +6,7 @@ import { UnsupportedError, UsageError } from "./errors.ts";
 import type { Control } from "./evaluate/controls.ts";
 import { randomStream } from "./random.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
-import type { RunStore } from "./store/store.ts";
+import type { RunStore, SavedCheckpoint } from "./store/store.ts";
 import type { DefinedTopic } from "./topics/define-topic.ts";
 import type { Topic } from "./topics/topic.ts";
 import type { Prompt, Tokenizer } from "./types.ts";
@@ -21,6 +21,8 @@ export interface SelfPlayOptions {
   readonly sandbox?: Sandbox;
   /** Only experiments pass one: the one that the store says this run is under. */
   readonly control?: Control;
+  /** What the store gave as its newest checkpoint, where the caller has asked already; else the loop asks. */
+  readonly checkpoint?: SavedCheckpoint | null;
   /** When it fires, the run ends after the current step with a checkpoint. */
   readonly signal?: AbortSignal;
 }

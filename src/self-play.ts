@@ -9,6 +9,7 @@ import type { RunConfig } from "./config/config.ts";
 import { diagnose, truthMetrics } from "./evaluate/diagnose.ts";
 import { evaluate, heldOutQuestions } from "./evaluate/evaluate.ts";
 import type { RunEvent, StepRecord } from "./events.ts";
+import { type Lacking, watchForCollapse } from "./guard/collapse.ts";
 import { health } from "./guard/health.ts";
 import { judge } from "./learn/judge.ts";
 import { updateModel } from "./learn/update.ts";
@@ -29,6 +30,7 @@ interface Progress {
   readonly seen: Set<string>;
   readonly recent: Question[];
   best: LoopState["best"];
+  lacking: Lacking;
 }
 
 /** As many questions of earlier steps as a proposer may be shown. */
@@ -51,7 +53,7 @@ export async function* selfPlay(options: SelfPlayOptions): AsyncGenerator<RunEve
     return event;
   };
 
-  const progress = await restore(store, cast);
+  const progress = await restore(options, cast);
   yield record({ type: "run-start", run: store.run, fromStep: progress.step, steps: config.steps });
   const heldOut = heldOutKeys(options.topic, config);
 
@@ -59,7 +61,11 @@ export async function* selfPlay(options: SelfPlayOptions): AsyncGenerator<RunEve
     if (progress.step === 0 && hidden !== null) yield record(await examine(options, cast, progress));
 
     while (progress.step < config.steps && !signal?.aborted) {
-      yield record({ type: "step-end", record: await playStep(options, cast, progress, heldOut) });
+      const played = await playStep(options, cast, progress, heldOut);
+      yield record({ type: "step-end", record: played });
+      const { lacking, warnings } = watchForCollapse(played, progress.lacking, config);
+      progress.lacking = lacking;
+      for (const warning of warnings) yield record({ type: "anomaly", step: played.step, ...warning });
 
       const due = (every: number): boolean =>
         progress.step === config.steps || (every > 0 && progress.step % every === 0);
@@ -150,19 +156,20 @@ async function save(store: RunStore, { solver }: Cast, progress: Progress): Prom
     seenKeys: [...progress.seen],
     recent: progress.recent,
     best: progress.best,
+    lacking: progress.lacking,
   };
   const { folder } = await store.saveCheckpoint(state, (into) => solver.save(into, { optimizer: true }));
   progress.saved = progress.step;
   return { type: "checkpoint-saved", step: progress.step, folder };
 }
 
-async function restore(store: RunStore, { solver }: Cast): Promise<Progress> {
-  const checkpoint = await store.latestCheckpoint();
+async function restore({ store, checkpoint: known }: SelfPlayOptions, { solver }: Cast): Promise<Progress> {
+  const checkpoint = known === undefined ? await store.latestCheckpoint() : known;
   store.rewindTo(checkpoint?.step ?? 0);
-  if (checkpoint === null) return { step: 0, saved: 0, seen: new Set(), recent: [], best: null };
+  if (checkpoint === null) return { step: 0, saved: 0, seen: new Set(), recent: [], best: null, lacking: {} };
   await solver.load(checkpoint.folder, { optimizer: true });
-  const { step, seenKeys, recent, best } = checkpoint.state;
-  return { step, saved: step, seen: new Set(seenKeys), recent: [...recent], best };
+  const { step, seenKeys, recent, best, lacking = {} } = checkpoint.state;
+  return { step, saved: step, seen: new Set(seenKeys), recent: [...recent], best, lacking };
 }
 
 function heldOutKeys({ topic, hidden }: DefinedTopic, config: RunConfig): ReadonlySet<string> {

@@ -143,7 +143,7 @@ describe("self-play with a scripted engine", () => {
       await using workspace = openWorkspace(newFolder());
       const config = runConfigSchema.parse(quick);
       const trial = { experiment: "controls", variant: "truth", control: "oracle" };
-      await using store = workspace.createRun(config, trial);
+      await using store = workspace.createRun(config, { trial });
       const options = { topic: arithmetic, config, store, engine: halfTrained() };
       await expect(selfPlay(options).next()).rejects.toThrow("recorded under control oracle");
       expect((await selfPlay({ ...options, control }).next()).value).toMatchObject({ type: "run-start" });

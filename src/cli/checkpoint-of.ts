@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { UsageError } from "../errors.ts";
 import { findModel } from "../model/find-model.ts";
 import { type Decode, listRuns, openReader, type Reader, runOverview } from "../store/queries.ts";
+import { runNamed } from "./run-name.ts";
 
 /** The folder of a run's checkpoint: of `step`, or the newest. Throws UsageError when there is none. */
 export function checkpointOf(reader: Reader, run: string, step?: number): string {
@@ -19,16 +20,18 @@ export function checkpointOf(reader: Reader, run: string, step?: number): string
 
 /** Folder of the model that a user means: a recorded run's newest checkpoint, a path, or a shipped model. Throws UsageError. */
 export function modelOrRun(given: string, workspace: string): string {
+  const name = runNamed(given, workspace);
   if (existsSync(join(workspace, "sqlm.db"))) {
     using reader = openReader(workspace);
-    if (listRuns(reader).some(({ run }) => run === given)) return checkpointOf(reader, given);
+    if (listRuns(reader).some(({ run }) => run === name)) return checkpointOf(reader, name);
   }
-  return findModel(given);
+  return findModel(name);
 }
 
-/** Turns a run's tokens into text, with the tokenizer of its newest checkpoint. */
+/** Turns a run's tokens into text, with the tokenizer of its newest checkpoint, or of the model that it started from. */
 export async function decoderOf(reader: Reader, run: string): Promise<Decode> {
   const { openTokenizer } = await import("../model/tokenizer.ts");
-  const tokenizer = openTokenizer(checkpointOf(reader, run));
+  const { checkpoints, config } = runOverview(reader, run);
+  const tokenizer = openTokenizer(checkpoints.at(-1)?.folder ?? findModel(config.model));
   return (tokens) => tokenizer.decode(tokens);
 }

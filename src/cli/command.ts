@@ -1,5 +1,5 @@
 // What all commands share: how one is made, how its errors become a sentence and an exit code.
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
 import { SqlmError, UsageError } from "../errors.ts";
 import { openTerminal, type Terminal } from "./terminal.ts";
 
@@ -15,12 +15,15 @@ export function makeCommand(name: string, description: string, examples: readonl
 
 /** Adds `--workspace`, for commands that read or write recorded runs. */
 export function withWorkspace(command: Command): Command {
-  return command.option("--workspace <folder>", "Folder of recorded runs.", ".sqlm");
+  return command.addOption(
+    new Option("--workspace <folder>", "Folder of recorded runs.").default(".sqlm").env("SQLM_WORKSPACE"),
+  );
 }
 
-/** The terminal that a command's options ask for. */
-export function terminalOf(options: { readonly json?: boolean }): Terminal {
-  return openTerminal(options.json === true);
+/** The terminal that a command's options ask for. With `--events -` standard output carries events and nothing else. */
+export function terminalOf(options: { readonly json?: boolean; readonly events?: unknown }): Terminal {
+  const { stdout, stderr } = process;
+  return openTerminal(options.json === true, { output: options.events === "-" ? stderr : stdout, error: stderr });
 }
 
 /** A non-negative whole number given to an option or argument; throws UsageError. */

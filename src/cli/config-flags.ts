@@ -2,7 +2,7 @@
 // Values go through the schema's own checks in config-layers.ts; here they only get their types.
 import { type Command, Option } from "commander";
 import { type ConfigKey, configGroups, configKeys } from "../config/config.ts";
-import { configJsonSchema, flagName } from "../config/layers.ts";
+import { configJsonSchema, flagName, numberOfText } from "../config/layers.ts";
 
 interface KeySchema {
   readonly type?: "string" | "number" | "integer" | "boolean";
@@ -28,7 +28,7 @@ export function optionsOfKey(key: ConfigKey): readonly Option[] {
     return [option];
   }
   if (schema.type === "string") return [new Option(`${flag} <text>`, help)];
-  return [new Option(`${flag} <${schema.type === "integer" ? "count" : "number"}>`, help).argParser(readNumber)];
+  return [new Option(`${flag} <${schema.type === "integer" ? "count" : "number"}>`, help).argParser(numberOfText)];
 }
 
 /** Adds every config key as a flag, plus `--config`. */
@@ -49,9 +49,4 @@ export function addConfigFlags(command: Command): Command {
 /** The config keys among parsed options; those not given are absent. */
 export function configFlagValues(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(configKeys.filter((key) => options[key] !== undefined).map((key) => [key, options[key]]));
-}
-
-/** A number in decimal notation as a number; any other text as it is, for the schema to refuse. */
-function readNumber(text: string): number | string {
-  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) ? Number(text) : text;
 }

@@ -1,5 +1,5 @@
-// From parsed options to the config in force: the working folder's config file below the flags,
-// and what the topic asks for below both.
+// From parsed options to the config in force: the working folder's config file below the
+// environment and the flags, and what the topic asks for below all.
 import { type ConfigFile, readConfigFile } from "../config/file.ts";
 import { type ConfigLayers, type ResolvedConfig, resolveConfig, topicNamedIn } from "../config/layers.ts";
 import { UsageError } from "../errors.ts";
@@ -23,7 +23,7 @@ export async function configOf(
   }
   const named = options["config"];
   const file = await readConfigFile(process.cwd(), typeof named === "string" ? named : undefined);
-  return { ...(await resolveWithTopic({ file, flags })), file };
+  return { ...(await resolveWithTopic({ file, environment: process.env, flags })), file };
 }
 
 /** The config with the settings that its topic asks for. Throws what `openTopic` and `resolveConfig` throw. */

@@ -37,11 +37,71 @@ export function oneLine(text: string, width: number): string {
   return characters.length <= width ? flat : `${characters.slice(0, Math.max(0, width - 1)).join("")}…`;
 }
 
+/** Prose is not cut shorter than this to make a table fit. */
+const leastProse = 16;
+
 /**
  * Rows under a header, columns as wide as their widest cell. Columns whose cells are all numbers are set to the right.
- * The last column is not padded.
+ * The last column is not padded. No line is longer than `columns`, of at least 12: prose is cut for that, and where that is
+ * not enough, each row becomes a block of lines, one a column, whole.
  */
-export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+export function formatTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  columns = Number.POSITIVE_INFINITY,
+): string {
+  const whole = alignTable(header, rows);
+  const over = widthOf(whole) - columns;
+  if (over <= 0) return whole;
+  const cells = (column: number): string[] => rows.map((row) => row[column] ?? "");
+  // The widest prose gives way; names, paths and numbers are of no use cut.
+  const prose = header
+    .map((title, column) => ({
+      column,
+      title,
+      width: Math.max(title.length, ...cells(column).map((one) => one.length)),
+    }))
+    .filter(({ column }) => column > 0 && cells(column).some((one) => /\S \S/.test(one)))
+    .sort((a, b) => b.width - a.width)[0];
+  const left = prose === undefined ? 0 : prose.width - over;
+  if (prose !== undefined && left >= Math.max(leastProse, prose.title.length)) {
+    const cut = rows.map((row) => row.map((cell, column) => (column === prose.column ? oneLine(cell, left) : cell)));
+    const table = alignTable(header, cut);
+    if (widthOf(table) <= columns) return table;
+  }
+  return stackTable(header, rows, columns);
+}
+
+function widthOf(text: string): number {
+  return Math.max(...text.split("\n").map((line) => line.length));
+}
+
+/** A block a row: the column's title, then its cell, over as many lines as it takes. */
+function stackTable(header: readonly string[], rows: readonly (readonly string[])[], columns: number): string {
+  const label = Math.min(Math.max(...header.map((title) => title.length)), Math.floor(columns / 2) - 2);
+  const blocks = rows.map((row) =>
+    header.flatMap((title, column) => {
+      const lines = wrap(row[column] ?? "", columns - label - 2);
+      return lines.map((line, i) => `${(i === 0 ? oneLine(title, label) : "").padEnd(label)}  ${line}`.trimEnd());
+    }),
+  );
+  return blocks.map((lines) => lines.join("\n")).join("\n\n");
+}
+
+/** Lines of at most `width`, broken at spaces where there are any; a cell without text is one line. */
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let rest = text;
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(" ", width);
+    const end = space > 0 ? space : width;
+    lines.push(rest.slice(0, end));
+    rest = rest.slice(end).trimStart();
+  }
+  return [...lines, rest];
+}
+
+function alignTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const isNumber = (cell: string): boolean => /^[-+]?[\d.,]+( ?%)?$|^-?$/.test(cell);
   const columns = header.map((title, column) => {
     const cells = rows.map((row) => row[column] ?? "");

@@ -1,15 +1,11 @@
 // Entry of the command line: parses, runs one command, and turns whatever was thrown into a sentence and an exit code.
-import { describeError, exitCodes } from "./command.ts";
+import { describeError } from "./command.ts";
+import { watchOutput } from "./interrupt.ts";
 import { projectParts } from "./parts.ts";
 import { buildProgram } from "./program.ts";
 import { resolveOwnPackage } from "./resolve-self.ts";
 
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  // Whoever read our output has gone (`sqlm list | head -1`): nothing is wrong.
-  if (error.code === "EPIPE") process.exit(exitCodes.ok);
-  throw error;
-});
-
+watchOutput();
 resolveOwnPackage();
 try {
   const program = buildProgram(projectParts);

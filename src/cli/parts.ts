@@ -11,6 +11,7 @@ import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Workspace } from "../store/store.ts";
 import type { DefinedTopic } from "../topics/define-topic.ts";
 import type { Evaluation } from "../types.ts";
+import { engineOpened } from "./interrupt.ts";
 import type { AnswerRequest } from "./json-lines.ts";
 
 /** Answers of the script commands about programs. */
@@ -47,7 +48,10 @@ let contained: Promise<void> | undefined;
 
 /** The project's own parts. */
 export const projectParts: Parts = {
-  openEngine: async (options) => (await import("../engine/open-engine.ts")).openEngine(options),
+  openEngine: async (options) => {
+    engineOpened();
+    return (await import("../engine/open-engine.ts")).openEngine(options);
+  },
   openWorkspace: async (folder) => (await import("../store/workspace.ts")).openWorkspace(folder),
   openSandbox: async () => {
     const { createSandbox } = await import("../sandbox/process-sandbox.ts");

@@ -1,25 +1,35 @@
 // Opens what a run needs, plays it to its end and sums it up. Prints nothing: whoever plays a run sees every event.
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { RunConfig } from "../config/config.ts";
 import type { Engine } from "../engine/engine.ts";
 import { UnsupportedError } from "../errors.ts";
 import { makeControl } from "../evaluate/controls.ts";
 import type { RunEvent, RunSummary } from "../events.ts";
-import { findStartingModel } from "../model/find-model.ts";
+import { findModel, findStartingModel } from "../model/find-model.ts";
 import { openReader } from "../store/queries.ts";
-import type { RunTrial, Workspace } from "../store/store.ts";
+import type { RunInfo, RunSources, RunStore, RunTrial, SavedCheckpoint, Workspace } from "../store/store.ts";
 import { summarizeRun } from "../store/summarize-run.ts";
+import { checkRunName } from "../store/workspace.ts";
 import { builtInTopicNames, openTopic } from "../topics/registry.ts";
 import type { Parts } from "./parts.ts";
+import { acceptSources, extendRun, findStart, type ResumeOptions } from "./prepare-resume.ts";
+import { sourcesOf } from "./run-sources.ts";
 
 export interface PlayOptions {
   readonly parts: Parts;
   readonly workspace: Workspace;
-  /** The settings of a new run and which of an experiment's it is, or the name of one to go on with. */
-  readonly run: { readonly config: RunConfig; readonly trial?: RunTrial } | { readonly resume: string };
+  /** The settings of a new run, its name and which of an experiment's it is, or the name of one to go on with. */
+  readonly run: NewRun | ({ readonly resume: string } & ResumeOptions);
   /** Ends the run after the current step. */
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
+}
+
+export interface NewRun {
+  readonly config: RunConfig;
+  readonly trial?: RunTrial;
+  readonly name?: string | undefined;
 }
 
 export interface PlayedRun {
@@ -32,9 +42,22 @@ export interface PlayedRun {
  * loop had to stop.
  */
 export async function playRun({ parts, workspace, run, signal, onEvent }: PlayOptions): Promise<PlayedRun> {
-  const { config: given, trial } = "config" in run ? run : workspace.info(run.resume);
+  const info = "config" in run ? null : workspace.info(run.resume);
+  const { config: given, trial } = "config" in run ? run : info!;
+  if ("config" in run && run.name !== undefined) checkRunName(run.name, workspace.list());
   const topic = await openTopic(given.topic);
-  const config = withAbsolutePaths(given);
+  // Weights come from a run's own checkpoint: a starting model that is gone since is needed where it is compared with.
+  const gone = info !== null && given.klPenaltyCoef === 0 && !existsSync(given.model);
+  const paths = gone ? given : withAbsolutePaths(given);
+  const sources = await sourcesOf(paths);
+  // One that goes on is looked at before anything slow is opened.
+  await using opened = info === null ? undefined : workspace.openRun(info.run);
+  const start =
+    opened === undefined || "config" in run
+      ? null
+      : await prepare({ info: info!, store: opened, workspace: workspace.folder, sources, options: run, onEvent });
+  const config = start === null ? paths : { ...paths, steps: start.steps };
+  await (opened === undefined ? workspace.requireSpace(config) : opened.requireSpace());
   const control = trial?.control;
   await using sandbox = topic.topic.verification === "tests" ? await parts.openSandbox() : undefined;
   const { language } = topic.topic;
@@ -44,8 +67,8 @@ export async function playRun({ parts, workspace, run, signal, onEvent }: PlayOp
       "`sqlm doctor` says what the sandbox can run here.",
     );
   }
-  const { engine: name, model, threads } = config;
-  await using engine = await parts.openEngine({ engine: name, model, threads });
+  const model = gone ? checkpointInPlaceOf(config.model, start?.checkpoint ?? null) : config.model;
+  await using engine = await parts.openEngine({ engine: config.engine, model, threads: config.threads });
   const playOptions = {
     topic,
     engine,
@@ -56,16 +79,52 @@ export async function playRun({ parts, workspace, run, signal, onEvent }: PlayOp
   };
   // Before a run is made, so that what cannot work leaves nothing behind.
   await parts.checkFit(playOptions);
-  await using store =
-    "config" in run ? workspace.createRun(withThreadsOf(engine, config), run.trial) : workspace.openRun(run.resume);
+  const { trial: ofExperiment, name } = "config" in run ? run : {};
+  await using made =
+    opened === undefined
+      ? workspace.createRun(withThreadsOf(engine, config), { trial: ofExperiment, name, sources })
+      : undefined;
+  const store = opened ?? made!;
+  const checkpoint = start === null ? {} : { checkpoint: start.checkpoint };
 
   let reason: PlayedRun["reason"] = "stopped";
-  for await (const event of await parts.selfPlay({ ...playOptions, store })) {
+  for await (const event of await parts.selfPlay({ ...playOptions, ...checkpoint, store })) {
     if (event.type === "run-end") reason = event.reason;
     onEvent(event);
   }
   using reader = openReader(workspace.folder);
   return { summary: summarizeRun(reader, store.run, topic.hidden?.frontier ?? null), reason };
+}
+
+/** Folder of the checkpoint that stands in for a starting model. Throws UsageError where there is none. */
+function checkpointInPlaceOf(model: string, checkpoint: SavedCheckpoint | null): string {
+  return checkpoint?.folder ?? findModel(model);
+}
+
+interface Start {
+  readonly checkpoint: SavedCheckpoint | null;
+  readonly steps: number;
+}
+
+/** Checks that a run can go on as itself, and says at once what is lost or changed. */
+async function prepare(resumed: {
+  readonly info: RunInfo;
+  readonly store: RunStore;
+  readonly workspace: string;
+  readonly sources: RunSources;
+  readonly options: ResumeOptions;
+  readonly onEvent: PlayOptions["onEvent"];
+}): Promise<Start> {
+  const { info, store, workspace, sources, options, onEvent } = resumed;
+  const changes = [acceptSources(info, sources, options), extendRun(info, options)];
+  const checkpoint = await findStart(info, store, workspace, options, onEvent);
+  const step = checkpoint?.step ?? 0;
+  for (const change of changes) {
+    if (change === null) continue;
+    store.amend({ ...change, step });
+    onEvent({ type: "anomaly", step, kind: change.kind, message: change.note });
+  }
+  return { checkpoint, steps: options.steps ?? info.config.steps };
 }
 
 /** Where the engine chose its threads by measuring, the choice becomes part of the run: resuming must not measure again. */

@@ -16,7 +16,9 @@ import { gcCommand } from "./commands/gc.ts";
 import { compareAnswersCommand, judgeCommand, runProgramCommand } from "./commands/json-lines-commands.ts";
 import { listCommand } from "./commands/list.ts";
 import { questionsCommand } from "./commands/questions.ts";
+import { rebuildCommand } from "./commands/rebuild.ts";
 import { resumeCommand } from "./commands/resume.ts";
+import { rmCommand } from "./commands/rm.ts";
 import { runCommand, startCommand } from "./commands/run.ts";
 import { showCommand } from "./commands/show.ts";
 import { topicsCommand } from "./commands/topics.ts";
@@ -54,7 +56,16 @@ export function buildProgram(parts: Parts): Command {
     );
   const groups: Readonly<Record<string, readonly Command[]>> = {
     "Self-play:": [runCommand(parts), resumeCommand(parts), experimentCommand(parts)],
-    "Recorded runs:": [listCommand(), showCommand(), questionsCommand(), diffCommand(), exportCommand(), gcCommand()],
+    "Recorded runs:": [
+      listCommand(),
+      showCommand(),
+      questionsCommand(),
+      diffCommand(),
+      exportCommand(),
+      rmCommand(),
+      gcCommand(),
+      rebuildCommand(),
+    ],
     "Models:": [evaluateCommand(parts), askCommand(parts)],
     "This installation:": [
       topicsCommand(),

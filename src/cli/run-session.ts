@@ -3,35 +3,51 @@
 import { resolve } from "node:path";
 import type { RunConfig } from "../config/config.ts";
 import type { RunEvent, RunSummary } from "../events.ts";
+import { metricSeries, openReader } from "../store/queries.ts";
 import { exitCodes } from "./command.ts";
+import { type EventOutputOptions, openEventOutputs } from "./event-outputs.ts";
 import { formatDuration, formatNumber } from "./format.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import type { Parts } from "./parts.ts";
-import { playRun } from "./play-run.ts";
+import { type NewRun, type PlayOptions, playRun } from "./play-run.ts";
 import { beforeAfterTable, describeLevels, describeStep } from "./step-line.ts";
 import type { Terminal } from "./terminal.ts";
 import { describeTrial } from "./trials.ts";
 
-export interface SessionOptions {
+export interface SessionOptions extends EventOutputOptions {
   readonly terminal: Terminal;
   readonly parts: Parts;
   readonly workspace: string;
   /** The settings of a new run, or the name of one to go on with. */
-  readonly run: { readonly config: RunConfig } | { readonly resume: string };
+  readonly run: NewRun | Exclude<PlayOptions["run"], NewRun>;
+  /** Show the result and what went wrong, and nothing else. */
+  readonly quiet?: boolean | undefined;
 }
 
 /** Runs to the end or to an interrupt; returns the exit code. */
-export async function runSession({ terminal, parts, workspace: folder, run }: SessionOptions): Promise<number> {
-  await using workspace = await parts.openWorkspace(resolve(folder));
-  const { config, trial } = "config" in run ? { config: run.config, trial: null } : workspace.info(run.resume);
+export async function runSession(options: SessionOptions): Promise<number> {
+  const { parts, run, quiet = false } = options;
+  const terminal = quiet ? { ...options.terminal, status: () => {} } : options.terminal;
+  await using workspace = await parts.openWorkspace(resolve(options.workspace));
+  const info = "config" in run ? null : workspace.info(run.resume);
+  const config = "config" in run ? run.config : { ...info!.config, steps: run.steps ?? info!.config.steps };
   terminal.status(`opening ${config.model}`);
-  if (trial !== null) terminal.note(`a trial of experiment ${describeTrial(trial)}`);
+  if (info?.trial != null) terminal.note(`a trial of experiment ${describeTrial(info.trial)}`);
+  if (info?.status === "finished" && config.steps === info.config.steps) {
+    const more = config.steps + 100;
+    terminal.note(`${info.run} is finished. To go on with it: sqlm resume ${info.run} --steps ${more}`);
+  }
+  using outputs = openEventOutputs(options, workspace.folder);
   using interrupt = listenForInterrupt(terminal);
-  const show = eventPrinter(terminal, config);
+  const show = eventPrinter(terminal, config, quiet);
+  const onEvent = (event: RunEvent): void => {
+    outputs.onEvent(event);
+    show(event);
+  };
   const { signal } = interrupt;
   try {
-    const { summary, reason } = await playRun({ parts, workspace, run, signal, onEvent: show });
-    if (reason === "finished") printResult(terminal, config, summary);
+    const { summary, reason } = await playRun({ parts, workspace, run, signal, onEvent });
+    if (reason === "finished") printResult(terminal, config, summary, workspace.folder);
     terminal.result(summary);
     return reason === "finished" ? exitCodes.ok : exitCodes.stopped;
   } finally {
@@ -40,15 +56,18 @@ export async function runSession({ terminal, parts, workspace: folder, run }: Se
 }
 
 /** Prints events as they come; the time left is estimated from the latest steps. */
-function eventPrinter(terminal: Terminal, config: RunConfig): (event: RunEvent) => void {
+function eventPrinter(terminal: Terminal, config: RunConfig, quiet: boolean): (event: RunEvent) => void {
   const secondsOfSteps: number[] = [];
   let name = "";
+  const say = (line: string): void => {
+    if (!quiet) terminal.say(line);
+  };
   return (event) => {
     switch (event.type) {
       case "run-start": {
         const { run, fromStep, steps } = event;
         name = run;
-        terminal.say(
+        say(
           `run ${run}: ${config.topic} from ${config.model}, ${steps} steps of ${config.groupsPerBatch} questions × ` +
             `${config.groupSize} answers, seed ${config.seed}${fromStep > 0 ? `, going on from step ${fromStep}` : ""}`,
         );
@@ -56,19 +75,19 @@ function eventPrinter(terminal: Terminal, config: RunConfig): (event: RunEvent) 
         break;
       }
       case "evaluation-end":
-        terminal.say(`step ${event.step} evaluated, ${describeLevels(event.evaluation.levels)}`);
+        say(`step ${event.step} evaluated, ${describeLevels(event.evaluation.levels)}`);
         break;
       case "step-end": {
         const { record } = event;
         secondsOfSteps.push(record.seconds);
         const recent = secondsOfSteps.slice(-10);
         const left = (recent.reduce((sum, value) => sum + value, 0) / recent.length) * (config.steps - record.step);
-        for (const line of describeStep(record, config.steps, left, terminal.columns)) terminal.say(line);
+        for (const line of describeStep(record, config.steps, left, terminal.columns)) say(line);
         terminal.status(record.step < config.steps ? `step ${record.step + 1}/${config.steps} …` : "evaluating");
         break;
       }
       case "checkpoint-saved":
-        terminal.note(`checkpoint of step ${event.step} in ${event.folder}`);
+        if (!quiet) terminal.note(`checkpoint of step ${event.step} in ${event.folder}`);
         break;
       case "anomaly":
         terminal.note(`step ${event.step}: ${event.kind}: ${event.message}`);
@@ -88,16 +107,29 @@ function eventPrinter(terminal: Terminal, config: RunConfig): (event: RunEvent) 
   };
 }
 
-function printResult(terminal: Terminal, config: RunConfig, summary: RunSummary): void {
+function printResult(terminal: Terminal, config: RunConfig, summary: RunSummary, workspace: string): void {
   terminal.say("");
   if (summary.before !== null && summary.after !== null) {
     terminal.say(`${config.topic}: ${config.model} → ${summary.run} (${summary.steps} steps)`);
-    terminal.say(beforeAfterTable(summary.before.levels, summary.after.levels));
+    terminal.say(beforeAfterTable(summary.before.levels, summary.after.levels, terminal.tableColumns));
   }
   const { first, last } = summary.proposedDifficulty;
   terminal.say(
     `Proposed difficulty ${formatNumber(first)} → ${formatNumber(last)}, ${formatDuration(summary.seconds)}.`,
   );
+  const empty = stepsWithoutQuestions(workspace, summary.run);
+  if (empty > 0) {
+    const steps = empty === 1 ? "1 step" : `${empty} of ${summary.steps} steps`;
+    terminal.note(
+      `Warning: ${steps} had no question to ask and taught nothing. See: sqlm questions ${summary.run} --refused`,
+    );
+  }
   terminal.say(`The result is a Hugging Face folder: ${summary.checkpoint}`);
   terminal.say(`Look at the run with: sqlm show ${summary.run}. Ask its model with: sqlm ask ${summary.run} QUESTION`);
+}
+
+function stepsWithoutQuestions(workspace: string, run: string): number {
+  using reader = openReader(workspace);
+  const questions = metricSeries(reader, run, ["questions"])[0]?.values ?? [];
+  return questions.filter((count) => count === 0).length;
 }

@@ -2,7 +2,7 @@
 import { labelsRight } from "../evaluate/diagnose.ts";
 import type { GroupRecord, StepRecord } from "../events.ts";
 import type { GroupSignal, LevelResult } from "../types.ts";
-import { formatDuration, formatShare, formatTable, oneLine } from "./format.ts";
+import { formatDuration, formatNumber, formatShare, formatTable, oneLine } from "./format.ts";
 
 const mean = (values: readonly number[]): number | null =>
   values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -64,7 +64,11 @@ export function describeLevels(levels: readonly LevelResult[]): string {
 }
 
 /** A table of two evaluations level by level, with the share of the errors of `before` that are gone. */
-export function beforeAfterTable(before: readonly LevelResult[], after: readonly LevelResult[]): string {
+export function beforeAfterTable(
+  before: readonly LevelResult[],
+  after: readonly LevelResult[],
+  columns?: number,
+): string {
   const rows = after.map((level) => {
     const old = before.find(({ difficulty }) => difficulty === level.difficulty);
     const arrow = (of: (result: LevelResult) => number): string =>
@@ -76,14 +80,20 @@ export function beforeAfterTable(before: readonly LevelResult[], after: readonly
       `${formatShare(level.passAt1Interval[0])} to ${formatShare(level.passAt1Interval[1])}`,
       arrow(({ greedy }) => greedy),
       arrow(({ majAt16 }) => majAt16),
-      removed === null ? "-" : `${Math.round(removed * 100)} %`,
+      describeRemoved(removed),
     ];
   });
-  return formatTable(["difficulty", "pass@1", "95 % interval", "greedy", "maj@16", "errors gone"], rows);
+  return formatTable(["difficulty", "pass@1", "95 % interval", "greedy", "maj@16", "errors gone"], rows, columns);
+}
+
+/** `84 %`; where there are more than twice as many errors as before, how many times as many. */
+export function describeRemoved(removed: number | null): string {
+  if (removed === null) return "-";
+  return removed < -1 ? `${formatNumber(Math.round(1 - removed))} × as many` : `${Math.round(removed * 100)} %`;
 }
 
 /** A table of one evaluation. */
-export function levelTable(levels: readonly LevelResult[]): string {
+export function levelTable(levels: readonly LevelResult[], columns?: number): string {
   return formatTable(
     ["difficulty", "pass@1", "95 % interval", "greedy", "maj@16", "questions"],
     levels.map((level) => [
@@ -94,5 +104,6 @@ export function levelTable(levels: readonly LevelResult[]): string {
       formatShare(level.majAt16),
       String(level.questions),
     ]),
+    columns,
   );
 }

@@ -7,6 +7,8 @@ export interface Terminal {
   /** True when a person watches: progress may be redrawn in place. */
   readonly interactive: boolean;
   readonly columns: number;
+  /** Columns that a table may take: those of the terminal that it is shown in, without end where none is. */
+  readonly tableColumns: number;
   /** A line of the command's result. */
   say(line: string): void;
   /** A line beside the result: progress, advice, warnings. */
@@ -20,6 +22,12 @@ export interface Terminal {
 export interface TerminalStreams {
   readonly output: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly error: Writable & { readonly isTTY?: boolean; readonly columns?: number };
+}
+
+/** A table in a file or for another program is whole, unless COLUMNS says how wide what shows it is. */
+function tableColumnsOf(stream: TerminalStreams["output"]): number {
+  const asked = Number(process.env["COLUMNS"]);
+  return stream.isTTY === true && stream.columns ? stream.columns : asked > 0 ? asked : Number.POSITIVE_INFINITY;
 }
 
 /** Makes a terminal; a process that no longer reads our output ends us quietly, as it does `cat`. */
@@ -43,6 +51,7 @@ export function openTerminal(
     json,
     interactive,
     columns,
+    tableColumns: tableColumnsOf(json ? error : output),
     say: (line) => write(json ? error : output, line),
     note: (line) => write(error, line),
     status: (line) => {

@@ -2,8 +2,9 @@
 // Says which run a trial has; playing it, or going on with it, is the experiment command's.
 import type { RunConfig } from "../config/config.ts";
 import { UsageError } from "../errors.ts";
-import type { RunInfo, RunTrial } from "../store/store.ts";
+import type { RunInfo, RunSources, RunTrial } from "../store/store.ts";
 import { oneLine } from "./format.ts";
+import { changesOf } from "./run-sources.ts";
 
 /** `arithmetic-controls: oracle (control oracle)`. */
 export function describeTrial({ experiment, variant, control }: RunTrial): string {
@@ -17,13 +18,24 @@ export interface RecordedTrial {
 }
 
 /**
- * Finds the run of a trial: one of the same experiment, variant, control and settings, seed included. A finished one
+ * Finds the run of a trial: one of the same experiment, variant, control and settings, seed included, made from
+ * the same files where the record says from which. A finished one
  * comes before others, a newer one before an older one. Threads count only where the experiment sets them: chosen by the
  * machine, they are no part of what is compared. Throws UsageError where another process is playing it.
  * @param config the trial's, with absolute paths; `threads` is 0 where the machine chooses
  */
-export function findTrial(runs: readonly RunInfo[], trial: RunTrial, config: RunConfig): RecordedTrial | null {
-  const own = runs.filter((info) => equalTrials(info.trial, trial) && equalConfigs(info.config, config));
+export function findTrial(
+  runs: readonly RunInfo[],
+  trial: RunTrial,
+  config: RunConfig,
+  sources: RunSources,
+): RecordedTrial | null {
+  const own = runs.filter(
+    (info) =>
+      equalTrials(info.trial, trial) &&
+      equalConfigs(info.config, config) &&
+      (info.sources === null || changesOf(info.sources, sources).length === 0),
+  );
   const info = own.findLast(({ status }) => status === "finished") ?? own.at(-1);
   if (info === undefined) return null;
   if (info.status === "running") {

@@ -2,11 +2,11 @@
 // Leaves checking its values to config-layers.ts.
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-import { extname, resolve } from "node:path";
+import { dirname, extname, isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { UsageError } from "../errors.ts";
 
-/** Names that are looked for, the first found wins. */
+/** Names that are looked for; a folder holds at most one. */
 export const configFileNames = [
   "sqlm.config.ts",
   "sqlm.config.mts",
@@ -21,19 +21,53 @@ export interface ConfigFile {
 }
 
 /**
- * Reads `named`, or the first of `configFileNames` in `folder`; undefined when none is named and none is there.
- * Throws UsageError when the file is missing, does not load or exports nothing.
+ * Reads `named`, or the one of `configFileNames` in `folder`; undefined when none is named and none is there. Paths in it
+ * start at its own folder. Throws UsageError when the file is missing, does not load or exports nothing, and when several
+ * lie in the folder.
  */
 export async function readConfigFile(folder: string, named?: string): Promise<ConfigFile | undefined> {
-  const path =
-    named === undefined
-      ? configFileNames.map((name) => resolve(folder, name)).find((candidate) => existsSync(candidate))
-      : resolve(folder, named);
+  const path = named === undefined ? onlyConfigFile(folder) : resolve(folder, named);
   if (path === undefined) return undefined;
   if (!existsSync(path)) {
     throw new UsageError(`There is no config file ${path}.`, "Check the path given to --config.");
   }
-  return { path, values: extname(path) === ".json" ? await readJson(path) : await importDefault(path) };
+  const values = extname(path) === ".json" ? await readJson(path) : await importDefault(path);
+  return { path, values: withPathsFrom(dirname(path), values) };
+}
+
+function onlyConfigFile(folder: string): string | undefined {
+  const [first, second] = configFileNames.filter((name) => existsSync(resolve(folder, name)));
+  if (first === undefined) return undefined;
+  if (second === undefined) return resolve(folder, first);
+  throw new UsageError(
+    `There are two config files here: ${first} and ${second}.`,
+    `Remove one, or say which one counts: --config ${first}.`,
+  );
+}
+
+/**
+ * Settings with the paths of topic and model as seen from `folder`, where they are paths: a name of a topic, a model or a
+ * run stays as it is. What is not an object of settings is given back unchanged.
+ */
+export function withPathsFrom(folder: string, values: unknown): unknown {
+  if (typeof values !== "object" || values === null || Array.isArray(values)) return values;
+  const { topic, model } = values as { readonly topic?: unknown; readonly model?: unknown };
+  return {
+    ...values,
+    ...(typeof topic === "string" && isTopicFile(topic) ? { topic: resolve(folder, topic) } : {}),
+    ...(typeof model === "string" && isModelFolder(folder, model) ? { model: resolve(folder, model) } : {}),
+  };
+}
+
+const isTopicFile = (topic: string): boolean => !topic.startsWith("plain:") && /\.m?[jt]s$/.test(topic);
+
+/** True for a path that says that it is one, and for the name of a model's folder or file beside the config file. */
+function isModelFolder(folder: string, model: string): boolean {
+  if (isAbsolute(model) || model === "seed") return false;
+  if (/^\.{1,2}[/\\]/.test(model)) return true;
+  return (
+    existsSync(resolve(folder, model, "config.json")) || (model.endsWith(".gguf") && existsSync(resolve(folder, model)))
+  );
 }
 
 async function readJson(path: string): Promise<unknown> {

@@ -1,4 +1,4 @@
-// Puts layers of config values together (default < topic < preset < file < flags) and remembers where each value came from.
+// Puts layers of config values together (default < topic < preset < file < environment < flags) and remembers where each value came from.
 // Pure: reading a config file is in file.ts, reading flags in cli/config-flags.ts.
 import { inspect } from "node:util";
 import { z } from "zod";
@@ -6,10 +6,10 @@ import { didYouMean, UsageError } from "../errors.ts";
 import { type ConfigKey, configKeys, presets, type RunConfig, type RunConfigInput, runConfigSchema } from "./config.ts";
 import { idleBecause } from "./in-force.ts";
 
-export const layerNames = ["default", "topic", "preset", "file", "flag"] as const;
+export const layerNames = ["default", "topic", "preset", "file", "environment", "flag"] as const;
 export type LayerName = (typeof layerNames)[number];
 
-/** Where a value came from: the layer, and which topic, preset, file or flag of it. */
+/** Where a value came from: the layer, and which topic, preset, file, variable or flag of it. */
 export interface Origin {
   readonly layer: LayerName;
   readonly name?: string;
@@ -27,13 +27,15 @@ export interface ConfigLayers {
   readonly topic?: { readonly name: string; readonly settings?: unknown } | undefined;
   /** Values of a config file as read, not yet checked. */
   readonly file?: { readonly path: string; readonly values: unknown } | undefined;
+  /** Environment variables, of which `SQLM_…` are settings: `SQLM_GROUP_SIZE=8`. */
+  readonly environment?: Readonly<Record<string, string | undefined>> | undefined;
   /** Values of flags, by config key, not yet checked. */
   readonly flags?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**
  * Checks each layer and puts them together.
- * Throws UsageError that names the file or flag, the key and what it may be; an unknown key gets the nearest name.
+ * Throws UsageError that names the file, variable or flag, the key and what it may be; an unknown key gets the nearest name.
  */
 export function resolveConfig(layers: ConfigLayers = {}): ResolvedConfig {
   const resolved = layTogether(layers);
@@ -60,8 +62,9 @@ function layTogether(layers: ConfigLayers): Omit<ResolvedConfig, "notes"> {
           `settings of topic ${topic.name}`,
         );
   const fileValues = file === undefined ? {} : checkLayer(file.values, (key) => `${file.path}: ${key}`, file.path);
+  const environmentValues = checkLayer(settingsInEnvironment(layers.environment ?? {}), variableName, "environment");
   const flagValues = checkLayer(layers.flags ?? {}, (key) => flagName(key), "flags");
-  const preset = flagValues.preset ?? fileValues.preset ?? "default";
+  const preset = flagValues.preset ?? environmentValues.preset ?? fileValues.preset ?? "default";
 
   const config: Record<string, unknown> = { ...runConfigSchema.parse({}) };
   const origins: Record<string, Origin> = Object.fromEntries(configKeys.map((key) => [key, { layer: "default" }]));
@@ -75,6 +78,7 @@ function layTogether(layers: ConfigLayers): Omit<ResolvedConfig, "notes"> {
   lay(topicValues, () => ({ layer: "topic", name: topic?.name ?? "" }));
   lay(presets[preset], () => ({ layer: "preset", name: preset }));
   lay(fileValues, () => ({ layer: "file", name: file?.path ?? "" }));
+  lay(environmentValues, (key) => ({ layer: "environment", name: variableName(key) }));
   lay(flagValues, (key) => ({ layer: "flag", name: flagName(key) }));
 
   return { config: config as RunConfig, origins: origins as Record<ConfigKey, Origin> };
@@ -83,6 +87,50 @@ function layTogether(layers: ConfigLayers): Omit<ResolvedConfig, "notes"> {
 /** `--groups-per-batch` for `groupsPerBatch`. */
 export function flagName(key: string): string {
   return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+const variablePrefix = "SQLM_";
+
+/** Variables that are no settings of a run. */
+const otherVariables: ReadonlySet<string> = new Set(["SQLM_DEBUG", "SQLM_WORKSPACE"]);
+
+/** `SQLM_GROUPS_PER_BATCH` for `groupsPerBatch`. */
+export function variableName(key: string): string {
+  return variablePrefix + key.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
+}
+
+/**
+ * Settings among environment variables, by config key, with the types of the schema and not yet checked; an empty variable
+ * is none. Throws UsageError for one that begins with `SQLM_` and names no setting.
+ */
+function settingsInEnvironment(environment: Readonly<Record<string, string | undefined>>): Record<string, unknown> {
+  const keys = new Map(configKeys.map((key) => [variableName(key), key]));
+  const values: Record<string, unknown> = {};
+  for (const [name, text] of Object.entries(environment)) {
+    if (!name.startsWith(variablePrefix) || otherVariables.has(name) || text === undefined || text === "") continue;
+    const key = keys.get(name);
+    if (key === undefined) {
+      throw new UsageError(
+        `The environment variable ${name} names no setting.${didYouMean(name, keys.keys())}`,
+        "`sqlm config` lists every setting; groupSize is SQLM_GROUP_SIZE. Unset the variable if it is not for sqlm.",
+      );
+    }
+    values[key] = valueOfText(key, text);
+  }
+  return values;
+}
+
+/** A setting's value from its text: a number or a truth value where it is one, else the text, for the schema to judge. */
+function valueOfText(key: ConfigKey, text: string): unknown {
+  const { type } = (configJsonSchema()["properties"] as Readonly<Record<ConfigKey, { readonly type?: string }>>)[key];
+  if (type === "boolean")
+    return text === "true" || text === "1" ? true : text === "false" || text === "0" ? false : text;
+  return type === "number" || type === "integer" ? numberOfText(text) : text;
+}
+
+/** A number in decimal notation as a number; any other text as it is, for the schema to refuse. */
+export function numberOfText(text: string): number | string {
+  return /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) ? Number(text) : text;
 }
 
 /** The JSON schema of a config file, for editors. Every key may be left out. */
@@ -107,7 +155,8 @@ function checkLayer(values: unknown, describe: (key: string) => string, source: 
   }
   // Only the keys that are there are checked: `partial` leaves the others to lower layers instead of their defaults.
   const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-  const issue = runConfigSchema.safeParse(given).error?.issues[0];
+  const issues = runConfigSchema.safeParse(given).error?.issues ?? [];
+  const issue = narrowest(issues);
   if (issue === undefined) return given;
   if (issue.code === "unrecognized_keys") {
     const key = issue.keys[0];
@@ -121,6 +170,21 @@ function checkLayer(values: unknown, describe: (key: string) => string, source: 
     `${describe(key)} ${demand(issue)}, not ${show(given[key])}.${suggestion(issue, given[key])}`,
     describeKey(key),
   );
+}
+
+/** The first issue; where a number is out of several bounds at once, as beyond what is safe to count, the nearest bound. */
+function narrowest(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
+  const [first] = issues;
+  const same = issues.filter(({ path }) => path[0] === first.path[0]);
+  if (first?.code === "too_big") {
+    const bounds = same.filter((issue) => issue.code === "too_big");
+    return bounds.reduce((least, issue) => (issue.maximum < least.maximum ? issue : least));
+  }
+  if (first?.code === "too_small") {
+    const bounds = same.filter((issue) => issue.code === "too_small");
+    return bounds.reduce((most, issue) => (issue.minimum > most.minimum ? issue : most));
+  }
+  return first;
 }
 
 /** A value as a user would write it, at most a line of it. */
@@ -166,12 +230,12 @@ function checkTogether({ config, origins }: Pick<ResolvedConfig, "config" | "ori
 
 /**
  * Settings that somebody gave and that are not in force. One given as a flag is refused: whoever types it expects it to
- * change something. A file is shared by runs of different kinds, so there a sentence is enough.
+ * change something. Files and environment are shared by runs of different kinds, so there a sentence is enough.
  */
 function idleSettings({ config, origins }: Pick<ResolvedConfig, "config" | "origins">): string[] {
   return configKeys.flatMap((key) => {
     const { layer, name } = origins[key];
-    if (layer !== "flag" && layer !== "file") return [];
+    if (layer !== "flag" && layer !== "file" && layer !== "environment") return [];
     const reason = idleBecause(runConfigSchema.shape[key], config);
     if (reason === null) return [];
     if (layer === "flag") {

@@ -27,6 +27,7 @@ const stateSchema = z.looseObject({
   seenKeys: z.array(z.string()),
   recent: z.array(z.looseObject({ text: z.string(), key: z.string(), difficulty: z.number() })),
   best: z.object({ step: z.number(), passAt1: z.number() }).nullable(),
+  lacking: z.record(z.string(), z.number()).exactOptional(),
 });
 
 const folderPattern = /^step-(\d{6,})$/;

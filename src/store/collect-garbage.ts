@@ -6,6 +6,7 @@ import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { FileFormatError } from "../errors.ts";
 import { checkpointName, checkpointSteps, folderBytes, isLeftover, readCheckpoint } from "./checkpoint-files.ts";
 import { firstRow, openDatabase, transaction, translateErrors } from "./database.ts";
+import { dependentTables } from "./remove-run.ts";
 import { tryLockRun } from "./run-lock.ts";
 import { steppedTables } from "./schema.ts";
 import type { LoopState } from "./store.ts";
@@ -36,14 +37,6 @@ export interface GarbageReport {
   /** Bytes by which the database file shrank; 0 in a dry run. */
   readonly databaseBytes: number;
 }
-
-/** Tables whose rows belong to a row of another table: the table, its key, and the table that it belongs to. */
-const dependentTables = [
-  ["answers", "question_id", "questions"],
-  ["prompts", "question_id", "questions"],
-  ["metrics", "step_id", "steps"],
-  ["proposals", "step_id", "steps"],
-] as const;
 
 /** Removes garbage from the workspace in `folder`, or counts it. Throws UsageError for an unknown run. */
 export async function collectGarbage(folder: string, options: GarbageOptions): Promise<GarbageReport> {

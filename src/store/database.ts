@@ -157,7 +157,7 @@ export function databaseError(path: string, error: unknown): unknown {
       return new FileFormatError(
         path,
         `the database is damaged (${error.message}).`,
-        "Move the file away to start a new one; checkpoints and events.jsonl under runs/ are separate files and stay readable.",
+        "`sqlm rebuild` makes a new one from events.jsonl and the checkpoints under runs/, which are separate files and stay readable.",
         cause,
       );
     case full:

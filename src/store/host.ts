@@ -1,6 +1,10 @@
 // What a store asks of the machine that it runs on: the time and room on the disk. Tests put their own in its place.
+import { statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
-import { RunStoppedError } from "../errors.ts";
+import { RunStoppedError, UsageError } from "../errors.ts";
+import { parameterCount } from "../model/model-config.ts";
+import { openModelFolder } from "../model/model-folder.ts";
+import { folderBytes } from "./checkpoint-files.ts";
 
 export interface StoreHost {
   /** Wall-clock time in milliseconds. */
@@ -34,6 +38,27 @@ export async function requireSpace(
     `The disk has ${mebibytes(free)} left, and the next checkpoint of run ${run} needs ${mebibytes(needed)}.`,
     `Free some space, then go on with \`sqlm resume ${run}\`.`,
   );
+}
+
+/** Throws UsageError when the disk of `folder` has no room for a run's first checkpoint: before anything is made. */
+export async function requireSpaceToStart(host: StoreHost, folder: string, checkpointBytes: number): Promise<void> {
+  const needed = checkpointBytes + spareBytes;
+  const free = await host.freeBytes(folder);
+  if (free >= needed) return;
+  throw new UsageError(
+    `The disk of ${folder} has ${mebibytes(free)} left, and a checkpoint of this run needs ${mebibytes(needed)}.`,
+    "Free some space, or choose a workspace on another disk with --workspace.",
+  );
+}
+
+/** Bytes that the first checkpoint of this model takes: weights in single precision and two moments of AdamW. */
+export function checkpointBytes(model: string): number {
+  try {
+    return 3 * 4 * parameterCount(openModelFolder(model).config);
+  } catch {
+    // Only an estimate is wanted: whoever opens the model says what is wrong with it.
+    return statSync(model, { throwIfNoEntry: false })?.isDirectory() === true ? 3 * folderBytes(model) : 0;
+  }
 }
 
 /** The error to throw in place of `error`: RunStoppedError where a full disk is behind it, else `error` itself. */

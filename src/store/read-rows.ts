@@ -1,8 +1,11 @@
 // Rows of small tables as the plain data that they were made from; shared by the store and the queries.
 import type { DatabaseSync } from "node:sqlite";
+import { z } from "zod";
+import { configKeys, type RunConfig, runConfigSchema } from "../config/config.ts";
+import { FileFormatError } from "../errors.ts";
 import type { LevelResult, Question, TestsVerdict, UnitTest, Verdict, VerdictCore, VoteVerdict } from "../types.ts";
 import { allRows } from "./database.ts";
-import type { RunTrial } from "./store.ts";
+import type { RunSources, RunTrial } from "./store.ts";
 
 /** Columns of `runs` that say which trial of an experiment a run is. */
 export interface TrialColumns {
@@ -13,6 +16,50 @@ export interface TrialColumns {
 
 export function readTrial({ experiment, variant, control }: TrialColumns): RunTrial | null {
   return experiment === null || variant === null ? null : { experiment, variant, control };
+}
+
+/**
+ * The config that a run recorded. Every setting must be there: migrations add those that older versions did not know.
+ * Throws FileFormatError for one that lacks a setting, has an unknown one, or a value that no run can have.
+ */
+export function readConfig(path: string, run: string, json: string): RunConfig {
+  const refuse = (problem: string, cause?: unknown): never => {
+    throw new FileFormatError(
+      path,
+      `the settings of run ${run} cannot be read: ${problem}.`,
+      "They were recorded by another version of sqlm, or changed since. Use that version, or remove the run with `sqlm rm`.",
+      { cause },
+    );
+  };
+  let values: unknown;
+  try {
+    values = JSON.parse(json);
+  } catch (cause) {
+    return refuse("they are not JSON", cause);
+  }
+  const { data, error } = runConfigSchema.safeParse(values);
+  if (data === undefined) return refuse(describeIssue(error.issues[0]), error);
+  const missing = configKeys.find((key) => !Object.hasOwn(values as object, key));
+  return missing === undefined ? data : refuse(`"${missing}" is missing`);
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  if (issue.code === "unrecognized_keys") return `unknown setting "${issue.keys[0]}"`;
+  return issue.path.length === 0 ? issue.message : `"${issue.path.join(".")}": ${issue.message}`;
+}
+
+const checksums = z.record(z.string(), z.string());
+const sourcesSchema = z.object({ topic: checksums, model: checksums });
+
+/** What a run was made from, as recorded; null where nothing readable is. */
+export function readSources(json: string | null): RunSources | null {
+  if (json === null) return null;
+  try {
+    return sourcesSchema.parse(JSON.parse(json));
+  } catch {
+    // Without checksums a run resumes as those of older versions do.
+    return null;
+  }
 }
 
 interface EvaluationRow {

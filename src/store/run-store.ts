@@ -9,7 +9,6 @@ import type { RunEvent } from "../events.ts";
 import {
   checkpointName,
   checkpointSteps,
-  folderBytes,
   type Manifest,
   removeCheckpoint,
   removeLeftovers,
@@ -18,16 +17,19 @@ import {
 import { firstRow, openDatabase, transaction, translateErrors } from "./database.ts";
 import { appendEventLines, eventLine, rewriteEventsLog, stepOf } from "./events-log.ts";
 import { findCheckpoint } from "./find-checkpoint.ts";
-import { diskError, requireSpace, type StoreHost } from "./host.ts";
-import { readTrial, type TrialColumns } from "./read-rows.ts";
+import { checkpointBytes, diskError, requireSpace, type StoreHost } from "./host.ts";
+import { readConfig, readSources, readTrial, type TrialColumns } from "./read-rows.ts";
 import { type EventWriter, prepareEventWriter } from "./record-event.ts";
+import { writeRunFile } from "./run-file.ts";
 import { lockRun } from "./run-lock.ts";
 import { steppedTables } from "./schema.ts";
-import type { LoopState, RunStore, RunTrial, SavedCheckpoint } from "./store.ts";
+import type { LoopState, RunAmendment, RunSources, RunStore, RunTrial, SavedCheckpoint } from "./store.ts";
 
 interface RunRow extends TrialColumns {
   readonly id: number;
   readonly config: string;
+  readonly created: string;
+  readonly sources: string | null;
   readonly last_step: number;
   readonly recorded: number;
   readonly model_shape: string | null;
@@ -36,17 +38,20 @@ interface RunRow extends TrialColumns {
 export class SqliteRunStore implements RunStore {
   readonly run: string;
   readonly trial: RunTrial | null;
+  readonly #folder: string;
   readonly #checkpoints: string;
   readonly #log: string;
   readonly #databasePath: string;
   readonly #host: StoreHost;
   readonly #lock: Disposable;
   readonly #database: DatabaseSync;
-  readonly #config: RunConfig;
+  readonly #created: string;
   readonly #runId: number;
   readonly #writeRows: EventWriter;
   readonly #insertEvent: StatementSync;
   readonly #supersedeEvaluation: StatementSync;
+  #config: RunConfig;
+  #sources: RunSources | null;
   #lastStep: number;
   #recorded: number;
   #modelShape: string | null;
@@ -57,6 +62,7 @@ export class SqliteRunStore implements RunStore {
     this.run = run;
     this.#host = host;
     const folder = join(workspace, "runs", run);
+    this.#folder = folder;
     this.#checkpoints = join(folder, "checkpoints");
     this.#log = join(folder, "events.jsonl");
     this.#databasePath = join(workspace, "sqlm.db");
@@ -72,7 +78,8 @@ export class SqliteRunStore implements RunStore {
       const row = this.#translate(() =>
         firstRow<RunRow>(
           this.#database.prepare(
-            `SELECT id, config, experiment, variant, control, last_step, recorded, model_shape FROM runs WHERE name = ?`,
+            `SELECT id, config, created, sources, experiment, variant, control, last_step, recorded, model_shape
+               FROM runs WHERE name = ?`,
           ),
           run,
         ),
@@ -80,7 +87,9 @@ export class SqliteRunStore implements RunStore {
       if (row === undefined) throw new UsageError(`There is no run ${run}.`, "See `sqlm list`.");
       this.#runId = row.id;
       this.trial = readTrial(row);
-      this.#config = JSON.parse(row.config) as RunConfig;
+      this.#config = readConfig(this.#databasePath, run, row.config);
+      this.#created = row.created;
+      this.#sources = readSources(row.sources);
       this.#lastStep = row.last_step;
       this.#recorded = row.recorded;
       this.#modelShape = row.model_shape;
@@ -93,6 +102,7 @@ export class SqliteRunStore implements RunStore {
            WHERE run_id = ? AND step = ? AND type = 'evaluation-end' AND superseded = 0`,
       );
       removeLeftovers(this.#checkpoints);
+      this.#writeRunFile();
       this.#rewriteLog();
     } catch (error) {
       this.#close();
@@ -111,8 +121,25 @@ export class SqliteRunStore implements RunStore {
     this.#write([event]);
   }
 
-  async saveCheckpoint(state: LoopState, write: (folder: string) => Promise<void>): Promise<SavedCheckpoint> {
+  async requireSpace(): Promise<void> {
     await requireSpace(this.#host, this.run, this.#checkpoints, this.#expectedBytes());
+  }
+
+  amend({ steps, sources, step, kind, note }: RunAmendment): void {
+    const config = steps === undefined ? this.#config : { ...this.#config, steps };
+    const all = sources ?? this.#sources;
+    this.#write([{ type: "anomaly", step, kind, message: note }], () => {
+      this.#database
+        .prepare("UPDATE runs SET config = ?, sources = ? WHERE id = ?")
+        .run(JSON.stringify(config), all === null ? null : JSON.stringify(all), this.#runId);
+    });
+    this.#config = config;
+    this.#sources = all;
+    this.#writeRunFile();
+  }
+
+  async saveCheckpoint(state: LoopState, write: (folder: string) => Promise<void>): Promise<SavedCheckpoint> {
+    await this.requireSpace();
     let saved: { readonly folder: string; readonly manifest: Manifest };
     try {
       saved = await writeCheckpoint(this.#checkpoints, this.run, state, write);
@@ -124,7 +151,7 @@ export class SqliteRunStore implements RunStore {
     return { step: state.step, folder: saved.folder, state };
   }
 
-  async latestCheckpoint(): Promise<SavedCheckpoint | null> {
+  async latestCheckpoint(report?: (problem: string) => void): Promise<SavedCheckpoint | null> {
     const { found, problems } = await findCheckpoint(this.#checkpoints, this.run, this.#modelShape);
     if (found !== null) {
       // The process that wrote it may have been killed before it had done these.
@@ -132,7 +159,10 @@ export class SqliteRunStore implements RunStore {
       this.#keepNewest(found.checkpoint.state);
     }
     const step = found?.checkpoint.step ?? 0;
-    for (const message of problems) this.append({ type: "anomaly", step, kind: "broken-checkpoint", message });
+    for (const message of problems) {
+      this.append({ type: "anomaly", step, kind: "broken-checkpoint", message });
+      report?.(message);
+    }
     return found?.checkpoint ?? null;
   }
 
@@ -208,11 +238,16 @@ export class SqliteRunStore implements RunStore {
     this.#guardDisk(() => this.#translate(() => rewriteEventsLog(this.#log, this.#database, this.#runId)));
   }
 
-  #guardDisk(work: () => void): void {
+  #writeRunFile(): void {
+    const [run, config, trial, sources, created] = [this.run, this.#config, this.trial, this.#sources, this.#created];
+    this.#guardDisk(() => writeRunFile(this.#folder, { run, config, trial, sources, created }), "run.json");
+  }
+
+  #guardDisk(work: () => void, file = "events.jsonl"): void {
     try {
       work();
     } catch (error) {
-      throw diskError(this.run, "events.jsonl was written", error);
+      throw diskError(this.run, `${file} was written`, error);
     }
   }
 
@@ -275,7 +310,6 @@ export class SqliteRunStore implements RunStore {
       "SELECT bytes FROM checkpoints WHERE run_id = ? AND superseded = 0 ORDER BY step DESC LIMIT 1",
     );
     const last = this.#translate(() => firstRow<{ bytes: number }>(rows, this.#runId))?.bytes;
-    // Before the first checkpoint: weights and two moments of AdamW.
-    return last ?? 3 * folderBytes(this.#config.model);
+    return last ?? checkpointBytes(this.#config.model);
   }
 }

@@ -184,8 +184,21 @@ const version3 = `
 UPDATE questions SET agreement = json_extract(verdict, '$.outputAgreement') WHERE json_extract(verdict, '$.kind') = 'tests';
 `;
 
+// What a run was made from. Configs get the settings that older versions did not know, with what those versions did:
+// json_patch lays the recorded values over them.
+const version4 = `
+ALTER TABLE runs ADD COLUMN sources TEXT;
+UPDATE runs SET config = json_patch('{
+  "learningRateSchedule": "constant",
+  "negativeAdvantageScale": 1,
+  "proposerEntropyCoef": 0,
+  "repetitionPenalty": 0,
+  "truncatedReplies": "read"
+}', config);
+`;
+
 /** Migration i takes a database from version i to version i + 1. */
-export const migrations: readonly string[] = [version1, version2, version3];
+export const migrations: readonly string[] = [version1, version2, version3, version4];
 
 /** Tables whose rows carry `run_id`, `step` and `superseded` and are rewound together. */
 export const steppedTables = [

@@ -15,11 +15,39 @@ export interface RunTrial {
   readonly control: string | null;
 }
 
+/** SHA-256 of the files that a run was made from, by their path below the topic file's folder and the model's. */
+export interface RunSources {
+  /** The topic file and the local files that it names; empty for a topic of the package. */
+  readonly topic: Readonly<Record<string, string>>;
+  readonly model: Readonly<Record<string, string>>;
+}
+
+/** What is recorded of a new run beside its config. */
+export interface RunOrigin {
+  /** Which of an experiment's it is. */
+  readonly trial?: RunTrial | undefined;
+  /** Made of topic, time and seed where not given. */
+  readonly name?: string | undefined;
+  readonly sources?: RunSources | undefined;
+}
+
+/** What may be changed of a run that was made; `note` says so in its record. */
+export interface RunAmendment {
+  readonly steps?: number;
+  readonly sources?: RunSources;
+  /** Step of the checkpoint that the run goes on from: a note of a later one is superseded with it. */
+  readonly step: number;
+  readonly kind: string;
+  readonly note: string;
+}
+
 export interface RunInfo {
   readonly run: string;
   readonly config: RunConfig;
   /** Null for a run that no experiment made. */
   readonly trial: RunTrial | null;
+  /** Null for a run that was made without (by an older version, or as a library). */
+  readonly sources: RunSources | null;
   /** ISO 8601 time at which the run was first started. */
   readonly created: string;
   readonly status: "running" | "finished" | "interrupted" | "stopped" | "crashed";
@@ -34,6 +62,8 @@ export interface LoopState {
   readonly seenKeys: readonly string[];
   /** Questions of the latest steps, newest last, that a topic may show to the proposer. */
   readonly recent: readonly Question[];
+  /** For how many steps in a row something has been missing, by what; none where left out. */
+  readonly lacking?: Readonly<Record<string, number>>;
   /** Frontier pass@1 of the best evaluation so far. */
   readonly best: { readonly step: number; readonly passAt1: number } | null;
 }
@@ -63,10 +93,14 @@ export interface RunStore extends AsyncDisposable {
    */
   saveCheckpoint(state: LoopState, write: (folder: string) => Promise<void>): Promise<SavedCheckpoint>;
   /**
-   * The newest checkpoint that is whole, or null. Broken ones are skipped and reported as anomalies. Throws
-   * FileFormatError for a whole checkpoint of another run or another model: someone put it there.
+   * The newest checkpoint that is whole, or null. Broken ones are skipped, recorded as anomalies, and `report` is told of
+   * each in a sentence. Throws FileFormatError for a whole checkpoint of another run or another model: someone put it there.
    */
-  latestCheckpoint(): Promise<SavedCheckpoint | null>;
+  latestCheckpoint(report?: (problem: string) => void): Promise<SavedCheckpoint | null>;
+  /** Throws RunStoppedError when the disk has too little room for the next checkpoint. */
+  requireSpace(): Promise<void>;
+  /** Changes what is recorded of the run, and notes it as an anomaly. */
+  amend(change: RunAmendment): void;
   /**
    * Marks everything after `step` as superseded: kept for the record, in no query. Called on resume, with the step of the
    * latest checkpoint (0 where there is none), before anything is appended.
@@ -78,10 +112,15 @@ export interface RunStore extends AsyncDisposable {
 export interface Workspace extends AsyncDisposable {
   readonly folder: string;
   list(): readonly RunInfo[];
-  /** Throws UsageError, naming the nearest run, when there is none of this name. */
+  /**
+   * The run of this name, of the only name that begins so, or the newest for `latest`. Throws UsageError, naming the nearest,
+   * when there is none.
+   */
   info(run: string): RunInfo;
-  /** Makes a run and opens it. `trial` says which of an experiment's it is. */
-  createRun(config: RunConfig, trial?: RunTrial): RunStore;
-  /** Opens an existing run for appending. Throws UsageError when another process has it open. */
+  /** Makes a run and opens it. Throws UsageError for a name that is taken or cannot be one. */
+  createRun(config: RunConfig, origin?: RunOrigin): RunStore;
+  /** Throws UsageError when the disk has too little room for the first checkpoint of a run of these settings. */
+  requireSpace(config: RunConfig): Promise<void>;
+  /** Opens an existing run, named as for `info`, for appending. Throws UsageError when another process has it open. */
   openRun(run: string): RunStore;
 }

@@ -2,6 +2,7 @@
 // Event messages of tensorflow/core/util/event.proto, of which only scalars are needed.
 import { writeFileSync } from "node:fs";
 import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import type { LevelResult } from "../types.ts";
 import { allRows } from "./database.ts";
 import { idOf, metricSeries, type Reader, runInfo, runOverview } from "./queries.ts";
 
@@ -33,17 +34,38 @@ export function exportTensorboard(reader: Reader, run: string, folder: string): 
     });
   }
   for (const { step, levels } of runOverview(reader, run).evaluations) {
-    for (const level of levels) {
-      for (const measure of ["passAt1", "greedy", "majAt16"] as const) {
-        const tag = `evaluation/${measure}/difficulty ${level.difficulty}`;
-        events.push({ tag, step, value: level[measure], wallTime: timeOf(step) });
-      }
-    }
+    events.push(...levelScalars(step, levels, timeOf(step)));
   }
   events.sort((a, b) => a.step - b.step);
   const path = `${folder}/events.out.tfevents.${Math.floor(started)}.${run}`;
   writeFileSync(path, tensorboardFile(events, started));
   return path;
+}
+
+/** The scalars of a step's metrics. */
+export function metricScalars(
+  step: number,
+  metrics: Readonly<Record<string, number>>,
+  wallTime: number,
+): ScalarEvent[] {
+  return Object.entries(metrics).map(([tag, value]) => ({ tag, step, value, wallTime }));
+}
+
+/** The scalars of an evaluation: three for each difficulty level. */
+export function levelScalars(step: number, levels: readonly LevelResult[], wallTime: number): ScalarEvent[] {
+  return levels.flatMap((level) =>
+    (["passAt1", "greedy", "majAt16"] as const).map((measure) => ({
+      tag: `evaluation/${measure}/difficulty ${level.difficulty}`,
+      step,
+      value: level[measure],
+      wallTime,
+    })),
+  );
+}
+
+/** The bytes that add these scalars to the end of an event file. */
+export function tensorboardRecords(events: readonly ScalarEvent[]): Uint8Array {
+  return Buffer.concat(events.map((event) => frame(scalarMessage(event))));
 }
 
 /** The bytes of an event file with these scalars. */
@@ -52,7 +74,7 @@ export function tensorboardFile(events: readonly ScalarEvent[], wallTime: number
   const version = eventMessage(wallTime, null, (writer) =>
     writer.tag(3, WireType.LengthDelimited).string("brain.Event:2"),
   );
-  return Buffer.concat([frame(version), ...events.map((event) => frame(scalarMessage(event)))]);
+  return Buffer.concat([frame(version), tensorboardRecords(events)]);
 }
 
 function scalarMessage({ tag, step, value, wallTime }: ScalarEvent): Uint8Array {

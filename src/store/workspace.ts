@@ -5,11 +5,11 @@ import type { DatabaseSync } from "node:sqlite";
 import type { RunConfig } from "../config/config.ts";
 import { nearestName, UsageError } from "../errors.ts";
 import { allRows, openDatabase, transaction, translateErrors } from "./database.ts";
-import { type StoreHost, thisHost } from "./host.ts";
-import { readTrial, type TrialColumns } from "./read-rows.ts";
+import { checkpointBytes, requireSpaceToStart, type StoreHost, thisHost } from "./host.ts";
+import { readConfig, readSources, readTrial, type TrialColumns } from "./read-rows.ts";
 import { isRunLocked } from "./run-lock.ts";
 import { SqliteRunStore } from "./run-store.ts";
-import type { RunInfo, RunStore, RunTrial, Workspace } from "./store.ts";
+import type { RunInfo, RunOrigin, RunStore, Workspace } from "./store.ts";
 
 /**
  * Opens a workspace folder, making it where there is none. Throws UsageError where it cannot be written, FileFormatError
@@ -51,15 +51,20 @@ class SqliteWorkspace implements Workspace {
     return findRun(this.list(), run);
   }
 
-  createRun(config: RunConfig, trial?: RunTrial): RunStore {
+  async requireSpace({ model }: RunConfig): Promise<void> {
+    await requireSpaceToStart(this.#host, this.folder, checkpointBytes(model));
+  }
+
+  createRun(config: RunConfig, { trial, name: wanted, sources }: RunOrigin = {}): RunStore {
+    if (wanted !== undefined) checkRunName(wanted, this.list());
     const now = this.#host.now();
-    const name = this.#claimFolder(config, now);
+    const name = this.#claimFolder(wanted ?? null, config, now);
     translateErrors(this.#path, () =>
       transaction(this.#database, () =>
         this.#database
           .prepare(
-            `INSERT INTO runs (name, config, created, recorded, status, experiment, variant, control)
-               VALUES (?, ?, ?, ?, 'running', ?, ?, ?)`,
+            `INSERT INTO runs (name, config, created, recorded, status, experiment, variant, control, sources)
+               VALUES (?, ?, ?, ?, 'running', ?, ?, ?, ?)`,
           )
           .run(
             name,
@@ -67,6 +72,7 @@ class SqliteWorkspace implements Workspace {
             new Date(now).toISOString(),
             now,
             ...[trial?.experiment ?? null, trial?.variant ?? null, trial?.control ?? null],
+            sources === undefined ? null : JSON.stringify(sources),
           ),
       ),
     );
@@ -84,15 +90,21 @@ class SqliteWorkspace implements Workspace {
   }
 
   /** Makes the folder of a new run; making it is what claims the name. */
-  #claimFolder(config: RunConfig, now: number): string {
-    const base = runName(config, now);
+  #claimFolder(wanted: string | null, config: RunConfig, now: number): string {
+    const base = wanted ?? runName(config, now);
     for (let copy = 1; ; copy++) {
       const name = copy === 1 ? base : `${base}-${copy}`;
       try {
         mkdirSync(join(this.folder, "runs", name));
         return name;
       } catch (cause) {
-        if ((cause as NodeJS.ErrnoException).code === "EEXIST") continue;
+        if ((cause as NodeJS.ErrnoException).code === "EEXIST") {
+          if (wanted === null) continue;
+          throw new UsageError(
+            `${this.folder}: there is a folder runs/${wanted} already, which no run in the record has.`,
+            "Choose another name, or remove the folder; `sqlm rebuild --force` makes a run of it again where it was one.",
+          );
+        }
         throw new UsageError(
           `${this.folder}: no run can be made here (${(cause as NodeJS.ErrnoException).code}).`,
           "Check that the folder is yours to write, or choose another with --workspace.",
@@ -101,6 +113,28 @@ class SqliteWorkspace implements Workspace {
       }
     }
   }
+}
+
+/** Throws UsageError for a name that no run can have, or that one has. */
+export function checkRunName(name: string, runs: readonly RunInfo[]): void {
+  if (!/^[\p{L}\p{N}][\p{L}\p{N}._-]{0,79}$/u.test(name) || name.endsWith(".")) {
+    throw new UsageError(
+      `"${name}" cannot be the name of a run.`,
+      "Up to 80 letters, digits, dots, dashes and underscores; a letter or digit first: --name short-proofs-2.",
+    );
+  }
+  if (name === latest) {
+    throw new UsageError(`"${latest}" cannot be the name of a run: it stands for the newest.`, "Choose another name.");
+  }
+  // Folders of two names that differ in case only are one folder on some systems.
+  if (runs.some(({ run }) => run.toLowerCase() === name.toLowerCase())) throw nameTaken(name);
+}
+
+function nameTaken(name: string): UsageError {
+  return new UsageError(
+    `There is a run ${name} already.`,
+    "Choose another name; `sqlm list` shows those that are taken.",
+  );
 }
 
 /** For example `arithmetic-20261122-130455-s1`: topic, time in UTC, seed. */
@@ -117,6 +151,7 @@ function runName(config: RunConfig, now: number): string {
 interface RunRow extends TrialColumns {
   readonly name: string;
   readonly config: string;
+  readonly sources: string | null;
   readonly created: string;
   readonly status: RunInfo["status"];
   readonly last_step: number;
@@ -125,12 +160,13 @@ interface RunRow extends TrialColumns {
 /** All runs in the order in which they were made, which is not that of a clock that was set back. */
 export function readRuns(database: DatabaseSync, folder: string): RunInfo[] {
   const rows = database.prepare(
-    "SELECT name, config, experiment, variant, control, created, status, last_step FROM runs ORDER BY id",
+    "SELECT name, config, sources, experiment, variant, control, created, status, last_step FROM runs ORDER BY id",
   );
   return allRows<RunRow>(rows).map((row) => ({
     run: row.name,
-    config: JSON.parse(row.config) as RunConfig,
+    config: readConfig(join(folder, "sqlm.db"), row.name, row.config),
     trial: readTrial(row),
+    sources: readSources(row.sources),
     created: row.created,
     // A run that says it is running while no process has it open was killed.
     status: row.status === "running" && !isRunLocked(join(folder, "runs", row.name)) ? "crashed" : row.status,
@@ -138,10 +174,26 @@ export function readRuns(database: DatabaseSync, folder: string): RunInfo[] {
   }));
 }
 
-/** The run of this name. Throws UsageError, naming the nearest. */
+/** Stands for the run that was made last. */
+const latest = "latest";
+
+/**
+ * The run that a user means: the one of this name, the newest for `latest`, or the only one whose name begins so. Throws
+ * UsageError, naming the nearest, or those that begin so.
+ */
 export function findRun(runs: readonly RunInfo[], name: string): RunInfo {
   const exact = runs.find((info) => info.run === name);
   if (exact !== undefined) return exact;
+  if (name === latest && runs.length > 0) return runs[runs.length - 1];
+  const begun = name === "" ? [] : runs.filter((info) => info.run.startsWith(name));
+  if (begun.length === 1) return begun[0];
+  if (begun.length > 1) {
+    const shown = begun.slice(-5).map((info) => info.run);
+    throw new UsageError(
+      `${begun.length} runs begin with "${name}".`,
+      `Give more of the name: ${begun.length > shown.length ? "…, " : ""}${shown.join(", ")}.`,
+    );
+  }
   const nearest = nearestName(
     name,
     runs.map((info) => info.run),

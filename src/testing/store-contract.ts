@@ -163,7 +163,7 @@ export const storeContract: readonly StoreContractCase[] = [
       {
         await using workspace = open(folder);
         for (const trial of trials) {
-          await using run = workspace.createRun(config, trial);
+          await using run = workspace.createRun(config, { trial });
           names.push(run.run);
           assert.deepEqual(run.trial, trial ?? null);
         }
@@ -221,6 +221,40 @@ export const storeContract: readonly StoreContractCase[] = [
       for (const ask of [() => workspace.info(wrong), () => workspace.openRun(wrong)]) {
         assert.throws(ask, (error) => error instanceof UsageError && error.hint.includes(run.run));
       }
+    },
+  },
+  {
+    name: "takes a name for a run, once, and finds it by its beginning",
+    async run({ open }, folder) {
+      await using workspace = open(folder);
+      await using run = workspace.createRun(config, { name: "my-run" });
+      await using _other = workspace.createRun(config, { name: "my-other" });
+      assert.equal(run.run, "my-run");
+      assert.equal(workspace.info("my-r").run, "my-run");
+      assert.equal(workspace.info("latest").run, "my-other");
+      for (const name of ["my-run", "latest", "", "a/b"]) {
+        assert.throws(() => workspace.createRun(config, { name }), UsageError);
+      }
+      assert.throws(() => workspace.info("my-"), UsageError);
+      assert.equal(workspace.list().length, 2);
+    },
+  },
+  {
+    name: "changes what is recorded of a run, with a note that stays",
+    async run({ open }, folder) {
+      const sources = { topic: { "a.ts": "1" }, model: {} };
+      const other = { topic: { "a.ts": "2" }, model: {} };
+      await using workspace = open(folder);
+      await using run = workspace.createRun(config, { sources });
+      assert.deepEqual(workspace.info(run.run).sources, sources);
+      appendSteps(run, 1, 2);
+      await run.saveCheckpoint(stateAt(1), writeWeights(1));
+      run.amend({ steps: 999, sources: other, step: 1, kind: "example", note: "as it is" });
+      run.rewindTo(1);
+      const info = workspace.info(run.run);
+      assert.equal(info.config.steps, 999);
+      assert.deepEqual({ ...info.config, steps: 0 }, { ...config, steps: 0 });
+      assert.deepEqual(info.sources, other);
     },
   },
   {

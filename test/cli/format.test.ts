@@ -38,6 +38,41 @@ describe("text for terminals", () => {
     expect(formatTable(["empty"], [])).toBe("empty\n─────");
   });
 
+  test("no line of a table is longer than it may be, and where it may be long nothing is cut", () => {
+    const cell = fc.oneof(
+      fc.constantFrom(
+        "",
+        "1",
+        ".250",
+        "a-rather-long-name-without-any-space",
+        "some words of a sentence, and more words",
+      ),
+      anyText.map((text) => oneLine(text, 100)),
+    );
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(cell, cell, cell), { maxLength: 5 }),
+        fc.integer({ min: 12, max: 120 }),
+        (rows, columns) => {
+          const header = ["a", "second", "errors gone"];
+          const lines = formatTable(header, rows, columns).split("\n");
+          if (rows.length > 0) expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(columns);
+          expect(formatTable(header, rows, 1000)).toBe(formatTable(header, rows));
+        },
+      ),
+    );
+  });
+
+  test("a table that does not fit has its prose cut, or a line a cell", () => {
+    const rows = [["run-20261127", "all of the words that were said of it"]];
+    expect(formatTable(["run", "what was said"], rows, 36)).toBe(
+      "run           what was said\n────────────  ──────────────────────\nrun-20261127  all of the words that…",
+    );
+    expect(formatTable(["run", "said"], rows, 20)).toBe(
+      "run   run-20261127\nsaid  all of the\n      words that\n      were said of\n      it",
+    );
+  });
+
   test("sparklines have a character a value, or fewer, and gaps where there is no number", () => {
     expect(sparkline([0, 1, 2, 3, 4, 5, 6, 7])).toBe("▁▂▃▄▅▆▇█");
     expect(sparkline([1, Number.NaN, 1])).toBe("▄ ▄");

@@ -120,7 +120,9 @@ describe("completion", () => {
     const script = `${completionScript(program, "bash")}
 COMP_WORDS=(${words.map((word) => `"${word}"`).join(" ")}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _sqlm
 printf '%s\\n' "\${COMPREPLY[@]}"`;
-    return execFileSync("bash", ["-c", script], { encoding: "utf8" }).trim().split("\n");
+    return execFileSync("bash", ["-c", `sqlm() { echo "run-b run-a"; }\n${script}`], { encoding: "utf8" })
+      .trim()
+      .split("\n");
   }
 
   test("bash completes commands, options and values", () => {
@@ -129,6 +131,18 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
     expect(complete("sqlm", "run", "--preset", "p")).toEqual(["paper"]);
     expect(complete("sqlm", "completion", "--")).toContain("--help");
     expect(complete("sqlm", "")).not.toContain("start");
+  });
+
+  test("bash offers topics, runs, models and choices where they belong", () => {
+    expect(complete("sqlm", "run", "arith")).toEqual(["arithmetic"]);
+    expect(complete("sqlm", "run", "--topic", "mul")).toEqual(["multiplication"]);
+    for (const command of ["show", "resume", "questions", "diff", "rm", "gc"]) {
+      expect(complete("sqlm", command, "run-"), command).toEqual(["run-b", "run-a"]);
+    }
+    expect(complete("sqlm", "ask", "run-")).toEqual(["run-b", "run-a"]);
+    expect(complete("sqlm", "run", "--model", "cod")).toEqual(["coding"]);
+    expect(complete("sqlm", "export", "par")).toEqual(["parquet"]);
+    expect(complete("sqlm", "export", "parquet", "run-")).toEqual(["run-b", "run-a"]);
   });
 
   test.each(["zsh", "fish"] as const)("%s knows every command and option", (shell) => {

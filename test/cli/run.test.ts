@@ -80,25 +80,28 @@ describe("run", () => {
     expect(whole).toMatchObject(resumedResult);
   });
 
-  test("a second interrupt, but not the echo of the first, ends the process with 130", async () => {
-    const exit = vi.spyOn(process, "exit").mockImplementation((code) => {
-      throw new Error(`exit ${code}`);
+  test("a second interrupt, but not the echo of the first, ends the process by the signal's own action", async () => {
+    const kill = vi.spyOn(process, "kill").mockImplementation((pid, signal) => {
+      expect(pid).toBe(process.pid);
+      throw new Error(`killed by ${signal}`);
     });
     const later = vi.spyOn(performance, "now");
     const script = scriptedParts({
       beforeStep: (step) => {
         if (step !== 1) return;
-        process.emit("SIGINT");
-        process.emit("SIGINT");
-        expect(exit).not.toHaveBeenCalled();
+        process.emit("SIGINT", "SIGINT");
+        process.emit("SIGINT", "SIGINT");
         later.mockReturnValue(Number.MAX_SAFE_INTEGER);
-        process.emit("SIGINT");
+        // A shell that ends hangs up more than once.
+        process.emit("SIGHUP", "SIGHUP");
+        expect(kill).not.toHaveBeenCalled();
+        process.emit("SIGTERM", "SIGTERM");
       },
     });
     const { stderr } = await run([], script);
-    exit.mockRestore();
+    kill.mockRestore();
     later.mockRestore();
-    expect(stderr).toContain("exit 130");
+    expect(stderr).toContain("killed by SIGTERM");
   });
 
   test("a run that has to stop exits with 3, says why and how to go on", async () => {
@@ -131,7 +134,7 @@ describe("run", () => {
     [["run", "arithmtic"], 'Did you mean "arithmetic"?'],
     [["run", "--topic", "a", "b"], "Two topics were given: b and a."],
     [["run", "--stpes", "3"], "unknown option '--stpes'. Did you mean --steps?"],
-    [["rum"], "unknown command 'rum'. Did you mean run?"],
+    [["rum"], "unknown command 'rum'. Did you mean one of rm, run?"],
     [["run", "--workspace", "w", "--steps"], "option '--steps <count>' argument missing."],
     [["run", "--steps", "many"], '--steps must be a number, not "many".'],
     [["run", "--loss-fn", "pppo"], 'Did you mean "ppo"?'],

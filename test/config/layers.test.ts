@@ -8,7 +8,7 @@ import {
   type RunConfig,
   runConfigSchema,
 } from "../../src/config/config.ts";
-import { configJsonSchema, flagName, resolveConfig, topicNamedIn } from "../../src/config/layers.ts";
+import { configJsonSchema, flagName, resolveConfig, topicNamedIn, variableName } from "../../src/config/layers.ts";
 import { UsageError } from "../../src/errors.ts";
 
 /** Some settings, each with a valid value. */
@@ -159,4 +159,40 @@ test("the JSON schema allows what the checks allow, and says what each key is fo
   expect(schema.additionalProperties).toBe(false);
   expect(Object.keys(schema.properties)).toEqual(["$schema", ...configKeys]);
   for (const key of configKeys) expect(schema.properties[key].description).toMatch(/\.$/);
+});
+
+describe("the environment", () => {
+  test("every setting has a variable, below the flags and above the file, which says where it came from", () => {
+    const valid = resolveConfig({ flags: { preset: "paper" } }).config;
+    const environment = Object.fromEntries(configKeys.map((key) => [variableName(key), String(valid[key])]));
+    const { config, origins } = resolveConfig({ environment, file: { path: "f.ts", values: { steps: 9 } } });
+    expect(config).toEqual(valid);
+    for (const key of configKeys) expect(origins[key]).toEqual({ layer: "environment", name: variableName(key) });
+    expect(resolveConfig({ environment, flags: { steps: 4 } }).config.steps).toBe(4);
+    expect(resolveConfig({ environment: { SQLM_PRESET: "paper" } }).config.groupSize).toBe(4);
+  });
+
+  test("what is not ours, empty, or no setting is left alone", () => {
+    const environment = { PATH: "/bin", SQLM_DEBUG: "1", SQLM_WORKSPACE: "w", SQLM_STEPS: "", SQLM_SEED: undefined };
+    expect(resolveConfig({ environment })).toEqual(resolveConfig());
+  });
+
+  test.each([
+    [{ SQLM_STEP: "4" }, 'SQLM_STEP names no setting. Did you mean "SQLM_STEPS"?'],
+    [{ SQLM_STEPS: "many" }, 'SQLM_STEPS must be a number, not "many".'],
+    [{ SQLM_CONSISTENT_VOTE: "maybe" }, "SQLM_CONSISTENT_VOTE must be true or false"],
+    [{ SQLM_LOSS_FN: "pppo" }, 'Did you mean "ppo"?'],
+  ])("%j is refused", (environment, sentence) => {
+    expect(() => resolveConfig({ environment })).toThrow(sentence);
+  });
+});
+
+test.each([
+  [{ seed: 1e20 }, "--seed must be at most 2147483647, not 100000000000000000000."],
+  [{ seed: -1e20 }, "--seed must be at least 0"],
+  [{ steps: 1e20 }, "--steps must be at most 9007199254740991"],
+  [{ groupSize: -1e20 }, "--group-size must be at least 2"],
+  [{ topK: -1e300 }, "--top-k must be at least 0"],
+])("%j: the bound that is named is the setting's own", (flags, sentence) => {
+  expect(() => resolveConfig({ flags })).toThrow(sentence);
 });

@@ -62,14 +62,16 @@ export function askCommand(parts: Parts): Command {
       terminal.say(
         `${oneLine(text, 200)} → ${verdict.winner ?? (verdict.tie ? "no winner: a tie" : "no readable answer")}`,
       );
-      terminal.say(voteTable(verdict));
+      terminal.say(voteTable(verdict, terminal.tableColumns));
       if (forms.length > 1) {
         const rows = forms.map((form, i) => [
           oneLine(form.question, 60),
           verdict.formWinners[i] ?? "-",
           String(form.values.length),
         ]);
-        terminal.say(`\n${formatTable(["form of the question", "its winner", "answers"], rows)}`);
+        terminal.say(
+          `\n${formatTable(["form of the question", "its winner", "answers"], rows, terminal.tableColumns)}`,
+        );
         terminal.say(
           verdict.consistent ? "All forms agree." : "The forms do not agree: training would not use this vote.",
         );
@@ -122,7 +124,7 @@ async function askForms(
   return forms;
 }
 
-function voteTable(verdict: VoteVerdict): string {
+function voteTable(verdict: VoteVerdict, columns: number): string {
   const { counts, unreadable, groupSize } = verdict;
   const rows = [...counts.slice(0, 10), ...(unreadable > 0 ? [["(unreadable)", unreadable] as const] : [])];
   return formatTable(
@@ -133,5 +135,6 @@ function voteTable(verdict: VoteVerdict): string {
       formatShare(votes / groupSize),
       bar(votes / groupSize),
     ]),
+    columns,
   );
 }

@@ -15,11 +15,12 @@ interface ConfigOptions extends Record<string, unknown> {
 export function configCommand(): Command {
   const command = makeCommand(
     "config",
-    "Print the settings in force and where each came from: default, topic, preset, file or flag.",
+    "Print the settings in force and where each came from: default, topic, preset, file, environment or flag.",
     [
       "sqlm config",
       "sqlm config --topic multiplication",
       "sqlm config --preset paper --steps 40",
+      "SQLM_STEPS=40 sqlm config",
       "sqlm config --schema > sqlm.schema.json    completion for sqlm.config.json in editors",
     ],
   ).option("--schema", "Print the JSON schema of config files instead.");
@@ -31,7 +32,7 @@ export function configCommand(): Command {
     }
     const { config, origins, notes, file } = await configOf(options);
     const rows = configKeys.map((key) => [key, String(config[key]), describeOrigin(origins[key])]);
-    terminal.say(formatTable(["setting", "value", "from"], rows));
+    terminal.say(formatTable(["setting", "value", "from"], rows, terminal.tableColumns));
     for (const note of notes) terminal.note(note);
     terminal.result({ config, origins, notes, file: file?.path ?? null });
   });

@@ -1,7 +1,7 @@
 // `sqlm diff`: two runs side by side: settings that differ, results, means of metrics, where they part.
 import type { Command } from "commander";
 import { diffRuns } from "../../store/diff-runs.ts";
-import { openReader } from "../../store/queries.ts";
+import { openReader, runInfo } from "../../store/queries.ts";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { formatNumber, formatShare, formatTable } from "../format.ts";
 
@@ -13,13 +13,13 @@ export function diffCommand(): Command {
     .action((a: string, b: string, options: { json?: boolean; workspace: string }) => {
       const terminal = terminalOf(options);
       using reader = openReader(options.workspace);
-      const diff = diffRuns(reader, a, b);
-      terminal.say(`A: ${a}\nB: ${b}\n`);
+      const diff = diffRuns(reader, runInfo(reader, a).run, runInfo(reader, b).run);
+      terminal.say(`A: ${diff.a}\nB: ${diff.b}\n`);
       const settings = [...diff.trial, ...diff.config];
       if (settings.length === 0) terminal.say("The settings are the same.");
       else {
         const rows = settings.map((row) => [row.key, String(row.a ?? "-"), String(row.b ?? "-")]);
-        terminal.say(formatTable(["setting", "A", "B"], rows));
+        terminal.say(formatTable(["setting", "A", "B"], rows, terminal.tableColumns));
       }
       const difference = (of: { a: number | null; b: number | null }): string =>
         of.a === null || of.b === null ? "-" : formatNumber(of.b - of.a);
@@ -30,13 +30,13 @@ export function diffCommand(): Command {
           const passAt1 = { a: a?.passAt1 ?? null, b: b?.passAt1 ?? null };
           return [String(difficulty), formatShare(passAt1.a), formatShare(passAt1.b), difference(passAt1)];
         });
-        terminal.say(formatTable(["difficulty", "A", "B", "B − A"], rows));
+        terminal.say(formatTable(["difficulty", "A", "B", "B − A"], rows, terminal.tableColumns));
       }
       if (diff.metrics.length > 0) {
         const number = (value: number | null): string => (value === null ? "-" : formatNumber(value));
         terminal.say(`\nMeans over the ${diff.commonSteps} steps that both have`);
         const rows = diff.metrics.map((row) => [row.name, number(row.a), number(row.b), difference(row)]);
-        terminal.say(formatTable(["metric", "A", "B", "B − A"], rows));
+        terminal.say(formatTable(["metric", "A", "B", "B − A"], rows, terminal.tableColumns));
       }
       terminal.say(
         diff.firstDifference === null

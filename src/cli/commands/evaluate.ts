@@ -46,7 +46,7 @@ export function evaluateCommand(parts: Parts): Command {
       const progress = startProgress(terminal, "evaluating, level", topic.hidden.levels.length);
       const { levels } = await parts.evaluate(player, topic, { questions, model, seed, onLevel: progress.update });
       progress.end();
-      terminal.say(levelTable(levels));
+      terminal.say(levelTable(levels, terminal.tableColumns));
       terminal.result({ model, topic: options.topic, levels });
     });
 }

@@ -1,10 +1,11 @@
 // `sqlm experiment`: plays every variant of an experiment file with every seed and prints the table. What the workspace
 // has of it in its record is not played again, so that the same command goes on with an experiment that was interrupted.
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
 import type { RunConfig } from "../../config/config.ts";
+import { withPathsFrom } from "../../config/file.ts";
 import type { ResolvedConfig } from "../../config/layers.ts";
 import { RunStoppedError, UsageError } from "../../errors.ts";
 import { makeControl } from "../../evaluate/controls.ts";
@@ -20,7 +21,7 @@ import { mean, standardDeviation } from "../../evaluate/statistics.ts";
 import type { RunSummary } from "../../events.ts";
 import { findStartingModel } from "../../model/find-model.ts";
 import { openReader } from "../../store/queries.ts";
-import type { RunTrial, Workspace } from "../../store/store.ts";
+import type { RunSources, RunTrial, Workspace } from "../../store/store.ts";
 import { summarizeRun } from "../../store/summarize-run.ts";
 import { openTopic } from "../../topics/registry.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
@@ -29,6 +30,8 @@ import { formatDuration, formatShare, formatTable } from "../format.ts";
 import { listenForInterrupt } from "../interrupt.ts";
 import type { Parts } from "../parts.ts";
 import { playRun, withAbsolutePaths } from "../play-run.ts";
+import { sourcesOf } from "../run-sources.ts";
+import { describeRemoved } from "../step-line.ts";
 import { findTrial, type RecordedTrial } from "../trials.ts";
 
 interface ExperimentCommandOptions {
@@ -71,7 +74,7 @@ export function experimentCommand(parts: Parts): Command {
 
       await using workspace = await parts.openWorkspace(resolve(options.workspace));
       using interrupt = listenForInterrupt(terminal);
-      const known = options.fresh === true ? new Map() : findTrials(workspace, experiment, trials, configs);
+      const known = options.fresh === true ? new Map() : await findTrials(workspace, experiment, trials, configs);
       const left = trials.length - [...known.values()].filter(({ finished }) => finished).length;
       terminal.note(`${experiment.name}: ${trials.length} runs, ${parallel} at a time`);
       if (left < trials.length) {
@@ -121,7 +124,7 @@ export function experimentCommand(parts: Parts): Command {
         },
       });
       terminal.status(null);
-      terminal.say(variantTable(variants));
+      terminal.say(variantTable(variants, terminal.tableColumns));
       terminal.result({ variants });
     });
 }
@@ -154,20 +157,24 @@ function recordOf({ name }: Experiment, { variant }: Trial): RunTrial {
 }
 
 /** The trials that the workspace has runs of, by name. */
-function findTrials(
+async function findTrials(
   workspace: Workspace,
   experiment: Experiment,
   trials: readonly Trial[],
   configs: ReadonlyMap<string, RunConfig>,
-): Map<string, RecordedTrial> {
+): Promise<Map<string, RecordedTrial>> {
   const runs = workspace.list();
-  return new Map(
-    trials.flatMap((trial) => {
-      const config = withAbsolutePaths(configs.get(nameOf(trial))!);
-      const found = findTrial(runs, recordOf(experiment, trial), config);
-      return found === null ? [] : [[nameOf(trial), found] as const];
-    }),
-  );
+  const known = new Map<string, RecordedTrial>();
+  // Trials share topics and models: each is read once.
+  const sources = new Map<string, Promise<RunSources>>();
+  for (const trial of trials) {
+    const config = withAbsolutePaths(configs.get(nameOf(trial))!);
+    const files = JSON.stringify([config.topic, config.model]);
+    if (!sources.has(files)) sources.set(files, sourcesOf(config));
+    const found = findTrial(runs, recordOf(experiment, trial), config, await sources.get(files)!);
+    if (found !== null) known.set(nameOf(trial), found);
+  }
+  return known;
 }
 
 async function summaryOf({ folder }: Workspace, run: string, { topic }: RunConfig): Promise<RunSummary> {
@@ -192,7 +199,8 @@ async function openExperiment(file: string): Promise<Experiment> {
 }
 
 function configOfTrial({ variant, config }: Trial, file: string): Promise<ResolvedConfig> {
-  return resolveWithTopic({ file: { path: `${file}, variant ${variant.name}`, values: config } });
+  const values = withPathsFrom(dirname(resolve(file)), config);
+  return resolveWithTopic({ file: { path: `${file}, variant ${variant.name}`, values } });
 }
 
 /** Threads that are measured while other runs compute would be measured wrong, and differently each time. */
@@ -211,7 +219,7 @@ function frontierChange(summary: Summary): string {
 }
 
 /** One row a variant: pass@1 at the frontier before and after, and the share of its errors that are gone. */
-function variantTable(variants: readonly VariantResult[]): string {
+function variantTable(variants: readonly VariantResult[], columns: number): string {
   const rows = variants.map(({ name, seeds, errorRemoved }) => {
     const before = seeds.map((summary) => atFrontier(summary, summary.before));
     const after = seeds.map((summary) => atFrontier(summary, summary.after));
@@ -220,8 +228,11 @@ function variantTable(variants: readonly VariantResult[]): string {
       String(seeds.length),
       formatShare(mean(before)),
       `${formatShare(mean(after))} ± ${formatShare(standardDeviation(after))}`,
-      `${Math.round(errorRemoved.mean * 100)} % ± ${Math.round(errorRemoved.sd * 100)}`,
+      // Beyond that a share says nothing, nor does its spread.
+      errorRemoved.mean < -1
+        ? describeRemoved(errorRemoved.mean)
+        : `${Math.round(errorRemoved.mean * 100)} % ± ${Math.round(errorRemoved.sd * 100)}`,
     ];
   });
-  return formatTable(["variant", "seeds", "pass@1 before", "after, ± sd", "errors gone, ± sd"], rows);
+  return formatTable(["variant", "seeds", "pass@1 before", "after, ± sd", "errors gone, ± sd"], rows, columns);
 }

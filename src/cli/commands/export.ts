@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { Argument, type Command, Option } from "commander";
 import { didYouMean, UsageError } from "../../errors.ts";
 import { type ExportTable, exportJsonl, exportParquet, exportTables } from "../../store/export.ts";
-import { openReader, type Reader, runOverview } from "../../store/queries.ts";
+import { openReader, type Reader, runInfo } from "../../store/queries.ts";
 import { exportTensorboard } from "../../store/tensorboard.ts";
 import { checkpointOf, decoderOf } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
@@ -41,9 +41,10 @@ export function exportCommand(): Command {
     .option("--tables <names>", `Tables, separated by commas (default: all): ${exportTables.join(", ")}.`)
     .option("--step <count>", "Checkpoint of the model (default: the newest).")
     .option("--text", "Add the texts of prompts and completions to tables with tokens.")
-    .action(async (what: Format, run: string, options: ExportOptions) => {
+    .action(async (what: Format, given: string, options: ExportOptions) => {
       const terminal = terminalOf(options);
       using reader = openReader(options.workspace);
+      const { run } = runInfo(reader, given);
       const to = resolve(options.to);
       if (what === "model") {
         const step = options.step === undefined ? undefined : readCount("--step", options.step);
@@ -53,7 +54,6 @@ export function exportCommand(): Command {
         return;
       }
       const tables = readTables(options.tables);
-      runOverview(reader, run);
       mkdirSync(to, { recursive: true });
       if (what === "tensorboard") {
         const path = exportTensorboard(reader, run, to);
@@ -74,6 +74,7 @@ export function exportCommand(): Command {
         formatTable(
           ["table", "rows", "file"],
           written.map(({ table, rows, path }) => [table, String(rows), path]),
+          terminal.tableColumns,
         ),
       );
       terminal.result({ run, to, tables: written });

@@ -33,7 +33,8 @@ export function gcCommand(): Command {
       const rows = report.runs
         .filter(({ rows, folders }) => rows > 0 || folders.length > 0)
         .map((one) => [one.run, String(one.rows), String(one.folders.length), formatBytes(one.bytes)]);
-      if (rows.length > 0) terminal.say(formatTable(["run", "rows", "checkpoints", "size"], rows));
+      if (rows.length > 0)
+        terminal.say(formatTable(["run", "rows", "checkpoints", "size"], rows, terminal.tableColumns));
       for (const name of report.busy) terminal.say(`${name} is open in another process and was left alone.`);
       const bytes = report.runs.reduce((sum, one) => sum + one.bytes, 0);
       if (rows.length === 0) terminal.say("There is nothing to remove.");

@@ -6,10 +6,20 @@ import { formatShare, formatTable } from "../format.ts";
 import { describeTrial } from "../trials.ts";
 
 export function listCommand(): Command {
-  const command = makeCommand("list", "List recorded runs, newest first.", ["sqlm list", "sqlm list --json"]);
-  return withWorkspace(command).action((options: { json?: boolean; workspace: string }) => {
+  const command = makeCommand("list", "List recorded runs, newest first.", [
+    "sqlm list",
+    "sqlm list --names         only their names, one a line",
+    "sqlm list --json",
+  ]).option("--names", "Print the names only, one a line.");
+  return withWorkspace(command).action((options: { json?: boolean; workspace: string; names?: boolean }) => {
     const terminal = terminalOf(options);
     using reader = openReader(options.workspace);
+    if (options.names === true) {
+      const names = listRuns(reader).map(({ run }) => run);
+      for (const name of names.toReversed()) terminal.say(name);
+      terminal.result({ runs: names.toReversed() });
+      return;
+    }
     const runs = listRuns(reader)
       .toReversed()
       .map(({ run, config, trial, created, status, lastStep }) => {
@@ -37,6 +47,7 @@ export function listCommand(): Command {
               ...["status", "step", "started (UTC)", "pass@1 by difficulty"],
             ],
             rows,
+            terminal.tableColumns,
           ),
     );
     terminal.result({ runs });

@@ -1,6 +1,6 @@
 // `sqlm questions`: the questions that a run asked, filtered, with their votes; `--answers` prints the answers too.
 import { type Command, Option } from "commander";
-import { UsageError } from "../../errors.ts";
+import { didYouMean, UsageError } from "../../errors.ts";
 import {
   type AnswerRow,
   answersTo,
@@ -8,11 +8,14 @@ import {
   openReader,
   type QuestionFilter,
   type QuestionRow,
+  runInfo,
 } from "../../store/queries.ts";
+import { findRefused } from "../../store/refused.ts";
 import { groupSignals } from "../../types.ts";
 import { decoderOf } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { formatNumber, formatShare, formatTable, oneLine } from "../format.ts";
+import type { Terminal } from "../terminal.ts";
 
 interface QuestionsOptions {
   readonly json?: boolean;
@@ -26,6 +29,8 @@ interface QuestionsOptions {
   readonly sort: "step" | "agreement" | "difficulty";
   readonly descending?: boolean;
   readonly answers?: boolean;
+  readonly refused?: boolean;
+  readonly reason?: string;
   readonly limit: string;
   readonly skip: string;
 }
@@ -36,9 +41,10 @@ export function questionsCommand(): Command {
     "sqlm questions RUN --agreement 0.5..0.7 --label wrong --sort difficulty --descending",
     "sqlm questions RUN --label wrong --answers --limit 3",
     "sqlm questions RUN --difficulty 4 --steps 60.. --text 99 --limit 50",
+    "sqlm questions RUN --refused                     what was no question to ask, and why",
   ]);
   return withWorkspace(command)
-    .argument("<run>", "Name of the run.")
+    .argument("<run>", "Name of the run, its beginning, or latest.")
     .option("--agreement <range>", "Share of the leading answer: 0.5..0.9, 0.9.., ..0.5 or one value.")
     .option("--difficulty <range>", "Difficulty, a range as above.")
     .option("--steps <range>", "Steps, a range as above.")
@@ -48,12 +54,24 @@ export function questionsCommand(): Command {
     .addOption(new Option("--sort <name>", "Order.").choices(["step", "agreement", "difficulty"]).default("step"))
     .option("--descending", "Greatest first.")
     .option("--answers", "Show the answers to each question too.")
+    .option("--refused", "Show the proposals that were not asked instead, with what was written and why.")
+    .option(
+      "--reason <kinds>",
+      `With --refused, only these, separated by commas (default: all but surplus): ${refusalKinds.join(", ")}.`,
+    )
     .option("--limit <count>", "Questions to show.", "20")
     .option("--skip <count>", "Questions to leave out first.", "0")
-    .action(async (run: string, options: QuestionsOptions) => {
+    .action(async (given: string, options: QuestionsOptions) => {
       const terminal = terminalOf(options);
       const filter = readFilter(options);
+      const kinds = readKinds(options);
       using reader = openReader(options.workspace);
+      const { run } = runInfo(reader, given);
+      if (options.refused === true) {
+        const refusedFilter = { ...filter, ...(kinds === undefined ? {} : { kinds }) };
+        showRefused(terminal, run, findRefused(reader, run, refusedFilter, await decoderOf(reader, run)));
+        return;
+      }
       const { total, questions } = findQuestions(reader, run, filter);
       const rows = questions.map((row) => [
         String(row.step),
@@ -66,7 +84,7 @@ export function questionsCommand(): Command {
       ]);
       if (rows.length > 0) {
         const header = ["step", "difficulty", "question", "agreement", "votes", "verdict", "label"];
-        terminal.say(formatTable(header, rows));
+        terminal.say(formatTable(header, rows, terminal.tableColumns));
       }
       terminal.say(`${questions.length} of ${total} questions.`);
       if (options.answers !== true) {
@@ -80,13 +98,59 @@ export function questionsCommand(): Command {
       }));
       for (const { step, question, answers } of answered) {
         terminal.say(`\nstep ${step}: ${oneLine(question.text, 100)}`);
-        terminal.say(answerTable(answers));
+        terminal.say(answerTable(answers, terminal.tableColumns));
       }
       terminal.result({ run, total, questions: answered });
     });
 }
 
-function answerTable(answers: readonly AnswerRow[]): string {
+const refusalKinds = ["malformed", "duplicate", "held-out", "surplus"] as const;
+
+/** Kinds given to --reason. Throws UsageError for an unknown one, and for filters that do not go together. */
+function readKinds(options: QuestionsOptions): readonly string[] | undefined {
+  const { refused, reason } = options;
+  if (refused !== true && reason !== undefined) {
+    throw new UsageError("--reason is about refused proposals.", "Give --refused with it.");
+  }
+  const voted = (["agreement", "difficulty", "verdict", "label", "answers"] as const).find(
+    (name) => options[name] !== undefined,
+  );
+  if (refused === true && voted !== undefined) {
+    throw new UsageError(
+      `--${voted} is about questions that were asked, --refused about those that were not.`,
+      "Leave out one of them.",
+    );
+  }
+  return reason?.split(",").map((given) => {
+    const kind = refusalKinds.find((name) => name === given.trim());
+    if (kind !== undefined) return kind;
+    throw new UsageError(
+      `Unknown reason "${given}".${didYouMean(given, refusalKinds)}`,
+      `Reasons are: ${refusalKinds.join(", ")}.`,
+    );
+  });
+}
+
+function showRefused(
+  terminal: Terminal,
+  run: string,
+  { total, refused, reasons }: ReturnType<typeof findRefused>,
+): void {
+  if (refused.length > 0) {
+    const rows = refused.map(({ step, reason, text, stopReason }) => [
+      String(step),
+      oneLine(reason, 60),
+      oneLine(text, 80) + (stopReason === "length" ? " (cut off)" : ""),
+    ]);
+    terminal.say(formatTable(["step", "reason", "written"], rows, terminal.tableColumns));
+    const counts = reasons.slice(0, 8).map(({ reason, count }) => [oneLine(reason, 80), String(count)]);
+    terminal.say(`\n${formatTable(["reason", "count"], counts, terminal.tableColumns)}`);
+  }
+  terminal.say(`${refused.length} of ${total} refused proposals.`);
+  terminal.result({ run, total, reasons, refused });
+}
+
+function answerTable(answers: readonly AnswerRow[], columns: number): string {
   const rows = answers.map(({ form, value, reason, reward, advantage, logprobSum, text }) => [
     value === null ? `(${oneLine(reason ?? "unreadable", 30)})` : oneLine(value, 30),
     String(form),
@@ -95,7 +159,7 @@ function answerTable(answers: readonly AnswerRow[]): string {
     formatNumber(logprobSum),
     oneLine(text ?? "", 60),
   ]);
-  return formatTable(["answer", "form", "reward", "advantage", "logprob", "text"], rows);
+  return formatTable(["answer", "form", "reward", "advantage", "logprob", "text"], rows, columns);
 }
 
 function describeVotes({ verdict }: QuestionRow): string {

@@ -1,21 +1,25 @@
 // `sqlm run`: self-play on a topic. `sqlm start` is the same under the name that `npm start` calls.
 import type { Command } from "commander";
 import { findStartingModel } from "../../model/find-model.ts";
+import { modelOrRun } from "../checkpoint-of.ts";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { addConfigFlags } from "../config-flags.ts";
 import { configOf } from "../config-options.ts";
 import type { Parts } from "../parts.ts";
 import { runSession } from "../run-session.ts";
+import { addSessionFlags, type SessionFlags, sessionOptionsOf } from "../session-flags.ts";
 
-interface RunOptions extends Record<string, unknown> {
+interface RunOptions extends Record<string, unknown>, SessionFlags {
   readonly json?: boolean;
   readonly workspace: string;
+  readonly name?: string;
 }
 
 const examples = [
   "sqlm run                                    arithmetic from the shipped model, default settings",
   "sqlm run multiplication --seed 2 --steps 40",
   "sqlm run ./my-topic.ts --preset paper       a topic of your own, the published settings",
+  "sqlm run --model latest --name second       from where the run before ended, under a name of your choice",
   "sqlm run arithmetic --json > summary.json   for scripts",
 ];
 
@@ -30,17 +34,24 @@ export function startCommand(parts: Parts): Command {
 
 function make(name: string, description: string, parts: Parts): Command {
   const command = makeCommand(name, description, examples).argument("[topic]", "Topic name or path of a topic file.");
-  return addConfigFlags(withWorkspace(command)).action(async (topic: string | undefined, options: RunOptions) => {
-    const { config, notes } = await configOf(options, topic);
+  const withFlags = addSessionFlags(withWorkspace(command)).option(
+    "--name <name>",
+    "Name of the run (default: its topic, time and seed).",
+  );
+  return addConfigFlags(withFlags).action(async (topic: string | undefined, options: RunOptions) => {
+    const outputs = sessionOptionsOf(options);
+    const { config: given, notes } = await configOf(options, topic);
     // Found before anything is opened, so a mistyped name costs no time and leaves no empty run behind.
-    findStartingModel(config);
+    const model = given.model === "seed" ? given.model : modelOrRun(given.model, options.workspace);
+    findStartingModel({ ...given, model });
     const terminal = terminalOf(options);
     for (const note of notes) terminal.note(note);
     process.exitCode = await runSession({
+      ...outputs,
       terminal,
       parts,
       workspace: options.workspace,
-      run: { config },
+      run: { config: { ...given, model }, name: options.name },
     });
   });
 }

@@ -1,6 +1,7 @@
 // `sqlm show`: what a run did: evaluations, curves of its metrics, checkpoints and what went wrong.
 import type { Command } from "commander";
 import { configKeys, runConfigSchema } from "../../config/config.ts";
+import { didYouMean, UsageError } from "../../errors.ts";
 import { type MetricSeries, metricSeries, openReader, type RunOverview, runOverview } from "../../store/queries.ts";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { formatBytes, formatDuration, formatNumber, formatShare, formatTable, oneLine, sparkline } from "../format.ts";
@@ -15,25 +16,33 @@ export function showCommand(): Command {
     "sqlm show RUN --json",
   ]);
   return withWorkspace(command)
-    .argument("<run>", "Name of the run.")
+    .argument("<run>", "Name of the run, its beginning, or latest.")
     .option("--metrics <names>", "Only these metrics, separated by commas.")
     .action((run: string, options: { json?: boolean; workspace: string; metrics?: string }) => {
       const terminal = terminalOf(options);
       using reader = openReader(options.workspace);
       const overview = runOverview(reader, run);
-      const series = metricSeries(
-        reader,
-        run,
-        options.metrics?.split(",").map((name) => name.trim()),
-      );
+      const series = metricSeries(reader, overview.run, readMetricNames(options.metrics, overview));
       print(terminal, overview, series);
       terminal.result({ ...overview, metrics: series });
     });
 }
 
+/** Names of metrics given to --metrics; undefined for all. Throws UsageError for one that the run does not have. */
+function readMetricNames(given: string | undefined, { run, metricNames }: RunOverview): string[] | undefined {
+  const names = given?.split(",").map((name) => name.trim());
+  const unknown = names?.find((name) => !metricNames.includes(name));
+  if (unknown === undefined) return names;
+  throw new UsageError(
+    `Run ${run} has no metric "${unknown}".${didYouMean(unknown, metricNames)}`,
+    metricNames.length === 0 ? "It has recorded no step yet." : `It has: ${metricNames.join(", ")}.`,
+  );
+}
+
 function print(terminal: Terminal, overview: RunOverview, series: readonly MetricSeries[]): void {
   const { run, config, trial, status, lastStep, created, totals, evaluations, checkpoints, anomalies, guardEvents } =
     overview;
+  const width = terminal.tableColumns;
   const section = (title: string, text: string): void => terminal.say(`\n${title}\n${text}`);
   terminal.say(`${run}: ${status} at step ${lastStep} of ${config.steps}, started ${created}`);
   if (trial !== null) terminal.say(`trial of experiment ${describeTrial(trial)}`);
@@ -48,27 +57,27 @@ function print(terminal: Terminal, overview: RunOverview, series: readonly Metri
 
   const [first, last] = [evaluations[0], evaluations.at(-1)];
   if (first !== undefined && last !== undefined) {
-    if (first === last) section(`Evaluation at step ${first.step}`, levelTable(first.levels));
-    else section(`Evaluation, step ${first.step} → ${last.step}`, beforeAfterTable(first.levels, last.levels));
-    section("pass@1 over evaluations", evaluationCurves(evaluations));
+    if (first === last) section(`Evaluation at step ${first.step}`, levelTable(first.levels, width));
+    else section(`Evaluation, step ${first.step} → ${last.step}`, beforeAfterTable(first.levels, last.levels, width));
+    section("pass@1 over evaluations", evaluationCurves(evaluations, width));
   }
-  if (series.length > 0) section("Metrics by step", metricTable(series, terminal.columns));
+  if (series.length > 0) section("Metrics by step", metricTable(series, terminal.columns, width));
   if (checkpoints.length > 0) {
     const rows = checkpoints.map(({ step, bytes, folder }) => [String(step), formatBytes(bytes), folder]);
-    section("Checkpoints", formatTable(["step", "size", "folder"], rows));
+    section("Checkpoints", formatTable(["step", "size", "folder"], rows, width));
   }
   const events = [
     ...guardEvents.map(({ step, detector, action, message }) => ({ step, what: `${detector} → ${action}`, message })),
     ...anomalies.map(({ step, kind, message }) => ({ step, what: kind, message })),
   ].sort((a, b) => a.step - b.step);
   if (events.length > 0) {
-    const rows = events.map(({ step, what, message }) => [String(step), what, oneLine(message, 120)]);
-    section("Guard and anomalies", formatTable(["step", "what", "message"], rows));
+    const lines = events.map(({ step, what, message }) => `step ${step}: ${what}: ${oneLine(message, 1000)}`);
+    section("Guard and anomalies", lines.join("\n"));
   }
 }
 
 /** One line a difficulty level: its pass@1 over the run's evaluations. */
-function evaluationCurves(evaluations: RunOverview["evaluations"]): string {
+function evaluationCurves(evaluations: RunOverview["evaluations"], columns: number): string {
   const difficulties = [...new Set(evaluations.flatMap(({ levels }) => levels.map(({ difficulty }) => difficulty)))];
   const rows = difficulties.map((difficulty) => {
     const values = evaluations.map(
@@ -76,12 +85,13 @@ function evaluationCurves(evaluations: RunOverview["evaluations"]): string {
     );
     return [String(difficulty), sparkline(values), values.map(formatShare).join(" ")];
   });
-  return formatTable(["difficulty", "curve", `at steps ${evaluations.map(({ step }) => step).join(", ")}`], rows);
+  const steps = `at steps ${evaluations.map(({ step }) => step).join(", ")}`;
+  return formatTable(["difficulty", "curve", steps], rows, columns);
 }
 
-function metricTable(series: readonly MetricSeries[], columns: number): string {
+function metricTable(series: readonly MetricSeries[], columns: number, tableColumns: number): string {
   const widest = Math.max(...series.map(({ name }) => name.length));
-  const width = Math.max(10, Math.min(60, columns - widest - 40));
+  const width = Math.max(10, Math.min(60, Math.min(columns, tableColumns) - widest - 44));
   const rows = series.map(({ name, values }) => {
     const finite = values.filter(Number.isFinite);
     const shown = [values[0], values.at(-1) ?? Number.NaN, Math.min(...finite), Math.max(...finite)];
@@ -91,5 +101,5 @@ function metricTable(series: readonly MetricSeries[], columns: number): string {
       ...shown.map((value) => (Number.isFinite(value) ? formatNumber(value) : "-")),
     ];
   });
-  return formatTable(["metric", "curve", "first", "last", "least", "most"], rows);
+  return formatTable(["metric", "curve", "first", "last", "least", "most"], rows, tableColumns);
 }

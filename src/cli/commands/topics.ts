@@ -30,6 +30,7 @@ export function topicsCommand(): Command {
             levels.join(" "),
             description,
           ]),
+          terminal.tableColumns,
         ),
       );
       terminal.say("A topic of your own is a file: sqlm run ./my-topic.ts");

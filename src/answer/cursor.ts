@@ -2,6 +2,7 @@
 // three files; they do so through `rules`, so that no two files import each other.
 import type { Node, Operator } from "./node.ts";
 import type { Token } from "./syntax.ts";
+import { unitOf } from "./units.ts";
 
 export const maxDepth = 400;
 
@@ -18,7 +19,8 @@ export interface Rules {
   readonly sum: Rule;
   readonly product: Rule;
   readonly power: Rule;
-  readonly signed: Rule;
+  /** What `read` reads, behind any number of signs. */
+  readonly signed: (cursor: Cursor, read: Rule) => Node;
   readonly raise: (cursor: Cursor, base: Node) => Node;
   readonly startsFactor: (cursor: Cursor) => boolean;
   readonly primary: Rule;
@@ -65,6 +67,13 @@ export const operation = (operator: Operator, ...operands: readonly Node[]): Nod
   kind: "operation",
   operator,
   operands,
+});
+
+/** An operand with the unit behind it, which the tokeniser has found in the text. */
+export const quantity = (operand: Node, text: string): Node => ({
+  kind: "quantity",
+  unit: unitOf(text) ?? fail(),
+  operands: [operand],
 });
 
 export const symbol = (name: string, word = false): Node => ({ kind: "symbol", name, word });

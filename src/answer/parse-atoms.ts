@@ -41,6 +41,7 @@ export const primary = (cursor: Cursor): Node =>
       case "command":
         return cursor.rules.command(cursor, token.text);
       case "relation":
+      case "unit":
         return fail();
       case "punctuation":
         return cursor.rules.bracket(cursor, token.text);

@@ -7,6 +7,7 @@ import {
   isPunctuation,
   operation,
   peek,
+  quantity,
   symbol,
   take,
   textAt,
@@ -43,11 +44,14 @@ function functionArguments(cursor: Cursor): readonly Node[] {
     return inner.kind === "list" ? inner.operands : [inner];
   }
   // sin 2x takes the product up to the next sign or function.
-  let inner = isPunctuation(cursor, "-") ? signed(cursor) : power(cursor);
+  let inner = isPunctuation(cursor, "-") ? signed(cursor, power) : power(cursor);
   while (startsFactor(cursor) && peek(cursor)?.type !== "function" && !isPunctuation(cursor, "(")) {
     inner = operation("*", inner, power(cursor));
   }
-  return [inner];
+  const next = peek(cursor);
+  if (next?.type !== "unit") return [inner];
+  cursor.at++;
+  return [quantity(inner, next.text)];
 }
 
 /** What follows a backslash, except functions, relations and operators. */
@@ -148,6 +152,7 @@ export function bracket(cursor: Cursor, open: string): Node {
   }
   if (open === "\\{") return set(cursor);
   if (open !== "(" && open !== "[" && open !== "]") fail();
+  if (open === "[" && isRows(cursor)) return rowsInBrackets(cursor);
   const isEnd = (): boolean => isPunctuation(cursor, ")") || isPunctuation(cursor, "]");
   const inner = inBrackets(cursor, () => list(cursor, open, isEnd));
   const close = textAt(cursor) || fail();
@@ -156,6 +161,35 @@ export function bracket(cursor: Cursor, open: string): Node {
   return (open === "(" && close === ")") || (open === "[" && close === "]")
     ? single({ ...inner, close })
     : { ...inner, close };
+}
+
+/** True where nothing but bracketed rows follows up to the closing bracket: `[[1], [2]]`. */
+function isRows(cursor: Cursor): boolean {
+  let depth = 0;
+  if (!isPunctuation(cursor, "[")) return false;
+  for (let offset = 0; peek(cursor, offset) !== undefined; offset++) {
+    if (isPunctuation(cursor, "[", offset)) depth++;
+    else if (isPunctuation(cursor, "]", offset)) depth--;
+    else if (depth === 0 && !isPunctuation(cursor, ",", offset)) return false;
+    if (depth < 0) return true;
+    if (depth > 1) return false;
+  }
+  return false;
+}
+
+/** A matrix as programs print it. */
+function rowsInBrackets(cursor: Cursor): Node {
+  const rows: Node[] = [];
+  do {
+    expect(cursor, "[");
+    rows.push(inBrackets(cursor, () => cursor.rules.list(cursor, "[", () => isPunctuation(cursor, "]"))));
+    expect(cursor, "]");
+  } while (take(cursor, ","));
+  expect(cursor, "]");
+  const lengths = new Set(rows.map((row) => (row.kind === "list" ? row.operands.length : 0)));
+  const [columns] = lengths;
+  if (lengths.size > 1 || columns === 0) return { kind: "list", open: "(", close: ")", operands: rows };
+  return { kind: "matrix", columns, operands: rows.flatMap((row) => (row.kind === "list" ? row.operands : [row])) };
 }
 
 /** The only item of a list in place of the list. */

@@ -2,18 +2,19 @@
 // and powers, from the weakest to the strongest.
 import {
   type Cursor,
-  expect,
   fail,
   isCommand,
   isPunctuation,
   nested,
   operation,
   peek,
+  quantity,
   symbol,
   take,
   textAt,
 } from "./cursor.ts";
 import type { Node } from "./node.ts";
+import { rational } from "./rational.ts";
 import type { Token } from "./syntax.ts";
 
 /** Items between separators; `;` groups stronger lists into tuples. */
@@ -86,13 +87,20 @@ export function sum(cursor: Cursor): Node {
   }
   while (sign !== null) {
     cursor.at++;
-    const term = product(cursor);
+    const term = signed(cursor, product);
     if (sign === "+") terms.push(term);
+    // -5 °C is a quantity, not what 5 °C is counted backwards.
+    else if (sign === "-" && terms.length === 0 && term.kind === "quantity") terms.push(negated(term));
     else terms.push(operation(sign === "-" ? "neg" : sign, term));
     sign = signHere(cursor);
   }
   return terms.length === 1 ? terms[0] : operation("+", ...terms);
 }
+
+const negated = (term: Node & { kind: "quantity" }): Node => ({
+  ...term,
+  operands: [operation("neg", term.operands[0])],
+});
 
 type Sign = "+" | "-" | "±" | "∓";
 
@@ -105,20 +113,68 @@ function signHere(cursor: Cursor): Sign | null {
 export function product(cursor: Cursor): Node {
   let left = power(cursor);
   for (;;) {
-    if (take(cursor, "*")) left = operation("*", left, signed(cursor));
-    else if (take(cursor, "/")) left = operation("/", left, signed(cursor));
+    const next = peek(cursor);
+    if (take(cursor, "*")) left = operation("*", left, signed(cursor, power));
+    else if (take(cursor, "/")) left = operation("/", left, signed(cursor, power));
+    else if (next?.type === "unit") {
+      cursor.at++;
+      left = quantity(left, next.text);
+    } else if (next?.type === "word" && scales.has(next.text.toLowerCase()) && left.kind !== "symbol") {
+      cursor.at++;
+      left = operation("*", left, scale(next.text));
+    } else if (next?.type === "number" && left.kind === "quantity") return compound(cursor, left);
     else if (startsFactor(cursor)) left = operation("*", left, power(cursor));
     else return left;
   }
 }
 
-export const signed = (cursor: Cursor): Node => (take(cursor, "-") ? operation("neg", power(cursor)) : power(cursor));
+/** `2 hours 30 minutes`: quantities of one kind side by side are added. */
+function compound(cursor: Cursor, first: Node & { kind: "quantity" }): Node {
+  const rest = product(cursor);
+  const next = rest.kind === "operation" && rest.operator === "+" ? rest.operands[0] : rest;
+  return next.kind === "quantity" && next.unit.dimension === first.unit.dimension
+    ? operation("+", first, rest)
+    : fail();
+}
+
+const scales: ReadonlyMap<string, number> = new Map([
+  ["dozen", 12],
+  ["hundred", 100],
+  ["thousand", 1000],
+  ["million", 1e6],
+  ["billion", 1e9],
+  ["trillion", 1e12],
+]);
+
+const scale = (word: string): Node => ({
+  kind: "number",
+  value: rational(BigInt(scales.get(word.toLowerCase()) ?? fail())) ?? fail(),
+  decimals: 0,
+});
+
+/** An operand behind any number of signs, as in `3 + -2` and `--3`. */
+export function signed(cursor: Cursor, read: (cursor: Cursor) => Node): Node {
+  let negative = false;
+  for (;;) {
+    if (take(cursor, "-")) negative = !negative;
+    else if (!take(cursor, "+")) break;
+  }
+  const sign = take(cursor, "±") ? "±" : take(cursor, "∓") ? "∓" : null;
+  const operand =
+    sign === null
+      ? read(cursor)
+      : operation(
+          sign,
+          nested(cursor, () => signed(cursor, read)),
+        );
+  return negative ? operation("neg", operand) : operand;
+}
 
 /** True where the next token continues a product without a sign: `2x`, `3(x+1)`, `\frac12\pi`. */
 export function startsFactor(cursor: Cursor): boolean {
   const token = peek(cursor);
   if (token === undefined || token.type === "relation") return false;
-  if (token.type === "number") return false;
+  if (token.type === "number" || token.type === "unit") return false;
   if (token.type === "environment") return token.text.startsWith("begin");
   if (token.type === "punctuation") return token.text === "(" || token.text === "{" || opensBar(cursor, token);
   return token.text !== "rfloor" && token.text !== "rceil";
@@ -141,21 +197,17 @@ export const power = (cursor: Cursor): Node =>
 
 /** `base` to the exponent that comes now; `^\circ` is degrees. */
 export function raise(cursor: Cursor, base: Node): Node {
-  if (isCommand(cursor, "circ")) {
-    cursor.at++;
-    return operation("degree", base);
-  }
-  if (isPunctuation(cursor, "{") && isCommand(cursor, "circ", 1) && isPunctuation(cursor, "}", 2)) {
-    cursor.at += 2;
-    expect(cursor, "}");
-    return operation("degree", base);
+  const braced = isPunctuation(cursor, "{") && isCommand(cursor, "circ", 1) && isPunctuation(cursor, "}", 2);
+  if (braced || isCommand(cursor, "circ")) {
+    cursor.at += braced ? 3 : 1;
+    return quantity(base, "°");
   }
   if (isPunctuation(cursor, "*")) fail();
   const { primary, argument } = cursor.rules;
   const exponent = isPunctuation(cursor, "{")
     ? primary(cursor)
-    : isPunctuation(cursor, "-")
-      ? signed(cursor)
+    : isPunctuation(cursor, "-") || isPunctuation(cursor, "+")
+      ? signed(cursor, cursor.rules.power)
       : argument(cursor, true);
   return operation("^", base, exponent);
 }

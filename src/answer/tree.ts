@@ -12,8 +12,8 @@ const isWord = (node: Node): boolean =>
 export const hasWord = (node: Node): boolean =>
   node.kind === "symbol" ? node.word : node.kind === "number" ? false : node.operands.some(hasWord);
 
-/** `15 cm^2`, `3 hours`, `60 km / h`: the number is the answer. */
-export function stripUnits(node: Node): Node {
+/** `3 apples`, `5 cm long`: without the words behind. Units of measurement are no words. */
+export function stripWords(node: Node): Node {
   let current = node;
   while (current.kind === "operation" && (current.operator === "*" || current.operator === "/")) {
     const [left, right] = current.operands;
@@ -21,14 +21,43 @@ export function stripUnits(node: Node): Node {
     current = left;
   }
   if (current.kind === "operation" && current.operator === "neg") {
-    const inner = stripUnits(current.operands[0]);
+    const inner = stripWords(current.operands[0]);
     return inner === current.operands[0] ? current : { ...current, operands: [inner] };
   }
   if (current.kind === "operation" && current.operator === "+" && hasWord(current)) {
     const last = current.operands[current.operands.length - 1];
-    return { ...current, operands: [...current.operands.slice(0, -1), stripUnits(last)] };
+    return { ...current, operands: [...current.operands.slice(0, -1), stripWords(last)] };
   }
   return current;
+}
+
+/** Words that count anything. */
+const general = new Set(
+  "units times ways people persons items things objects pieces values solutions points total numbers".split(" "),
+);
+const irregular: Readonly<Record<string, string>> = {
+  men: "men",
+  women: "women",
+  children: "children",
+  mice: "mice",
+  feet: "feet",
+};
+const directions = new Set(
+  "north south east west left right up down clockwise counterclockwise anticlockwise ad bc ce bce".split(" "),
+);
+
+/** The nouns in the plural and the directions that `stripWords` drops: they tell 3 boys from 3 girls, 5 north from 5 south. */
+export function nounsBeside(node: Node): readonly string[] {
+  const nouns: string[] = [];
+  const visit = (part: Node): void => {
+    if (part.kind === "symbol") {
+      const plural =
+        /^[a-z]{2,}[^s\W]s$/.test(part.name) || irregular[part.name] !== undefined || directions.has(part.name);
+      if (part.word && plural && !general.has(part.name)) nouns.push(part.name);
+    } else if (part.kind !== "number") for (const operand of part.operands) visit(operand);
+  };
+  visit(node);
+  return nouns;
 }
 
 /** Both variants of an expression with ±; ∓ takes the other sign. Null without ±. */

@@ -14,19 +14,26 @@ const maxCharacters = 200_000;
 /**
  * The canonical text of the final answer in `text`: equal answers give equal texts wherever a normal form exists
  * (fractions, decimals, polynomials, equations, intervals, sets, tuples, matrices, quantities, dates, words). It says less
- * than `answersEqual` sees in two ways: names (x = 1 and y = 1) and nouns (3 boys and 3 girls) are not in it.
+ * than `answersEqual` sees in three ways: names (x = 1 and y = 1) and nouns (3 boys and 3 girls) are not in it, and of
+ * irrational numbers it has nine digits.
  * Reasons: `empty`, `no-answer` (also for a reply that is cut off in its last box), `too-long`, `too-deep`, `not-unicode`.
  */
-export const canonicalAnswer = (text: string): Reading<string> => canonicalOf(parseAnswer(text, false));
+export function canonicalAnswer(text: string): Reading<string> {
+  const parsed = parseAnswer(text, false);
+  return parsed.ok ? { ok: true, value: parsed.value.readings[0].canonical } : parsed;
+}
 
 /**
- * As `canonicalAnswer`, for replies that were asked to mark their answer: looks at boxes, lines that begin with "Answer:" or
- * ####, and "the final answer is …" only, the last of them.
+ * As `canonicalAnswer`, for votes on one question whose replies were asked to mark their answer: looks at boxes, lines that
+ * begin with "Answer:" or ####, and "the final answer is …" only, the last of them. Units are not in the text, as the question
+ * says them and replies leave them away.
  */
-export const markedAnswer = (text: string): Reading<string> => canonicalOf(parseAnswer(text, true));
-
-const canonicalOf = (parsed: Reading<ParsedAnswer>): Reading<string> =>
-  parsed.ok ? { ok: true, value: parsed.value.readings[0].canonical } : parsed;
+export function markedAnswer(text: string): Reading<string> {
+  const parsed = parseAnswer(text, true);
+  if (!parsed.ok) return parsed;
+  const [{ canonical, bare }] = parsed.value.readings;
+  return { ok: true, value: bare ?? canonical };
+}
 
 export interface AnswerComparison {
   readonly equal: boolean;

@@ -228,7 +228,7 @@ export function near(a: Complex, b: Complex, tolerance = 0): boolean {
   }
   const gap = plus(a, minus(b));
   const size = magnitudeOf(gap.re, gap.im);
-  return size <= 4 * gap.error || scaled(size, gap.exponent) <= tolerance;
+  return size <= 4 * gap.error || (tolerance > 0 && scaled(size, gap.exponent) <= tolerance);
 }
 
 /** Nine significant digits of the two parts: enough to tell answers apart, few enough to hide rounding. */

@@ -39,26 +39,33 @@ const constants: Readonly<Record<string, Complex>> = {
 /** Names that are numbers, not unknowns. */
 export const isConstant = (name: string): boolean => Object.hasOwn(constants, name);
 
+/** How far out the sample points lie. */
+const reach = [1, 1, 1, 1, 1, 1, 1, 1, 4, 4, 12, 12, 16, 16];
+export const samplePoints = reach.length;
+
 const seeded = new Map<string, readonly number[]>();
 const maxSeeded = 2000;
 
-/** Ten numbers in [0, 1) that belong to a name. */
+/** Numbers in [0, 1) that belong to a name. */
 export function seedsOf(name: string): readonly number[] {
   const known = seeded.get(name);
   if (known !== undefined) return known;
   const random = randomStream("answer", name);
-  const values = Array.from({ length: 10 }, () => random.next());
+  const values = Array.from({ length: 2 * samplePoints }, () => random.next());
   if (seeded.size < maxSeeded) seeded.set(name, values);
   return values;
 }
 
-/** How far out the sample points lie: most near 0, some where roots of x - 10 are real. */
-const reach = [1, 1, 1, 1, 4, 4, 16, 16];
-export const samplePoints = reach.length;
-
-/** A seeded sample point: of both signs, the same for the same names everywhere. */
+/**
+ * A seeded sample point, the same for the same names everywhere. In the first and last four all unknowns have one sign, as the
+ * roots of products need, and the last lie where the root of x - 5 is real; in the others each unknown has its own sign.
+ */
 export function samplePoint(index: number): Point {
-  return (name) => real((seedsOf(name)[index] * 1.5 + 0.25) * (index % 2 === 0 ? 1 : -1) * reach[index]);
+  return (name) => {
+    const seeds = seedsOf(name);
+    const positive = index < 4 || index >= 10 ? index % 2 === 0 : seeds[samplePoints + index] < 0.5;
+    return real((seeds[index] * 1.5 + 0.25) * (positive ? 1 : -1) * reach[index]);
+  };
 }
 
 /** The number nearest to a fraction. */

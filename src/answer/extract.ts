@@ -61,7 +61,9 @@ function unmarked(tail: string): readonly Candidate[] {
 function boxMark(tail: string, boxes: readonly Box[]): Mark | null {
   const last = boxes.at(-1);
   if (last === undefined) return null;
-  return { end: last.end, cut: last.cut, found: [{ text: joined(tail, boxes, boxGap), source: "boxed" }] };
+  const whole = boxes.filter(({ cut }) => !cut);
+  if (last.cut) return { end: last.end, cut: true, found: [] };
+  return { end: last.end, cut: false, found: [{ text: joined(tail, whole, boxGap), source: "boxed" }] };
 }
 
 /** `#### 42`, on a line of its own. Headings of Markdown look the same: only the last line may hold words. */
@@ -129,7 +131,8 @@ function inSentence(text: string, source: Candidate["source"], oneSentence = tru
   const found: Candidate[] = [];
   const sentence = oneSentence ? withoutClosingEmphasis(firstSentence(text)) : text;
   const boxes = boxedAt(oneSentence ? text.slice(0, 40 + sentence.length) : sentence);
-  if (oneSentence && boxes.length > 0) found.push({ text: joined(text, boxes, boxGap), source });
+  if (oneSentence && boxes.length > 0 && boxes.at(-1)?.cut === false)
+    found.push({ text: joined(text, boxes, boxGap), source });
   if (oneSentence && sentence.length <= 200)
     found.push({ text: sentence, source: source === "marked" ? "whole" : source });
   const formulas = formulasAt(sentence);
@@ -260,7 +263,13 @@ function formulasAt(text: string): readonly Span[] {
   return spans;
 }
 
-const boxGap = (gap: string): boolean => gap.length <= 30 && !/[.!?]\s|\n\s*\n|=|\\(?:approx|ne|le|ge)/.test(gap);
+/** Boxes belong together unless a sentence, a step or a change of mind lies between them. */
+const boxGap = (gap: string): boolean =>
+  gap.length <= 30 &&
+  !/[.!?]\s|\n\s*\n|[=→⇒]|\\(?:approx|ne|le|ge|to|implies|Rightarrow|rightarrow)/.test(gap) &&
+  !/\b(?:then|no|not|wait|actually|but|instead|so|thus|hence|therefore|gives?|becomes?|is|rather|oops|sorry|now|next|finally|which|means|yields|simplif\w+|correct\w*)\b/i.test(
+    gap,
+  );
 const formulaGap = (gap: string): boolean =>
   /^[\s.]*(?:,|;)?\s*(?:and|or)?\s*(?:,|;)?\s*$/i.test(gap) && !gap.includes(".");
 

@@ -24,7 +24,7 @@ const maxUnitCharacters = 160;
 /** Names that are functions or plain words as well: units only where nothing follows that they could belong to. */
 const ambiguous = new Set(["in", "min", "sec", "day", "bit", "cup", "second"]);
 /** Single letters that may be units outside of \text{…}, if the caller says so. */
-const letters = new Set([..."msghLJNWV"]);
+const letters = new Set([..."msghLJNWVK"]);
 
 interface Found {
   /** The unit's text for `unitOf`. */
@@ -197,14 +197,37 @@ const carrier = new RegExp(
   "g",
 );
 
+/** `\frac{\text{m}}{\text{s}^2}` as a quotient in a line. */
+const unitFraction = (() => {
+  const part = String.raw`(\\(?:text|mathrm|mbox|rm)\s*\{[^{}]{1,30}\}(?:\^(?:\d|\{-?\d\}))?)`;
+  return new RegExp(String.raw`\\[dt]?frac\s*\{\s*${part}\s*\}\s*\{\s*${part}\s*\}`, "g");
+})();
+
+/** `/hour` behind a currency that is marked already. */
+function divisorAfter(text: string, from: number): Found | null {
+  const slash = /\s*(?:\/|per(?![a-zA-Z]))/y;
+  slash.lastIndex = from;
+  const unit = slash.test(text) ? unitAt(text, slash.lastIndex) : null;
+  return unit === null || !/^[^*^]+$/.test(unit.text) ? null : { ...unit, text: `${unit.text}^-1` };
+}
+
 /** Marks the units in a text. `letters` also takes `5 m` for metres. */
-export function markUnits(text: string, withLetters: boolean): string {
+export function markUnits(original: string, withLetters: boolean): string {
+  const text = original.replace(unitFraction, "$1/$2");
   let result = "";
   let done = 0;
   carrier.lastIndex = 0;
   for (let match = carrier.exec(text); match !== null; match = carrier.exec(text)) {
     const from = match.index + match[0].length;
     if (from < done || /^\\(?:text|mbox|math|rm|operatorname|left|frac|dfrac|sqrt)/.test(match[0])) continue;
+    if (match[0] === unitMarks.close) {
+      const divisor = divisorAfter(text, from);
+      if (divisor === null) continue;
+      result += `${text.slice(done, match.index)}*${divisor.text}${unitMarks.close} ${"\\text{".repeat(divisor.open)}`;
+      done = divisor.end;
+      carrier.lastIndex = done;
+      continue;
+    }
     const afterLetter = /[a-zA-Z]$/.test(match[0]);
     const follows = text[from] ?? "";
     if (afterLetter && !/[\s\\~]/.test(follows)) continue;

@@ -3,7 +3,7 @@
 import { exactValue } from "./exact.ts";
 import type { Node } from "./node.ts";
 import { toNumber } from "./rational.ts";
-import { joinDimensions, suffixOf, type Unit } from "./units.ts";
+import { joinDimensions, type Unit } from "./units.ts";
 
 /** Two readings with tags must have the same; one without a tag goes with those that may stand alone. */
 export interface UnitTag {
@@ -34,12 +34,12 @@ export function unitReadings(node: Node): readonly UnitReading[] {
   const base: UnitReading = {
     node: inBaseUnits(node),
     tag: dimension === "" ? undefined : { id: dimension, alone: false },
-    suffix: suffixOf(dimension),
+    suffix: dimension === "" ? "" : ` ${dimension}`,
   };
   if (units.length === 1) return [base, written(asWritten(node), units[0])];
   // 2 h 30 min may be meant by 2.5 and by 150.
   const inUnit = (unit: Unit): Node => ({ kind: "operation", operator: "/", operands: [base.node, unit.factor] });
-  return node.kind === "relation" || units.some(({ dimension: each }) => each !== dimension)
+  return node.kind !== "operation" || units.some(({ dimension: each }) => each !== dimension)
     ? [base]
     : [base, ...units.map((unit) => written(inUnit(unit), unit))];
 }
@@ -69,6 +69,7 @@ function dimensionOf(node: Node): string | null {
       return inner === null ? null : joinDimensions(node.unit.dimension, inner, 1);
     }
     case "relation":
+    case "list":
       return common(node.operands);
     case "operation":
       return operationDimension(node);

@@ -77,10 +77,12 @@ const withoutWrappers = (text: string): string =>
     .replace(/\*\*|\\[,;:! ]|\\q?quad(?![a-zA-Z])|~/g, " ")
     .replace(/^[\s$]+|[\s$]+$/g, "");
 
-/** `E: what it says`, `(E) what it says`, `E. what it says`: the letter decides, and what it says may stand for it. */
+/** `E`, `E: what it says`, `(E) what it says`, `E. what it says`: the letter decides, and what it says may stand for it. */
 function readOption(source: string, candidate: Candidate): Reading<ParsedAnswer> | null {
   if (candidate.source === "number" || candidate.source === "formula") return null;
   if (candidate.source === "whole" && (source.length > maxOptionCharacters || source.includes("\n"))) return null;
+  const bare = /^[A-J]$/.test(source) ? readMathematics(source) : null;
+  if (bare?.ok) return { ok: true, value: { source, readings: asOption(bare.value.readings) } };
   const found =
     /^(?:(?:option|choice|answer)\s+)?[([]?([A-J])(?:[)\]]\s*[:.]?\s+|[:.]\s+)(?![-+*/=^,&|<>∪∩:]|\\(?:cup|cap|times|cdot|to|in|leq?|geq?)(?![a-zA-Z]))(\S[\s\S]*)$/i.exec(
       withoutWrappers(source),
@@ -90,9 +92,11 @@ function readOption(source: string, candidate: Candidate): Reading<ParsedAnswer>
   if (!letter.ok) return null;
   const content = readCandidate({ text: found[2], source: "number" });
   const said = content.ok ? content : asWords(found[2]);
-  const readings = letter.value.readings.map((value) => ({ ...value, option: true }));
+  const readings = asOption(letter.value.readings);
   return { ok: true, value: { source, readings: [...readings, ...(said.ok ? said.value.readings : [])] } };
 }
+
+const asOption = (readings: Readings): Readings => readings.map((value) => ({ ...value, option: true }));
 
 /** Words before a number that only announce it. */
 const announcing = new Set(

@@ -40,14 +40,16 @@ function readingsOfVariant(node: Node): Readings | null {
 /** Reads a tree with units in each of its meanings. */
 function withUnits<Tree extends Node>(tree: Tree, read: (tree: Tree) => Readings | null): Readings | null {
   if (!hasUnits(tree)) return read(tree);
-  const readings = unitReadings(tree).flatMap(({ node, tag, suffix }) =>
-    // Taking units off keeps relations relations; of other trees only expressions come here.
+  const [base, written, ...others] = unitReadings(tree).map(({ node, tag, suffix }) =>
+    // Taking units off keeps relations relations; of other trees only expressions and pairs come here.
     (read(node as Tree) ?? []).map((value) => ({
       ...value,
       canonical: value.canonical + suffix,
       ...(tag === undefined ? {} : { unit: tag }),
     })),
   );
+  const bare = written?.[0] === undefined || others.length > 0 ? {} : { bare: written[0].canonical };
+  const readings = [...base.map((value) => ({ ...value, ...bare })), ...(written ?? []), ...others.flat()];
   return readings.length === 0 ? null : readings;
 }
 
@@ -239,7 +241,9 @@ function listReadings(node: Node & { kind: "list" }): Readings | null {
   return conditionReadings(items) ?? namedTuple(items) ?? unordered(items);
 }
 
-function intervalReading(node: Node & { kind: "list" }): Readings | null {
+const intervalReading = (node: Node & { kind: "list" }): Readings | null => withUnits(node, plainInterval);
+
+function plainInterval(node: Node & { kind: "list" }): Readings | null {
   if (node.operands.length !== 2) return null;
   const [low, high] = node.operands.map(scalar);
   if (low === null || high === null || [low, high].some((end) => Number.isNaN(position(end)))) return null;
@@ -289,9 +293,12 @@ function list(items: readonly (Readings | null)[], ordered: boolean): Readings |
     if (ordered || !known.some((other) => sameReadings(other, item))) known.push(item);
   }
   if (known.length === 1) return known[0];
-  const texts = known.map((item) => item[0].canonical);
-  const canonical = ordered ? `(${texts.join(", ")})` : `{${texts.sort().join(", ")}}`;
-  return [{ kind: "list", ordered, items: known, canonical }];
+  const join = (texts: string[]): string => (ordered ? `(${texts.join(", ")})` : `{${texts.sort().join(", ")}}`);
+  const canonical = join(known.map((item) => item[0].canonical));
+  const bare = known.some((item) => item[0].bare !== undefined)
+    ? { bare: join(known.map((item) => item[0].bare ?? item[0].canonical)) }
+    : {};
+  return [{ kind: "list", ordered, items: known, canonical, ...bare }];
 }
 
 // ---- matrices

@@ -165,13 +165,6 @@ export const unitNamed = (word: string): string | null =>
 
 const known = new Map<string, Unit | null>();
 
-/** Units whose number is the usual way to write the quantity: a canonical text leaves them away. */
-const silent = new Set(["angle", "dollar"]);
-
-/** What a canonical text puts behind a quantity; empty for degrees and dollars. */
-export const suffixOf = (dimension: string): string =>
-  silent.has(dimension) || dimension === "" ? "" : ` ${dimension}`;
-
 /** The unit with this text, e.g. `km*h^-1`; null for one that is not of this form. */
 export function unitOf(text: string): Unit | null {
   const before = known.get(text);

@@ -10,6 +10,8 @@ export interface Beside {
   /** What it is the value of: the x of x = 5, the day of day 3. */
   readonly name?: string;
   readonly unit?: UnitTag;
+  /** The canonical text without units, where they are in it: answers to one question may leave them away. */
+  readonly bare?: string;
   /** Nouns that are no units, in the plural: apples. */
   readonly nouns?: readonly string[];
   /** Of a matrix with one row or one column. */

@@ -185,26 +185,27 @@ export function raise(base: Complex, exponent: Complex): Complex {
   return exponential(times(exponent, logarithm(base)));
 }
 
-/** A real function of a real number: the error is what it makes of the argument's. */
-export function applyReal(a: Complex, apply: (value: number) => number): Complex {
+/** A real function of a real number: the error is what it makes of the argument's, at most `steepest` times as much. */
+export function applyReal(a: Complex, apply: (value: number) => number, steepest?: number): Complex {
   if (a.im !== 0 || a.exponent > 0) return { ...notANumber, real: a.real };
   const [x, spread] = [scaled(a.re, a.exponent), scaled(a.error, a.exponent)];
   const value = apply(x);
   const moved = [apply(x + spread), apply(x - spread)].map((other) => Math.abs(other - value));
-  const error = spread === 0 ? 0 : Math.max(...moved.filter((each) => !Number.isNaN(each)), 0);
+  const swing = Math.max(...moved.filter((each) => !Number.isNaN(each)), 0);
+  const error = spread === 0 ? 0 : steepest === undefined ? swing : spread * steepest;
   return complex(value, 0, error + (x === 0 && value === 0 ? 0 : 2 * Math.abs(value) * rounding), a.real);
 }
 
 const half = real(0.5);
 
 export function sine(a: Complex): Complex {
-  if (a.im === 0) return applyReal(a, Math.sin);
+  if (a.im === 0) return applyReal(a, Math.sin, 1);
   const turned = times(imaginaryUnit, a);
   return over(plus(exponential(turned), minus(exponential(minus(turned)))), times(real(2), imaginaryUnit));
 }
 
 export function cosine(a: Complex): Complex {
-  if (a.im === 0) return applyReal(a, Math.cos);
+  if (a.im === 0) return applyReal(a, Math.cos, 1);
   const turned = times(imaginaryUnit, a);
   return times(half, plus(exponential(turned), exponential(minus(turned))));
 }

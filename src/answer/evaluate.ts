@@ -68,6 +68,9 @@ export function samplePoint(index: number): Point {
   };
 }
 
+/** Where small terms and small factors show: all unknowns 0, and all of them large. */
+export const extremePoints: readonly Point[] = [() => real(0), (name) => real((seedsOf(name)[0] + 0.5) * 1e15)];
+
 /** The number nearest to a fraction. */
 export function realOf(value: Rational): Complex {
   const { mantissa, exponent, exact } = scaledNumber(value);

@@ -28,34 +28,36 @@ interface Mark {
  * Candidates, best first; none for a blank text. Of several marked answers the last one counts, and where that one is empty
  * or cut off there is no answer: an earlier one was withdrawn. With `markedOnly`, nothing that is not marked is looked at.
  */
-export function candidates(text: string, markedOnly = false): readonly Candidate[] {
-  const tail = withoutEmphasis(text.slice(-searched).replace(/<\|[a-z_]{1,20}\|>\w{0,12}\s*$/g, ""));
+export function* candidates(text: string, markedOnly = false): Generator<Candidate> {
+  const tail = withoutEmphasis(
+    text
+      .slice(-searched)
+      .replace(/<\|[a-z_]{1,20}\|>\w{0,12}\s*$/g, "")
+      .replace(/\s{40,}/g, (gap) => (gap.includes("\n") ? "\n\n" : " ")),
+  );
   const boxes = boxedAt(tail);
   const marks = [boxMark(tail, boxes), hashMark(tail), lineMark(tail), finalMark(tail), saidMark(tail, boxes)]
     .filter((mark) => mark !== null)
     .sort((a, b) => b.end - a.end);
-  if (marks[0]?.cut) return [];
-  const found = marks.flatMap((mark) => mark.found);
-  return markedOnly ? found : [...found, ...unmarked(tail)];
+  if (marks[0]?.cut) return;
+  for (const mark of marks) yield* mark.found;
+  if (!markedOnly) yield* unmarked(tail);
 }
 
-/** What may be the answer of a text that marks none. */
-function unmarked(tail: string): readonly Candidate[] {
-  const found: Candidate[] = [];
-  if (tail.length <= 400) found.push({ text: tail, source: "whole" });
+/** What may be the answer of a text that marks none. Most short ones are nothing but their answer. */
+function* unmarked(tail: string): Generator<Candidate> {
+  if (tail.length <= 400) yield { text: tail, source: "whole" };
   const marked = lastMatch(
     tail,
     /\b(?:answers?|solutions?|results?)\b(?:\s+(?:to|of|for)\s[^.:\n]{0,60})?\s*(?:\*\*)?\s*(?:is|are|:|=|(?=\\\[|\\\(|\$))[\s:*"']*/gi,
   );
-  if (marked !== null && marked.end < tail.trimEnd().length)
-    found.push(...inSentence(tail.slice(marked.end), "marked"));
+  if (marked !== null && marked.end < tail.trimEnd().length) yield* inSentence(tail.slice(marked.end), "marked");
   // "The point is (3, 4)."
   const said = tail.length <= 400 ? lastMatch(tail, /\b(?:is|are|equals)\s+/gi) : null;
-  if (said !== null) found.push({ text: tail.slice(said.end).replace(/[.\s]+$/, ""), source: "whole" });
+  if (said !== null) yield { text: tail.slice(said.end).replace(/[.\s]+$/, ""), source: "whole" };
   const conclusion = lastMatch(tail, /(?:^|[.!?]\s|\n)\s*(?:therefore|thus|hence|so|consequently)\b,?\s*/gi);
-  if (conclusion !== null) found.push(...inSentence(tail.slice(conclusion.end), "formula"));
-  found.push(...inSentence(tail, "formula", false));
-  return found;
+  if (conclusion !== null) yield* inSentence(tail.slice(conclusion.end), "formula");
+  yield* inSentence(tail, "formula", false);
 }
 
 function boxMark(tail: string, boxes: readonly Box[]): Mark | null {
@@ -68,25 +70,25 @@ function boxMark(tail: string, boxes: readonly Box[]): Mark | null {
 
 /** `#### 42`, on a line of its own. Headings of Markdown look the same: only the last line may hold words. */
 function hashMark(tail: string): Mark | null {
-  let mark: Mark | null = null;
+  let last: { readonly end: number; readonly content: string } | null = null;
   for (const match of tail.matchAll(/^[ \t]*####(?!#)[ \t]*([^\n]{0,400})$/gm)) {
     const end = match.index + match[0].length;
     const content = withoutEmphasis(match[1].trim());
-    const isLast = tail.slice(end).trim() === "";
     const isHeading =
       /^\d+[.):]\s*[A-Za-z*]/.test(content) ||
       (/[a-zA-Z]{2}/.test(content) && !/^[-+$\\€£]?\s*[\d.\\({]/.test(content));
-    if (content === "" ? isLast : isLast || !isHeading)
-      mark = { end, cut: content === "", found: content === "" ? [] : statement(content) };
+    if ((content !== "" && !isHeading) || tail.slice(end).trim() === "") last = { end, content };
   }
-  return mark;
+  if (last === null) return null;
+  const { end, content } = last;
+  return { end, cut: content === "", found: content === "" ? [] : statement(content) };
 }
 
 /** `**Answer:** B`, from the beginning of a line. */
 function lineMark(tail: string): Mark | null {
   const line = lastMatch(
     tail,
-    /^[\s>*_#-]{0,20}(?:the\s+|my\s+)?(?:final\s+|correct\s+)?answer[*_\s]{0,6}(?:is\b\s*:?|:|=|\n(?=\s*\S))[\s:*"']{0,20}/gim,
+    /^[\s>*_#-]{0,20}(?:\\text(?:bf)?\{)?(?:the\s+|my\s+)?(?:final\s+|correct\s+)?answer(?:\s*\([^()\n]{0,30}\))?[*_ ]{0,6}(?:is\s*)?(?::|=|\n(?=\s*\S))[\s:*"'}]{0,20}/gim,
   );
   if (line === null) return null;
   const rest = tail.slice(line.end);
@@ -208,8 +210,9 @@ function boxedAt(text: string): readonly Box[] {
       inner.replace(/\\(?:text|mathrm|mbox|boxed|quad|[ld]dots|dots|_|[,;:! ])|[\s{}$?._…~]/g, "") === "";
     spans.push({ start: match.index, end: at, inner: inner + behindBox(text, at, inner), cut });
   }
-  const unfinished = /\\(?:b|bo|box|boxe|fb|fbo)$/.exec(text);
-  if (unfinished !== null) spans.push({ start: unfinished.index, end: text.length, inner: "", cut: true });
+  const unfinished = /(?<!\\)\\(?:b|bo|box|boxe|f|fb|fbo)?$/.exec(text.trimEnd());
+  if (unfinished !== null && (spans.length > 0 || /box/.test(unfinished[0])))
+    spans.push({ start: unfinished.index, end: text.length, inner: "", cut: true });
   return spans;
 }
 

@@ -35,6 +35,7 @@ const piece = new RegExp(
     String.raw`(?<monthDay>\b${month}\s+(?:the\s+)?${ordinal}(?!\s?:)(?:,?\s+\d{4}\b)?)`,
     String.raw`(?<dayMonth>\b${ordinal}\s+(?:of\s+)?${month}(?:,?\s+\d{4}\b)?)`,
     String.raw`(?<monthYear>\b${month}(?:,?\s+(?:of\s+)?\d{4}\b)?)`,
+    String.raw`(?<nth>\b(?:the\s+)?\d{1,2}(?:st|nd|rd|th)\b)`,
   ].join("|"),
   "gi",
 );
@@ -44,7 +45,7 @@ const maxCharacters = 120;
 
 /** A whole text that is a moment; null for anything else. */
 export function readMoment(text: string): Moment | null {
-  if (text.length > maxCharacters) return null;
+  if (text.length > maxCharacters || !/[a-z:]|\d[-/]\d/i.test(text)) return null;
   const plain = text
     .replace(/\\(?:text|mbox|textbf|textrm|mathrm|rm)\s*\{|[{}$*]|\\[,;:! ]|~/g, " ")
     .replace(/\s+/g, " ")
@@ -58,7 +59,9 @@ export function readMoment(text: string): Moment | null {
     if (part === null || Object.keys(part).some((key) => key in moment)) return null;
     moment = { ...moment, ...part };
   }
-  return done > 0 && /^[\s.,;)]*$/.test(plain.slice(done)) ? moment : null;
+  // The 13th alone is a number.
+  const says = Object.keys(moment).some((key) => key !== "day");
+  return says && /^[\s.,;)]*$/.test(plain.slice(done)) ? moment : null;
 }
 
 function readPiece(match: RegExpExecArray): Moment | null {
@@ -73,6 +76,7 @@ function readPiece(match: RegExpExecArray): Moment | null {
   }
   if (groups["time"] !== undefined) return timed(numbers, text);
   if (groups["named"] !== undefined) return text.endsWith("noon") ? { hour: 12, half: "pm" } : { hour: 12, half: "am" };
+  if (groups["nth"] !== undefined) return numbers[0] >= 1 && numbers[0] <= 31 ? { day: numbers[0] } : null;
   if (groups["weekday"] !== undefined) return { weekday: weekdayNames.indexOf(text.slice(0, 3)) };
   const name = monthNames.find((each) => new RegExp(`(?:^|[^a-z])${each}`).test(text)) ?? "";
   const of = monthNames.indexOf(name) + 1;
@@ -110,7 +114,7 @@ export function sameMoment(a: Moment, b: Moment): boolean {
     x === undefined || y === undefined || x === y;
   if (!optional(a.year, b.year) || !optional(a.weekday, b.weekday)) return false;
   if (a.hour === undefined || b.hour === undefined) {
-    const shared = a.month !== undefined || (a.weekday !== undefined && b.weekday !== undefined);
+    const shared = a.month !== undefined || a.day !== undefined || (a.weekday !== undefined && b.weekday !== undefined);
     return a.hour === b.hour && shared;
   }
   if ((a.minute ?? 0) !== (b.minute ?? 0) || (a.second ?? 0) !== (b.second ?? 0)) return false;
@@ -140,7 +144,7 @@ interface Span {
 
 /** The last stretch of a sentence that is a moment with a number in it. */
 export function lastMoment(sentence: string): Span | null {
-  const pieces = [...sentence.matchAll(piece)];
+  const pieces = [...sentence.matchAll(piece)].filter((match) => match.groups?.["nth"] === undefined);
   const final = pieces.at(-1);
   if (final === undefined) return null;
   let start = final.index;

@@ -39,7 +39,7 @@ function readMathematics(source: string): Reading<ParsedAnswer> {
   const plain = normaliseText(text, "none");
   const readings: Value[] = [];
   let reason = "not-mathematics";
-  for (const normal of spellings(text)) {
+  for (const normal of spellings(text, plain)) {
     for (const commas of commaModes(source, plain)) {
       const tokens = tokenise(normal, commas);
       const tree = "reason" in tokens ? tokens : parse(tokens.tokens);
@@ -56,7 +56,8 @@ function readMathematics(source: string): Reading<ParsedAnswer> {
 }
 
 /** The normalised text, and as a second spelling the one in which `5 m` is five metres. */
-function spellings(text: string): readonly string[] {
+function spellings(text: string, plain: string): readonly string[] {
+  if (!/[a-zA-ZµμΩ€£¥₹¢$°]/.test(text)) return [plain];
   const modes: readonly UnitMode[] = ["certain", "letters"];
   return [...new Set(modes.map((units) => normaliseText(text, units)))];
 }

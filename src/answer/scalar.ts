@@ -11,14 +11,16 @@ import {
   near,
   notANumber,
   over,
+  real,
   toDouble,
 } from "./complex.ts";
-import { realOf, samplePoint, samplePoints, unknowns, valueAt } from "./evaluate.ts";
+import { extremePoints, realOf, samplePoint, samplePoints, unknowns, valueAt } from "./evaluate.ts";
 import { exactValue } from "./exact.ts";
 import type { Node } from "./node.ts";
 import { formatPolynomial, leading, polynomial, scale } from "./polynomial.ts";
 import { format, invert, nearestSimple, negate, type Rational, toNumber } from "./rational.ts";
 import { residues } from "./residue.ts";
+import { withoutCommonTerms } from "./tree.ts";
 
 export interface Scalar {
   readonly kind: "scalar";
@@ -136,7 +138,9 @@ export function sameScalar(a: Scalar, b: Scalar): boolean {
   }
   const [left, right] = [residuesOf(a), residuesOf(b)];
   if (left !== null && right !== null) return left === right;
-  return a.samples.length > 0 && b.samples.length > 0 && sameSamples(a.samples, b.samples);
+  return (
+    a.samples.length > 0 && b.samples.length > 0 && sameSamples(a.samples, b.samples) && !isRefuted(a.node, b.node)
+  );
 }
 
 /**
@@ -148,6 +152,22 @@ function sameSamples(a: readonly Complex[], b: readonly Complex[]): boolean {
   const shared = pairs.filter(([x, y]) => isReal(x) && isReal(y));
   return (shared.length >= 2 ? shared : pairs).every(([x, y]) => near(x, y));
 }
+
+/**
+ * True where two expressions that look the same are not: beside π, the 10^-20 of π + 10^-20 is less than rounding. Terms that
+ * both have are taken away first, and unknowns are also 0 and large, where small terms and small factors show.
+ */
+function isRefuted(a: Node, b: Node): boolean {
+  const rest = withoutCommonTerms(difference(a, b));
+  const points = [...Array.from({ length: samplePoints }, (_, i) => samplePoint(i)), ...extremePoints];
+  return points.some((point) => {
+    if (!isReal(valueAt(a, point)) || !isReal(valueAt(b, point))) return false;
+    const gap = valueAt(rest, point);
+    return isReal(gap) && !near(gap, zeroValue);
+  });
+}
+
+const zeroValue: Complex = real(0);
 
 /** `left − right` as one tree. */
 export const difference = (left: Node, right: Node): Node => ({

@@ -1,6 +1,7 @@
 // Questions about trees and small rewrites of them: units and words, names on the left of "=", both signs of ±.
 import { unknowns } from "./evaluate.ts";
 import type { Node } from "./node.ts";
+import { zero } from "./rational.ts";
 
 const isWord = (node: Node): boolean =>
   (node.kind === "symbol" && node.word) ||
@@ -80,6 +81,34 @@ export function rename(node: Node, from: string, to: string): Node {
   if (node.kind === "symbol") return node.name === from ? { ...node, name: to } : node;
   if (node.kind === "number") return node;
   return { ...node, operands: node.operands.map((operand) => rename(operand, from, to)) } as Node;
+}
+
+/** A text that equal trees share. */
+function keyOf(node: Node): string {
+  if (node.kind === "number") return `${node.value.numerator}/${node.value.denominator}`;
+  if (node.kind === "symbol") return node.name;
+  const head = node.kind === "operation" ? node.operator : node.kind === "call" ? node.name : node.kind;
+  return `${head}(${node.operands.map(keyOf).join(",")})`;
+}
+
+/** A sum without the terms that cancel as they are written: π + 1 − π is 1. */
+export function withoutCommonTerms(node: Node): Node {
+  const terms = new Map<string, { readonly term: Node; count: number }>();
+  const collect = (part: Node, sign: number): void => {
+    if (part.kind === "operation" && part.operator === "+") for (const each of part.operands) collect(each, sign);
+    else if (part.kind === "operation" && part.operator === "neg") collect(part.operands[0], -sign);
+    else {
+      const key = keyOf(part);
+      const entry = terms.get(key) ?? { term: part, count: 0 };
+      terms.set(key, { term: part, count: entry.count + sign });
+    }
+  };
+  collect(node, 1);
+  const left = [...terms.values()].flatMap(({ term, count }): Node[] => {
+    const signed: Node = count < 0 ? { kind: "operation", operator: "neg", operands: [term] } : term;
+    return Array.from({ length: Math.abs(count) }, () => signed);
+  });
+  return { kind: "operation", operator: "+", operands: [{ kind: "number", value: zero, decimals: 0 }, ...left] };
 }
 
 /** What stands left of `=` when the right side is its value: x, AB, f(x), (p, q), A : B, words. Null for expressions. */

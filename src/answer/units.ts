@@ -52,10 +52,12 @@ nm nanometer nanometers | 0.000000001 | m
 in inch inches | 0.0254 | m
 ft foot feet | 0.3048 | m
 yd yard yards | 0.9144 | m
+nmi | 1852 | m
 mi mile miles | 1609.344 | m
 g gram grams gm gms | 1 | g
 kg kilogram kilograms kilo kilos kgs | 1000 | g
 mg milligram milligrams | 0.001 | g
+µg μg mcg microgram micrograms | 0.000001 | g
 lb lbs | 453.59237 | g
 pound pounds | 453.59237 | g
 oz ounce ounces | 28.349523125 | g
@@ -93,6 +95,7 @@ yuan RMB CNY | 1 | yuan
 rad radian radians | 180/π | angle
 N newton newtons | 1000 | g*m*s^-2
 kN | 1000000 | g*m*s^-2
+mJ millijoule millijoules | 1 | g*m^2*s^-2
 J joule joules | 1000 | g*m^2*s^-2
 kJ kilojoule kilojoules | 1000000 | g*m^2*s^-2
 cal calorie calories | 4184 | g*m^2*s^-2
@@ -106,6 +109,7 @@ kPa kilopascal kilopascals | 1000000 | g*m^-1*s^-2
 atm atmosphere atmospheres | 101325000 | g*m^-1*s^-2
 Hz hertz | 1 | s^-1
 kHz kilohertz | 1000 | s^-1
+GHz gigahertz | 1000000000 | s^-1
 MHz megahertz | 1000000 | s^-1
 A amp amps ampere amperes | 1 | A
 mA milliamp milliamps | 0.001 | A
@@ -114,6 +118,7 @@ mV millivolt millivolts | 1 | g*m^2*s^-3*A^-1
 Ω ohm ohms | 1000 | g*m^2*s^-3*A^-2
 K kelvin kelvins | 1 | K
 mol mole moles | 1 | mol
+mmol | 0.001 | mol
 bit bits | 1 | bit
 byte bytes | 8 | bit
 KB kilobyte kilobytes | 8000 | bit

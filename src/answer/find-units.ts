@@ -37,45 +37,42 @@ interface Found {
 }
 
 /** One place in the text, with the wrappers around it. */
-class Scan {
+interface Scan {
   readonly text: string;
-  at: number;
-  open = 0;
   readonly limit: number;
-  constructor(text: string, at: number) {
-    this.text = text;
-    this.at = at;
-    this.limit = Math.min(text.length, at + maxUnitCharacters);
-  }
-  match(pattern: RegExp): RegExpExecArray | null {
-    pattern.lastIndex = this.at;
-    const match = this.at <= this.limit ? pattern.exec(this.text) : null;
-    if (match !== null) this.at += match[0].length;
-    return match;
-  }
-  /** Steps over spaces and into or out of wrappers. */
-  skip(): void {
-    for (;;) {
-      this.match(gap);
-      if (this.match(wrapper) !== null) this.open++;
-      else if (this.open > 0 && this.text[this.at] === "}") {
-        this.at++;
-        this.open--;
-      } else return;
-    }
+  at: number;
+  open: number;
+}
+
+function match(scan: Scan, pattern: RegExp): RegExpExecArray | null {
+  pattern.lastIndex = scan.at;
+  const found = scan.at <= scan.limit ? pattern.exec(scan.text) : null;
+  if (found !== null) scan.at += found[0].length;
+  return found;
+}
+
+/** Steps over spaces and into or out of wrappers. */
+function skip(scan: Scan): void {
+  for (;;) {
+    match(scan, gap);
+    if (match(scan, wrapper) !== null) scan.open++;
+    else if (scan.open > 0 && scan.text[scan.at] === "}") {
+      scan.at++;
+      scan.open--;
+    } else return;
   }
 }
 
 /** The unit that begins at `start`, after spaces; null where there is none. */
 export function unitAt(text: string, start: number): Found | null {
-  const scan = new Scan(text, start);
+  const scan: Scan = { text, limit: Math.min(text.length, start + maxUnitCharacters), at: start, open: 0 };
   const parts: string[] = [];
   let found: Found | null = null;
   let sign = 1;
   let certain = true;
   for (;;) {
     const before = scan.at;
-    scan.skip();
+    skip(scan);
     const part = readPart(scan, parts.length === 0, scan.at > before);
     if (part === null) return found;
     certain &&= part.certain || parts.length > 0;
@@ -108,20 +105,20 @@ interface Part {
 }
 
 function readPart(scan: Scan, first: boolean, gapBefore: boolean): Part | null {
-  if (scan.match(circle) !== null) return temperature(scan);
-  let read = scan.match(word)?.[0].replace("\\$", "$");
+  if (match(scan, circle) !== null) return temperature(scan);
+  let read = match(scan, word)?.[0].replace("\\$", "$");
   if (read === undefined) return null;
   let prefix = 1;
   if (/^(?:square|sq|cubic|cu)$/i.test(read)) {
     prefix = /^s/i.test(read) ? 2 : 3;
     if (scan.text[scan.at] === ".") scan.at++;
-    scan.match(gap);
-    read = scan.match(word)?.[0] ?? "";
+    match(scan, gap);
+    read = match(scan, word)?.[0] ?? "";
   }
   if (/^deg(?:ree)?s?$/i.test(read)) {
     const place = scan.at;
-    scan.match(gap);
-    const scale = scan.match(word)?.[0].toLowerCase() ?? "";
+    match(scan, gap);
+    const scale = match(scan, word)?.[0].toLowerCase() ?? "";
     if (/^(?:c|celsius|centigrade)$/.test(scale)) return { name: "°C", power: 1, certain: true };
     if (/^(?:f|fahrenheit)$/.test(scale)) return { name: "°F", power: 1, certain: true };
     scan.at = place;
@@ -143,8 +140,8 @@ const isAlone = (scan: Scan): boolean =>
 
 function temperature(scan: Scan): Part | null {
   const place = scan.at;
-  scan.skip();
-  const scale = scan.match(word)?.[0];
+  skip(scan);
+  const scale = match(scan, word)?.[0];
   if (scale === "C" || scale === "F") return { name: `°${scale}`, power: 1, certain: true };
   scan.at = place;
   return null;
@@ -152,10 +149,10 @@ function temperature(scan: Scan): Part | null {
 
 function readPower(scan: Scan): number {
   const place = [scan.at, scan.open] as const;
-  scan.skip();
-  const match = scan.match(power);
-  if (match !== null) return Number(match[1] ?? match[2]);
-  const said = scan.match(/(?:squared|cubed)(?![a-zA-Z])/iy)?.[0].toLowerCase();
+  skip(scan);
+  const raised = match(scan, power);
+  if (raised !== null) return Number(raised[1] ?? raised[2]);
+  const said = match(scan, /(?:squared|cubed)(?![a-zA-Z])/iy)?.[0].toLowerCase();
   if (said !== undefined) return said === "squared" ? 2 : 3;
   [scan.at, scan.open] = place;
   return 1;
@@ -164,10 +161,10 @@ function readPower(scan: Scan): number {
 /** 1 where another factor follows, -1 where a divisor does, null where the unit ends. */
 function nextSign(scan: Scan): 1 | -1 | null {
   const before = scan.at;
-  scan.skip();
-  const mark = scan.match(separator)?.[0];
+  skip(scan);
+  const mark = match(scan, separator)?.[0];
   if (mark !== undefined) return mark === "/" ? -1 : 1;
-  if (scan.match(/per(?![a-zA-Z])/iy) !== null) return -1;
+  if (match(scan, /per(?![a-zA-Z])/iy) !== null) return -1;
   return scan.at > before ? 1 : null;
 }
 
@@ -217,18 +214,18 @@ export function markUnits(original: string, withLetters: boolean): string {
   let result = "";
   let done = 0;
   carrier.lastIndex = 0;
-  for (let match = carrier.exec(text); match !== null; match = carrier.exec(text)) {
-    const from = match.index + match[0].length;
-    if (from < done || /^\\(?:text|mbox|math|rm|operatorname|left|frac|dfrac|sqrt)/.test(match[0])) continue;
-    if (match[0] === unitMarks.close) {
+  for (let found = carrier.exec(text); found !== null; found = carrier.exec(text)) {
+    const from = found.index + found[0].length;
+    if (from < done || /^\\(?:text|mbox|math|rm|operatorname|left|frac|dfrac|sqrt)/.test(found[0])) continue;
+    if (found[0] === unitMarks.close) {
       const divisor = divisorAfter(text, from);
       if (divisor === null) continue;
-      result += `${text.slice(done, match.index)}*${divisor.text}${unitMarks.close} ${"\\text{".repeat(divisor.open)}`;
+      result += `${text.slice(done, found.index)}*${divisor.text}${unitMarks.close} ${"\\text{".repeat(divisor.open)}`;
       done = divisor.end;
       carrier.lastIndex = done;
       continue;
     }
-    const afterLetter = /[a-zA-Z]$/.test(match[0]);
+    const afterLetter = /[a-zA-Z]$/.test(found[0]);
     const follows = text[from] ?? "";
     if (afterLetter && !/[\s\\~]/.test(follows)) continue;
     const unit = unitAt(text, from);

@@ -3,9 +3,10 @@
 // throw; equality is symmetric.
 //
 // Left out: proving identities (expressions are compared by values at seeded points), systems of equations.
+import { refuse } from "../reading.ts";
 import type { Reading } from "../types.ts";
 import { type Candidate, candidates } from "./extract.ts";
-import { asWords, type ParsedAnswer, readCandidate, refuse } from "./read-candidate.ts";
+import { asWords, type ParsedAnswer, readCandidate } from "./read-candidate.ts";
 import { sameReadings } from "./value.ts";
 
 /** Longest text that is looked at. Reasoning is long, but what is longer than this is a flood. */

@@ -1,5 +1,6 @@
 // Reads one piece of text as an answer: as mathematics in each of its spellings, as a date or a time, as an option of a
 // multiple choice, as a phrase that stands for mathematics, or as words.
+import { refuse } from "../reading.ts";
 import type { Reading } from "../types.ts";
 import type { Candidate } from "./extract.ts";
 import { canonicalMoment, hourOnly, isBareClock, type Moment, readMoment } from "./moment.ts";
@@ -23,8 +24,6 @@ export interface ParsedAnswer {
   /** What it can mean, the preferred reading first; never empty. */
   readonly readings: Readings;
 }
-
-export const refuse = (reason: string): { readonly ok: false; readonly reason: string } => ({ ok: false, reason });
 
 /** Reasons: `not-mathematics`, `too-long`, `too-deep`. */
 export function readCandidate(candidate: Candidate): Reading<ParsedAnswer> {

@@ -1,8 +1,7 @@
 // The sentences of the algebra topic's word problems: one linear statement each about who has how many, in short notation
 // (`A=B+5`) and in words. What a whole problem must be is in algebra-notation.ts.
+import { refuse } from "../reading.ts";
 import type { Reading } from "../types.ts";
-
-const refuse = (reason: string): { readonly ok: false; readonly reason: string } => ({ ok: false, reason });
 
 /** One sentence of a word problem; each is a linear statement about one or two people. */
 export type Fact =

@@ -5,6 +5,7 @@
 
 import { markedAnswer } from "../answer/answer.ts";
 import { UsageError } from "../errors.ts";
+import { refuse } from "../reading.ts";
 import type { Question, Reading } from "../types.ts";
 import { type DefinedTopic, defineTopic } from "./define-topic.ts";
 import { type PlainPrompts, plainPrompts, questionMarkers } from "./plain-prompts.ts";
@@ -45,8 +46,6 @@ export function plainTopic(subject: string, options: { readonly prompts?: PlainP
     },
   });
 }
-
-const refuse = (reason: string): { readonly ok: false; readonly reason: string } => ({ ok: false, reason });
 
 /** What a reasoning model thought is not part of its reply; nothing is left of one that was cut off while thinking. */
 function withoutThoughts(reply: string): string {

@@ -1,6 +1,6 @@
 // What `import … from "sqlm"` gives: self-play, topics, engines, configs and recorded runs as a library.
 
-export { type AnswerComparison, answersEqual, canonicalAnswer } from "./answer/answer.ts";
+export { type AnswerComparison, answersEqual, canonicalAnswer, markedAnswer } from "./answer/answer.ts";
 export {
   type ConfigKey,
   configKeys,

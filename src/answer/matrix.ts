@@ -10,6 +10,7 @@ type Matrix = Node & { kind: "matrix" };
 export function matrixValue(node: Node): Matrix | null {
   if (node.kind === "matrix") return node;
   if (node.kind !== "operation") return null;
+  if (node.operator === "^") return transposed(node);
   const parts = node.operands.map(matrixValue);
   if (parts.every((part) => part === null)) return null;
   const [left, right] = parts;
@@ -26,6 +27,19 @@ export function matrixValue(node: Node): Matrix | null {
   if (left !== null && right !== null) return matrixProduct(left, right);
   const [matrix, factor] = left === null ? [right, node.operands[0]] : [left, node.operands[1]];
   return matrix === null ? null : { ...matrix, operands: matrix.operands.map((entry) => times(factor, entry)) };
+}
+
+/** `(1, 2)^T` and matrices with a raised T. */
+function transposed(node: Node & { kind: "operation" }): Matrix | null {
+  const [base, exponent] = node.operands;
+  if (exponent.kind !== "symbol" || !/^(?:T|top|intercal)$/.test(exponent.name)) return null;
+  // A tuple in a line with T is a column.
+  if (base.kind === "list" && base.open !== "\\{") return { kind: "matrix", columns: 1, operands: base.operands };
+  const matrix = matrixValue(base);
+  if (matrix === null) return null;
+  const rows = matrix.operands.length / matrix.columns;
+  const operands = matrix.operands.map((_, i) => matrix.operands[(i % rows) * matrix.columns + Math.floor(i / rows)]);
+  return { kind: "matrix", columns: rows, operands };
 }
 
 const sameShape = (a: Matrix, b: Matrix): boolean => a.columns === b.columns && a.operands.length === b.operands.length;

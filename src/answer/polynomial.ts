@@ -1,6 +1,7 @@
 // Normal form of polynomials with exact coefficients: the readable canonical form of most algebraic answers.
 // What is no polynomial, or a large one, is left to numeric sampling.
-import { exactValue, isConstant } from "./evaluate.ts";
+import { isConstant } from "./evaluate.ts";
+import { exactValue } from "./exact.ts";
 import type { Node } from "./node.ts";
 import { add, format, invert, multiply, negate, one, type Rational } from "./rational.ts";
 

@@ -9,7 +9,7 @@ export interface Rational {
 
 const maxBits = 4096;
 
-function greatestCommonDivisor(a: bigint, b: bigint): bigint {
+export function greatestCommonDivisor(a: bigint, b: bigint): bigint {
   let [x, y] = [a < 0n ? -a : a, b < 0n ? -b : b];
   while (y !== 0n) [x, y] = [y, x % y];
   return x;
@@ -48,20 +48,40 @@ export const invert = (a: Rational): Rational | null => rational(a.denominator, 
 export function power(base: Rational, exponent: Rational): Rational | null {
   if (exponent.denominator !== 1n) return null;
   const count = exponent.numerator < 0n ? -exponent.numerator : exponent.numerator;
-  const bits = BigInt(base.numerator.toString(2).length + base.denominator.toString(2).length);
+  const bits = BigInt(bitLength(base.numerator) + bitLength(base.denominator));
   const trivial = base.denominator === 1n && base.numerator * base.numerator <= 1n;
   if (count > 100_000n || (!trivial && bits * count > BigInt(2 * maxBits))) return null;
   const result = rational(base.numerator ** count, base.denominator ** count);
   return result !== null && exponent.numerator < 0n ? invert(result) : result;
 }
 
-/** Nearest double; exact fractions of huge integers keep their size by shifting both parts. */
+/** Nearest double; infinite or 0 where the fraction is beyond them. */
 export function toNumber(a: Rational): number {
-  const direct = Number(a.numerator) / Number(a.denominator);
-  if (!Number.isNaN(direct)) return direct;
-  const shift = BigInt(Math.max(0, a.denominator.toString(2).length - 900));
-  return Number(a.numerator >> shift) / Number(a.denominator >> shift);
+  const { mantissa, exponent } = scaledNumber(a);
+  const half = Math.trunc(exponent / 2);
+  return mantissa * 2 ** half * 2 ** (exponent - half);
 }
+
+/** The fraction as `mantissa` · 2^`exponent`; the exponent is 0 where a double alone holds it. */
+export function scaledNumber(a: Rational): {
+  readonly mantissa: number;
+  readonly exponent: number;
+  readonly exact: boolean;
+} {
+  const [top, bottom] = [Number(a.numerator), Number(a.denominator)];
+  const direct = top / bottom;
+  if (
+    Number.isFinite(top) &&
+    Number.isFinite(bottom) &&
+    (direct === 0 ? a.numerator === 0n : Math.abs(direct) > 1e-300)
+  )
+    return { mantissa: direct, exponent: 0, exact: a.denominator === 1n && Number.isSafeInteger(direct) };
+  const [shiftTop, shiftBottom] = [a.numerator, a.denominator].map((part) => Math.max(0, bitLength(part) - 64));
+  const mantissa = Number(a.numerator >> BigInt(shiftTop)) / Number(a.denominator >> BigInt(shiftBottom));
+  return { mantissa, exponent: shiftTop - shiftBottom, exact: false };
+}
+
+const bitLength = (value: bigint): number => (value < 0n ? -value : value).toString(2).length;
 
 /** `3`, `-2/7`. */
 export const format = (a: Rational): string =>

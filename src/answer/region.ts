@@ -1,10 +1,12 @@
 // Sets of real numbers: intervals, their unions, and the solutions of inequalities in one unknown. Ends that contain
 // unknowns are kept as they are and take no part in set operations.
-import { exactValue, unknowns, valueAt } from "./evaluate.ts";
+import { real, toDouble } from "./complex.ts";
+import { unknowns, valueAt } from "./evaluate.ts";
+import { exactValue } from "./exact.ts";
 import type { Node } from "./node.ts";
 import { leading, polynomial } from "./polynomial.ts";
 import { nearestSimple } from "./rational.ts";
-import { difference, type Scalar, sameScalar, scalar } from "./scalar.ts";
+import { difference, position, type Scalar, sameScalar, scalar } from "./scalar.ts";
 
 export interface Interval {
   readonly low: Scalar;
@@ -16,9 +18,11 @@ export interface Interval {
 /** Disjoint intervals in ascending order; a single point is a closed interval of length 0. */
 export type Region = readonly Interval[];
 
-const position = (end: Scalar): number => end.samples[0][0];
 const numeric = (region: Region): boolean =>
-  region.every((part) => part.low.unknowns.length === 0 && part.high.unknowns.length === 0);
+  region.every(
+    ({ low, high }) =>
+      low.unknowns.length + high.unknowns.length === 0 && ![low, high].some((end) => Number.isNaN(position(end))),
+  );
 
 const infinity: Node = { kind: "symbol", name: "infty", word: false };
 const negativeInfinity: Node = { kind: "operation", operator: "neg", operands: [infinity] };
@@ -159,8 +163,8 @@ export function solveInequality(left: Node, operator: string, right: Node, name:
   const isolated = isolate(left, operator, right, name) ?? isolate(right, flip(operator), left, name);
   if (isolated !== null) return isolated;
   const gapAt = (x: number): number => {
-    const [re, im] = valueAt(gap, () => [x, 0]);
-    return Math.abs(im) < 1e-12 ? re : Number.NaN;
+    const value = valueAt(gap, () => real(x));
+    return Math.abs(value.im) <= 4 * value.error ? toDouble(value) : Number.NaN;
   };
   const linear = linearRoot(gap, name);
   if (linear !== null) return fromPredicate([[position(linear), linear]], (x) => test(gapAt(x), 1e-9));

@@ -1,11 +1,12 @@
-// From an answer's text (plain, LaTeX or a mixture) to tokens. Layout commands, units of typography and look-alike
-// characters disappear here; what the tokens mean is decided in parse.ts. All patterns are linear in the input.
+// From normalised text to tokens; what they mean is decided in parse.ts. All patterns are linear in the input.
+import { unitMarks } from "./find-units.ts";
 import { type Rational, rational, rationalFromDecimal } from "./rational.ts";
 
 export type Token =
   | { readonly type: "number"; readonly value: Rational; readonly decimals: number; readonly space: boolean }
   | {
-      readonly type: "symbol" | "word" | "function" | "command" | "punctuation" | "relation" | "environment";
+      /** A unit's text is for `unitOf`. */
+      readonly type: "symbol" | "word" | "function" | "command" | "punctuation" | "relation" | "environment" | "unit";
       readonly text: string;
       readonly space: boolean;
     };
@@ -14,58 +15,6 @@ export type Token =
 export type CommaMode = "list" | "thousands" | "decimal";
 
 export const maxTokens = 4000;
-
-const characters: Readonly<Record<string, string>> = {
-  "−": "-",
-  "–": "-",
-  "—": "-",
-  "×": "*",
-  "·": "*",
-  "⋅": "*",
-  "∙": "*",
-  "÷": "/",
-  "⁄": "/",
-  "≤": "\\le ",
-  "⩽": "\\le ",
-  "≥": "\\ge ",
-  "⩾": "\\ge ",
-  "≠": "\\ne ",
-  "≈": "\\approx ",
-  "≡": "\\equiv ",
-  π: "\\pi ",
-  "∞": "\\infty ",
-  "∪": "\\cup ",
-  "∩": "\\cap ",
-  "∈": "\\in ",
-  "∅": "\\emptyset ",
-  "√": "\\sqrt ",
-  "±": "\\pm ",
-  "∓": "\\mp ",
-  "∖": "\\setminus ",
-  "°": "^\\circ ",
-  "½": "(1/2)",
-  "¼": "(1/4)",
-  "¾": "(3/4)",
-  "％": "%",
-  "，": ",",
-  "（": "(",
-  "）": ")",
-  "∨": " or ",
-  "\u00a0": " ",
-  "\u2009": " ",
-  "\u202f": " ",
-  "…": "\\dots ",
-  ℝ: "\\R ",
-  "“": "",
-  "”": "",
-  "£": "",
-  "€": "",
-  "¥": "",
-};
-/** Digits and signs of a raised number, by position: ⁻² is -2. */
-const raised = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺";
-const raisedPattern = new RegExp(`[${raised}]+`, "g");
-const characterPattern = new RegExp(`[${Object.keys(characters).join("")}]`, "g");
 
 const relations: Readonly<Record<string, string>> = {
   le: "<=",
@@ -132,62 +81,6 @@ const shortWords = new Set(
   ),
 );
 
-/** Makes text uniform before tokens: repaired escapes, one spelling of each character, no layout commands. */
-export function normaliseText(text: string): string {
-  let result = repairEscapes(text)
-    .replace(
-      raisedPattern,
-      (digits) => `^{${[...digits].map((digit) => "0123456789-+"[raised.indexOf(digit)]).join("")}}`,
-    )
-    .replace(characterPattern, (character) => characters[character] ?? "");
-  result = result
-    .replace(/\\(?:left|right)\s*\./g, "")
-    .replace(
-      /\\(?:left|right|middle|[bB]ig+[lrm]?|displaystyle|textstyle|limits|nolimits|hline|phantom)(?![a-zA-Z])/g,
-      "",
-    )
-    .replace(/,\s*\\!\s*(?=\d{3})/g, "{,}")
-    .replace(/\\!|\u200b|\ufeff/g, "")
-    .replace(/(\d)\s*\\,\s*(?=\d{3}(?!\d))/g, "$1{,}")
-    .replace(/\\q?quad/g, " ")
-    .replace(/(?<!\\)\\[,;: ]|\\(?:hspace|vspace)\{[^{}]*\}|~/g, " ")
-    .replace(/\\[$]|\$/g, " ")
-    .replace(/(\d)\{,\}(?=\d{3})/g, "$1")
-    .replace(/\*\*/g, "^")
-    .replace(/\{([^{}]*)\\over(?![a-z])([^{}]*)\}/g, "\\frac{$1}{$2}")
-    .replace(/(\d\.\d{0,6}?)(\d{1,3})\2{1,20}(?:\.{3}|\\[lc]?dots)/g, "$1\\overline{$2}")
-    .replace(/(\d*\.\d*)\\dot\{?(\d)\}?/g, "$1\\overline{$2}")
-    .replace(/\\[lc]dots|\.{3}/g, "\\dots ")
-    .replace(/(\d)(?:st|nd|rd|th)(?![a-z])|(\d\s*)[ap]\.m\.?/g, "$1$2 units ")
-    .replace(/\\mathbb\s*\{?\s*([A-Z])\s*\}?/g, "\\$1 ")
-    .replace(/\\(?:degree|deg)(?![a-zA-Z])/g, "^\\circ ");
-  // A short unit after a number would look like unknowns: 5\text{ m/s}.
-  result = result.replace(
-    /([\d})]\s*)\\(?:text|mbox|textrm|mathrm|rm)\s*\{\s*(?!(?:or|and|to|if|for|[ei])\s*\})[a-zA-Zµ]{1,3}(?:\s*\/\s*[a-zA-Z]{1,3})?(?:\^?\{?-?\d\}?)?\s*\}/g,
-    "$1 units ",
-  );
-  const wrappers =
-    /\\(?:text|mbox|textbf|textit|textrm|textsf|texttt|mathrm|mathbf|mathit|mathsf|mathcal|boldsymbol|operatorname|emph|bf|rm|boxed|fbox)\s*\{([^{}]*)\}/g;
-  // Wrappers nest (\text{\textbf{…}}): peel from inside, a bounded number of times.
-  for (let depth = 0; depth < 4; depth++) {
-    const peeled = result.replace(wrappers, " $1 ");
-    if (peeled === result) break;
-    result = peeled;
-  }
-  return result;
-}
-
-/** Undoes what JSON and string literals do to LaTeX: `\f` in `\frac` become a form feed, doubled backslashes. */
-function repairEscapes(text: string): string {
-  const result = text
-    .replace(/\\?\f(?=[a-z])/g, "\\f")
-    .replace(/\\?[\b](?=[a-z])/g, "\\b")
-    .replace(/\\?\t(?=(?:ext|imes|an|heta|frac|o)(?![a-z]))/g, "\\t")
-    .replace(/\\?\r(?=(?:ight|ho|m)(?![a-z]))/g, "\\r");
-  if (/\\\\begin/.test(result)) return result.replaceAll("\\\\", "\\");
-  return result.includes("\\begin") ? result : result.replace(/\\\\(?=[a-zA-Z{}])/g, "\\");
-}
-
 /** Tokens of normalised text, or why there are none. */
 export function tokenise(
   text: string,
@@ -218,6 +111,10 @@ export function tokenise(
       tokens.push({ type: "number", value: read.value, decimals: read.decimals, space });
       space = false;
       at = read.end;
+    } else if (character === unitMarks.open) {
+      const close = text.indexOf(unitMarks.close, at);
+      push("unit", text.slice(at + 1, close));
+      at = close + 1;
     } else if (character === "\\") {
       at = readCommand(text, at, push);
     } else if (/[a-zA-Z\u0370-\u03ff]/.test(character)) {

@@ -1,6 +1,7 @@
 // Questions about trees and small rewrites of them: units and words, names on the left of "=", both signs of ±.
 import { unknowns } from "./evaluate.ts";
 import type { Node } from "./node.ts";
+import { zero } from "./rational.ts";
 
 const isWord = (node: Node): boolean =>
   (node.kind === "symbol" && node.word) ||
@@ -12,8 +13,8 @@ const isWord = (node: Node): boolean =>
 export const hasWord = (node: Node): boolean =>
   node.kind === "symbol" ? node.word : node.kind === "number" ? false : node.operands.some(hasWord);
 
-/** `15 cm^2`, `3 hours`, `60 km / h`: the number is the answer. */
-export function stripUnits(node: Node): Node {
+/** `3 apples`, `5 cm long`: without the words behind. Units of measurement are no words. */
+export function stripWords(node: Node): Node {
   let current = node;
   while (current.kind === "operation" && (current.operator === "*" || current.operator === "/")) {
     const [left, right] = current.operands;
@@ -21,14 +22,43 @@ export function stripUnits(node: Node): Node {
     current = left;
   }
   if (current.kind === "operation" && current.operator === "neg") {
-    const inner = stripUnits(current.operands[0]);
+    const inner = stripWords(current.operands[0]);
     return inner === current.operands[0] ? current : { ...current, operands: [inner] };
   }
   if (current.kind === "operation" && current.operator === "+" && hasWord(current)) {
     const last = current.operands[current.operands.length - 1];
-    return { ...current, operands: [...current.operands.slice(0, -1), stripUnits(last)] };
+    return { ...current, operands: [...current.operands.slice(0, -1), stripWords(last)] };
   }
   return current;
+}
+
+/** Words that count anything. */
+const general = new Set(
+  "units times ways people persons items things objects pieces values solutions points total numbers".split(" "),
+);
+const irregular: Readonly<Record<string, string>> = {
+  men: "men",
+  women: "women",
+  children: "children",
+  mice: "mice",
+  feet: "feet",
+};
+const directions = new Set(
+  "north south east west left right up down clockwise counterclockwise anticlockwise ad bc ce bce".split(" "),
+);
+
+/** The nouns in the plural and the directions that `stripWords` drops: they tell 3 boys from 3 girls, 5 north from 5 south. */
+export function nounsBeside(node: Node): readonly string[] {
+  const nouns: string[] = [];
+  const visit = (part: Node): void => {
+    if (part.kind === "symbol") {
+      const plural =
+        /^[a-z]{2,}[^s\W]s$/.test(part.name) || irregular[part.name] !== undefined || directions.has(part.name);
+      if (part.word && plural && !general.has(part.name)) nouns.push(part.name);
+    } else if (part.kind !== "number") for (const operand of part.operands) visit(operand);
+  };
+  visit(node);
+  return nouns;
 }
 
 /** Both variants of an expression with ±; ∓ takes the other sign. Null without ±. */
@@ -51,6 +81,34 @@ export function rename(node: Node, from: string, to: string): Node {
   if (node.kind === "symbol") return node.name === from ? { ...node, name: to } : node;
   if (node.kind === "number") return node;
   return { ...node, operands: node.operands.map((operand) => rename(operand, from, to)) } as Node;
+}
+
+/** A text that equal trees share. */
+function keyOf(node: Node): string {
+  if (node.kind === "number") return `${node.value.numerator}/${node.value.denominator}`;
+  if (node.kind === "symbol") return node.name;
+  const head = node.kind === "operation" ? node.operator : node.kind === "call" ? node.name : node.kind;
+  return `${head}(${node.operands.map(keyOf).join(",")})`;
+}
+
+/** A sum without the terms that cancel as they are written: π + 1 − π is 1. */
+export function withoutCommonTerms(node: Node): Node {
+  const terms = new Map<string, { readonly term: Node; count: number }>();
+  const collect = (part: Node, sign: number): void => {
+    if (part.kind === "operation" && part.operator === "+") for (const each of part.operands) collect(each, sign);
+    else if (part.kind === "operation" && part.operator === "neg") collect(part.operands[0], -sign);
+    else {
+      const key = keyOf(part);
+      const entry = terms.get(key) ?? { term: part, count: 0 };
+      terms.set(key, { term: part, count: entry.count + sign });
+    }
+  };
+  collect(node, 1);
+  const left = [...terms.values()].flatMap(({ term, count }): Node[] => {
+    const signed: Node = count < 0 ? { kind: "operation", operator: "neg", operands: [term] } : term;
+    return Array.from({ length: Math.abs(count) }, () => signed);
+  });
+  return { kind: "operation", operator: "+", operands: [{ kind: "number", value: zero, decimals: 0 }, ...left] };
 }
 
 /** What stands left of `=` when the right side is its value: x, AB, f(x), (p, q), A : B, words. Null for expressions. */

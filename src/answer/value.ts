@@ -1,306 +1,75 @@
-// What a parsed answer means: a number or expression, an equation, a region of real numbers, a list, a matrix or words.
-// One answer can have several readings, as `(1, 3)` is a pair and an interval; two answers are equal when any of their
-// readings are. The first reading gives the canonical text.
-import { exactValue, unknowns } from "./evaluate.ts";
-import { matrixValue } from "./matrix.ts";
-import type { Node } from "./node.ts";
-import {
-  allReals,
-  canonicalRegion,
-  combineRegions,
-  interval,
-  type Region,
-  sameRegion,
-  solveInequality,
-} from "./region.ts";
-import { canonicalUpToScale, difference, type Scalar, sameScalar, scalar } from "./scalar.ts";
-import { expandSigns, hasWord, nameOf, rename, replaceCall, stripUnits } from "./tree.ts";
+// What an answer means: a number or expression, an equation, a region of real numbers, a list, a moment or words, and when
+// two meanings are the same. How trees become meanings is in readings.ts.
+import { type Moment, sameMoment } from "./moment.ts";
+import { sameUnit, type UnitTag } from "./quantities.ts";
+import { type Region, sameRegion } from "./region.ts";
+import { type Scalar, sameScalar } from "./scalar.ts";
 
-export type Value = { readonly name?: string } & (
-  | Scalar
-  | { readonly kind: "equation" | "inequality" | "text"; readonly canonical: string }
-  | { readonly kind: "region"; readonly region: Region; readonly conditional: boolean; readonly canonical: string }
-  | {
-      readonly kind: "list";
-      readonly ordered: boolean;
-      readonly items: readonly (readonly Value[])[];
-      readonly canonical: string;
-    }
-);
-
-type Readings = readonly Value[];
-
-/** Longer lists are compared as they are written. */
-const maxItems = 200;
-
-/** All readings of a tree, the preferred one first; null where it holds words or has no value. */
-export function readingsOf(node: Node): Readings | null {
-  const stripped = stripUnits(node);
-  if ((stripped.kind === "list" || stripped.kind === "matrix") && stripped.operands.length > maxItems) return null;
-  switch (stripped.kind) {
-    case "relation":
-      return relationReadings(stripped);
-    case "list":
-      return listReadings(stripped);
-    case "matrix":
-      return matrixReadings(stripped);
-    default:
-      return expressionReadings(stripped);
-  }
+/** What stands beside a meaning and must agree where both have it. */
+export interface Beside {
+  /** What it is the value of: the x of x = 5, the day of day 3. */
+  readonly name?: string;
+  readonly unit?: UnitTag;
+  /** The canonical text without units, where they are in it: answers to one question may leave them away. */
+  readonly bare?: string;
+  /** Nouns that are no units, in the plural: apples. */
+  readonly nouns?: readonly string[];
+  /** Of a matrix with one row or one column. */
+  readonly shape?: "row" | "column";
+  /** The letter of an option of a multiple choice, with its text behind it. */
+  readonly option?: boolean;
 }
 
-function expressionReadings(node: Node): Readings | null {
-  if (hasWord(node)) return null;
-  if (node.kind === "symbol" && node.name === "ℝ") return regionReading(allReals(), false);
-  if (node.kind === "operation") {
-    if (node.operator === "∪" || node.operator === "∩" || node.operator === "∖") return setOperation(node);
-    if (node.operator === ":" && (node.operands.length > 2 || scalar(node) === null)) {
-      return tuple(ratioTerms(node.operands), true);
-    }
-    if (node.operator === "%") {
-      const plain = scalar(node.operands[0]);
-      const hundredth = scalar(node);
-      return plain === null || hundredth === null ? null : [hundredth, plain];
-    }
-    if (node.operator === "based") {
-      const [digits, base] = node.operands.map(scalar);
-      if (digits === null || base === null) return null;
-      // The base is a name: it tells 101_2 from 101_3, and a plain 101 is taken for either.
-      return [{ ...digits, canonical: `${digits.canonical}_${base.canonical}`, name: `base ${base.canonical}` }];
-    }
-    const matrix = matrixValue(node);
-    if (matrix !== null) return matrixReadings(matrix);
-  }
-  const signs = expandSigns(node);
-  if (signs !== null) return unordered(signs.map((variant) => readingsOf(variant)));
-  // f(x) on its own names the function.
-  if (node.kind === "call" && /^[a-zA-Z]([_'].*)?$/.test(node.name) && node.operands.every(isUnknown)) {
-    const value = scalar({ kind: "symbol", name: `${node.name}()`, word: false });
-    return value === null ? null : [value];
-  }
-  const value = scalar(node);
-  return value === null ? null : [value];
-}
-
-/** 4 : 6 : 8 is 1 : 3/2 : 2. */
-function ratioTerms(operands: readonly Node[]): readonly Node[] {
-  const first = exactValue(operands[0]);
-  if (first === null || first.numerator === 0n || operands.some((part) => exactValue(part)?.numerator === 0n))
-    return operands;
-  return operands.map((part) => ({ kind: "operation", operator: "/", operands: [part, operands[0]] }));
-}
-
-const isUnknown = (node: Node): boolean => node.kind === "symbol" && !node.word;
-
-// ---- relations
-
-function relationReadings(node: Node & { kind: "relation" }): Readings | null {
-  const rounded = node.operators.indexOf("~");
-  if (rounded >= 0) {
-    const operands = node.operands.slice(0, rounded + 1);
-    if (rounded === 0) {
-      const name = nameOf(operands[0]);
-      return name === null || node.operands.length < 2
-        ? readingsOf(operands[0])
-        : withName(readingsOf(node.operands[1]), name);
-    }
-    return relationReadings({ ...node, operators: node.operators.slice(0, rounded), operands });
-  }
-  const sides = node.operands;
-  const [first, last] = [sides[0], sides[sides.length - 1]];
-  if (node.operators.includes("->")) return readingsOf(last);
-  if (node.operators.every((operator) => operator === "in")) return withName(readingsOf(last), nameOf(first));
-  if (node.operators.some((operator) => operator !== "=")) return inequalityReadings(node);
-  const name = nameOf(first);
-  if (name !== null) return assignmentReadings(name, first, last, sides.length);
-  if (sides.length > 2) return readingsOf(last);
-  const reversed = nameOf(last);
-  if (reversed !== null && unknowns(first).length === 0) return withName(readingsOf(first), reversed);
-  if (unknowns(first).length + unknowns(last).length === 0) return readingsOf(last);
-  const equation = equationReading(first, last);
-  return equation === null ? null : [equation];
-}
-
-function assignmentReadings(name: string, left: Node, right: Node, sides: number): Readings | null {
-  // f(y) = y and f(x) = x are one function: the argument's name is bound.
-  const bound = left.kind === "call" && left.operands.length === 1 ? left.operands[0] : null;
-  const body = bound?.kind === "symbol" ? rename(right, bound.name, "#") : null;
-  const values = withName(readingsOf(right), name);
-  const general = body === null ? null : withName(readingsOf(body), name);
-  const equation =
-    sides === 2 && left.kind === "symbol" && values?.[0].kind === "scalar" ? equationReading(left, right) : null;
-  if (values === null) return null;
-  return [...values, ...(general ?? []), ...(equation === null ? [] : [equation])];
-}
-
-function equationReading(left: Node, right: Node): Value | null {
-  if (hasWord(left) || hasWord(right)) return null;
-  const canonical = canonicalUpToScale(difference(left, right), false);
-  return canonical === null ? null : { kind: "equation", canonical: `${canonical}=0` };
-}
-
-const withName = (readings: Readings | null, name: string | null): Readings | null =>
-  readings === null || name === null || name === "" ? readings : readings.map((value) => ({ ...value, name }));
-
-function inequalityReadings(node: Node & { kind: "relation" }): Readings | null {
-  if (hasWord(node)) return null;
-  const plain = replaceCall(node);
-  const names = unknowns(plain);
-  let region: Region | null = allReals();
-  const texts: string[] = [];
-  for (const [i, operator] of plain.operators.entries()) {
-    const [left, right] = [plain.operands[i], plain.operands[i + 1]];
-    if (names.length === 1 && operator !== "=" && operator !== "in") {
-      const part = solveInequality(left, operator, right, names[0]);
-      region = part === null || region === null ? null : combineRegions(region, part, (a, b) => a && b);
-    } else region = null;
-    const swapped = operator.startsWith(">");
-    const equation = operator === "=" || operator === "!=";
-    const text = canonicalUpToScale(swapped ? difference(right, left) : difference(left, right), !equation);
-    if (text === null) return null;
-    texts.push(`${text}${swapped ? operator.replace(">", "<") : operator}0`);
-  }
-  if (region !== null) return withName(regionReading(region, true), names[0]);
-  return [{ kind: "inequality", canonical: [...new Set(texts)].sort().join(" & ") }];
-}
-
-// ---- sets and lists
-
-const regionReading = (region: Region, conditional: boolean): Readings => [
-  { kind: "region", region, conditional, canonical: canonicalRegion(region) },
-];
-
-function setOperation(node: Node & { kind: "operation" }): Readings | null {
-  const regions = node.operands.map((part) => asRegion(readingsOf(part)));
-  const [a, b] = regions;
-  if (a === null || b === null) return null;
-  const keep: Readonly<Record<string, (inA: boolean, inB: boolean) => boolean>> = {
-    "∪": (inA, inB) => inA || inB,
-    "∩": (inA, inB) => inA && inB,
-    "∖": (inA, inB) => inA && !inB,
-  };
-  const region = combineRegions(a, b, keep[node.operator]);
-  return region === null ? null : regionReading(region, false);
-}
-
-function asRegion(readings: Readings | null): Region | null {
-  for (const value of readings ?? []) {
-    if (value.kind === "region") return value.region;
-    if (value.kind === "scalar" && value.unknowns.length === 0) return point(value);
-    if (value.kind === "list" && !value.ordered) {
-      let union: Region | null = [];
-      for (const item of value.items) {
-        const part = asRegion(item);
-        union = part === null || union === null ? null : combineRegions(union, part, (a, b) => a || b);
+export type Value = Beside &
+  (
+    | Scalar
+    | { readonly kind: "equation" | "inequality" | "text"; readonly canonical: string }
+    | { readonly kind: "moment"; readonly moment: Moment; readonly canonical: string }
+    | { readonly kind: "region"; readonly region: Region; readonly conditional: boolean; readonly canonical: string }
+    | {
+        readonly kind: "list";
+        readonly ordered: boolean;
+        readonly items: readonly Readings[];
+        readonly canonical: string;
       }
-      return union;
-    }
-  }
-  return null;
-}
-
-function point(value: Scalar): Region | null {
-  const part = interval(value, value, true, true);
-  return part === null ? null : [part];
-}
-
-function listReadings(node: Node & { kind: "list" }): Readings | null {
-  const { open, close, operands } = node;
-  if (open === "(" || open === "[") {
-    const signs = expandSigns(node);
-    if (signs !== null) return unordered(signs.map(readingsOf));
-    const asInterval = intervalReading(node);
-    // (0, 9) can be a pair; a square bracket says interval wherever the ends allow one.
-    if (asInterval !== null && (open !== "(" || close !== ")")) return asInterval;
-    if (asInterval?.[0].canonical.includes("∞")) return asInterval;
-    const asTuple = tuple(operands, true);
-    return asTuple === null ? asInterval : [...asTuple, ...(asInterval ?? [])];
-  }
-  if (operands.length === 0) return regionReading([], false);
-  const items = operands.map(readingsOf);
-  if (open === "\\{") return unordered(items);
-  return conditionReadings(items) ?? namedTuple(items) ?? unordered(items);
-}
-
-function intervalReading(node: Node & { kind: "list" }): Readings | null {
-  if (node.operands.length !== 2) return null;
-  const [low, high] = node.operands.map(scalar);
-  if (low === null || high === null) return null;
-  const part = interval(low, high, node.open === "[", node.close === "]");
-  return part === null ? null : regionReading([part], false);
-}
-
-/** `x > 1, x < 3` bounds one interval; `x < 1 or x > 3` can only mean both. */
-function conditionReadings(items: readonly (Readings | null)[]): Readings | null {
-  const regions = items.map((item) => (item?.[0].kind === "region" && item[0].conditional ? item[0].region : null));
-  if (regions.some((region) => region === null)) return null;
-  const merge = (keep: (a: boolean, b: boolean) => boolean): Region | null =>
-    regions.reduce((a, b) => (a === null || b === null ? null : combineRegions(a, b, keep)));
-  const both = merge((a, b) => a && b);
-  const region = both === null || both.length > 0 ? both : merge((a, b) => a || b);
-  return region === null ? null : withName(regionReading(region, true), items[0]?.[0].name ?? null);
-}
-
-/** `y = 2, x = 1` is the pair (1, 2): different unknowns put values in order. Roots `x_1, x_2` stay a set. */
-function namedTuple(items: readonly (Readings | null)[]): Readings | null {
-  const names = items.map((item) => item?.[0].name?.replace(/_.*$/, ""));
-  if (names.some((name) => name === undefined) || new Set(names).size !== names.length) return null;
-  const order = items.map((_, i) => i).sort((a, b) => ((names[a] ?? "") < (names[b] ?? "") ? -1 : 1));
-  return list(
-    order.map((i) => items[i]),
-    true,
   );
-}
 
-const tuple = (operands: readonly Node[], ordered: boolean): Readings | null => list(operands.map(readingsOf), ordered);
+/** All that an answer can mean, the preferred meaning first: it gives the canonical text. Never empty. */
+export type Readings = readonly Value[];
 
-function unordered(items: readonly (Readings | null)[]): Readings | null {
-  return list(
-    items.flatMap((item): readonly (Readings | null)[] => {
-      // A list inside a set came from ±: its members belong to the set.
-      const inner = item?.[0];
-      return inner?.kind === "list" && !inner.ordered ? inner.items : [item];
-    }),
-    false,
-  );
-}
-
-function list(items: readonly (Readings | null)[], ordered: boolean): Readings | null {
-  const known: Readings[] = [];
-  for (const item of items) {
-    if (item === null) return null;
-    if (ordered || !known.some((other) => sameReadings(other, item))) known.push(item);
+/**
+ * Symmetric: true when any two readings mean the same. Where both are times of day, or both options, nothing else counts:
+ * 2:30 and 1:15 are one ratio but two times.
+ */
+export function sameReadings(a: Readings, b: Readings): boolean {
+  for (const decides of [isMoment, isOption]) {
+    const [left, right] = [a.filter(decides), b.filter(decides)];
+    if (left.length > 0 && right.length > 0) return anySame(left, right);
   }
-  if (known.length === 1) return known[0];
-  const texts = known.map((item) => item[0].canonical);
-  const canonical = ordered ? `(${texts.join(", ")})` : `{${texts.sort().join(", ")}}`;
-  return [{ kind: "list", ordered, items: known, canonical }];
+  return anySame(a, b);
 }
 
-// ---- matrices
+const isMoment = (value: Value): boolean => value.kind === "moment";
+const isOption = (value: Value): boolean => value.option === true;
 
-function matrixReadings(node: Node & { kind: "matrix" }): Readings | null {
-  const rows = node.operands.length / node.columns;
-  if (rows === 1 || node.columns === 1) return tuple(node.operands, true);
-  const entries = list(node.operands.map(readingsOf), true);
-  if (entries?.[0].kind !== "list") return null;
-  return [{ ...entries[0], canonical: `matrix ${rows}×${node.columns} ${entries[0].canonical}` }];
+const anySame = (a: Readings, b: Readings): boolean => a.some((left) => b.some((right) => sameValue(left, right)));
+
+function sameBeside(a: Beside, b: Beside): boolean {
+  if (a.name !== undefined && b.name !== undefined && a.name !== b.name) return false;
+  if (a.shape !== undefined && b.shape !== undefined && a.shape !== b.shape) return false;
+  const [left, right] = [a.nouns ?? [], b.nouns ?? []];
+  if (left.length > 0 && right.length > 0 && !left.some((noun) => right.includes(noun))) return false;
+  return sameUnit(a.unit, b.unit);
 }
-
-// ---- equality
-
-/** Symmetric: true when any two readings mean the same. */
-export const sameReadings = (a: Readings, b: Readings): boolean =>
-  a.some((left) => b.some((right) => sameValue(left, right)));
 
 function sameValue(a: Value, b: Value): boolean {
-  if (a.name !== undefined && b.name !== undefined && a.name !== b.name) return false;
+  if (!sameBeside(a, b)) return false;
   if (a.kind === "scalar" && b.kind === "scalar") return sameScalar(a, b);
   if (a.kind === "region" && b.kind === "region") return sameRegion(a.region, b.region);
+  if (a.kind === "moment" && b.kind === "moment") return sameMoment(a.moment, b.moment);
   if (a.kind === "list" && b.kind === "list") {
     if (a.items.length !== b.items.length) return false;
     if (a.canonical.startsWith("matrix") !== b.canonical.startsWith("matrix")) return false;
-    if (a.canonical === b.canonical) return true;
     // An ordered and an unordered list agree where they were written in the same order.
     if (a.ordered || b.ordered) return a.items.every((item, i) => sameReadings(item, b.items[i]));
     const within = (some: readonly Readings[], all: readonly Readings[]): boolean =>

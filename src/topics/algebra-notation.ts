@@ -3,6 +3,17 @@
 // The model reads and writes numbers with their digits reversed. Nothing here solves anything; see algebra-truth.ts.
 import { refuse } from "../reading.ts";
 import type { Question, Reading } from "../types.ts";
+import {
+  chainOf,
+  type Fact,
+  factRow,
+  orderedFact,
+  type Problem,
+  readFact,
+  sentenceOf,
+  shortenSentences,
+  writeFact,
+} from "./algebra-facts.ts";
 
 /** What each role's prompt begins with; no other topic uses these. The proposer is asked for one family or the other. */
 export const algebraMarks = { propose: { equation: "L", problem: "W" }, solve: "l" } as const;
@@ -23,24 +34,10 @@ export interface Equation {
   readonly right: readonly Term[];
 }
 
-/** One sentence of a word problem; each is a linear statement about one or two people. */
-export type Fact =
-  | { readonly kind: "known"; readonly who: string; readonly number: number }
-  | { readonly kind: "more" | "fewer" | "times"; readonly who: string; readonly other: string; readonly number: number }
-  | { readonly kind: "total"; readonly who: string; readonly other: string; readonly number: number };
-
-export interface Problem {
-  readonly kind: "problem";
-  readonly facts: readonly Fact[];
-  readonly asked: string;
-}
-
 export type AlgebraQuestion = Equation | Problem;
 
 const maxNumber = 999;
 const maxTerms = 3;
-/** Most that anybody has in a word problem, give or take one. */
-const maxOwned = 200;
 
 const reverse = (digits: string): string => [...digits].reverse().join("");
 
@@ -115,61 +112,6 @@ const slope = ({ left, right }: Equation): number =>
 const sumOver = (terms: readonly Term[], value: (term: Term) => number): number =>
   terms.reduce((sum, term) => sum + value(term), 0);
 
-// ---- word problems
-
-const symbols = { more: "+", fewer: "-" } as const;
-
-/** A fact in short notation, `A=B+5`. */
-export function writeFact(fact: Fact): string {
-  switch (fact.kind) {
-    case "known":
-      return `${fact.who}=${fact.number}`;
-    case "times":
-      return `${fact.who}=${fact.number}${fact.other}`;
-    case "total":
-      return `${fact.who}+${fact.other}=${fact.number}`;
-    default:
-      return `${fact.who}=${fact.other}${symbols[fact.kind]}${fact.number}`;
-  }
-}
-
-function readFact(text: string): Reading<Fact> {
-  const digits = /[0-9]+/.exec(text)?.[0] ?? "";
-  if (digits.length > 1 && digits.startsWith("0")) return refuse("leading zero");
-  const number = Number(digits);
-  if (digits === "") return refuse("a fact without a number");
-  if (number > maxOwned) return refuse(`number above ${maxOwned}`);
-  const known = /^([A-D])=[0-9]+$/.exec(text);
-  if (known !== null) return { ok: true, value: { kind: "known", who: known[1], number } };
-  const pair = /^([A-D])(?:=([A-D])([+-])[0-9]+|=[0-9]+([A-D])|\+([A-D])=[0-9]+)$/.exec(text) ?? undefined;
-  if (pair === undefined) return refuse("not a fact");
-  const [, who, plain, sign, multiplied, added] = pair;
-  const other = plain ?? multiplied ?? added;
-  if (who === other) return refuse("a fact about one person twice");
-  if (multiplied !== undefined && number < 2) return refuse("times less than 2");
-  const kind = multiplied !== undefined ? "times" : added !== undefined ? "total" : sign === "+" ? "more" : "fewer";
-  return { ok: true, value: { kind, who, other, number } };
-}
-
-const sentences = {
-  known: (fact: Fact): string => `${fact.who} has ${fact.number}.`,
-  more: (fact: Fact & { other?: string }): string => `${fact.who} has ${fact.number} more than ${fact.other}.`,
-  fewer: (fact: Fact & { other?: string }): string => `${fact.who} has ${fact.number} fewer than ${fact.other}.`,
-  times: (fact: Fact & { other?: string }): string => `${fact.who} has ${fact.number} times as many as ${fact.other}.`,
-  total: (fact: Fact & { other?: string }): string => `${fact.who} and ${fact.other} have ${fact.number} together.`,
-} as const;
-
-/** The sentences of a problem back in short notation; a text that is no sentence stays as it is. */
-function shortenSentences(text: string): string {
-  const short = text
-    .replace(/([A-D]) has (\d+) more than ([A-D])\. /g, "$1=$3+$2;")
-    .replace(/([A-D]) has (\d+) fewer than ([A-D])\. /g, "$1=$3-$2;")
-    .replace(/([A-D]) has (\d+) times as many as ([A-D])\. /g, "$1=$2$3;")
-    .replace(/([A-D]) and ([A-D]) have (\d+) together\. /g, "$1+$2=$3;")
-    .replace(/([A-D]) has (\d+)\. /g, "$1=$2;");
-  return short.replace(/How many has ([A-D])\?$/, "$1?");
-}
-
 function readProblem(text: string): Reading<Problem> {
   const parts = text.split(";");
   const ask = /^([A-D])\?$/.exec(parts[parts.length - 1]);
@@ -189,61 +131,6 @@ function readProblem(text: string): Reading<Problem> {
   if (facts.length !== names.length || !isDetermined(problem, names)) return refuse("no single solution");
   const chain = chainOf(problem);
   return chain.ok ? { ok: true, value: problem } : chain;
-}
-
-/** A fact as `a · who + b · other = c`. */
-export function factRow(fact: Fact): { readonly weights: ReadonlyMap<string, number>; readonly constant: number } {
-  switch (fact.kind) {
-    case "known":
-      return { weights: new Map([[fact.who, 1]]), constant: fact.number };
-    case "times":
-      return {
-        weights: new Map([
-          [fact.who, 1],
-          [fact.other, -fact.number],
-        ]),
-        constant: 0,
-      };
-    case "total":
-      return {
-        weights: new Map([
-          [fact.who, 1],
-          [fact.other, 1],
-        ]),
-        constant: fact.number,
-      };
-    default:
-      return {
-        weights: new Map([
-          [fact.who, 1],
-          [fact.other, -1],
-        ]),
-        constant: fact.kind === "more" ? fact.number : -fact.number,
-      };
-  }
-}
-
-/**
- * The facts in the order of their chain. Where somebody's number is given, they must lead from them in one line to the one
- * asked for: what is beside the chain, or beyond its end, plays no part in the answer. Along it nobody is divided: parts
- * of people are no numbers. Where no number is given there is no chain, and the facts stay as they are.
- */
-export function chainOf({ facts, asked }: Problem): Reading<readonly Fact[]> {
-  const known = facts.find(({ kind }) => kind === "known");
-  if (known === undefined) return { ok: true, value: facts };
-  const chain = [known];
-  let at = known.who;
-  while (chain.length < facts.length) {
-    const next = facts.filter(
-      (fact) => "other" in fact && !chain.includes(fact) && (fact.who === at || fact.other === at),
-    );
-    if (next.length !== 1) return refuse("a fact that the answer does not need");
-    const [fact] = next;
-    if (fact.kind === "times" && fact.who === at) return refuse("a number that would have to be divided");
-    chain.push(fact);
-    at = fact.who === at && "other" in fact ? fact.other : fact.who;
-  }
-  return at === asked ? { ok: true, value: chain } : refuse("a fact that the answer does not need");
 }
 
 /** True when the facts fix every number: their determinant is not 0. */
@@ -299,7 +186,7 @@ export const writeQuestion = (question: AlgebraQuestion): string => reverseNumbe
 export const questionText = (question: AlgebraQuestion): string =>
   question.kind === "equation"
     ? writeEquation(question)
-    : `${question.facts.map((fact) => sentences[fact.kind](fact as Fact & { other?: string })).join(" ")} How many has ${question.asked}?`;
+    : `${question.facts.map(sentenceOf).join(" ")} How many has ${question.asked}?`;
 
 /** Reads what `shortText` or `questionText` wrote, strictly. */
 export function readQuestionText(text: string): Reading<AlgebraQuestion> {
@@ -331,19 +218,6 @@ export function difficultyOf(question: AlgebraQuestion): number {
     (sides === 2 ? 1 : 0) +
     (withName.some((term) => term.shift !== 0) ? 1 : 0);
   return Math.min(4, Math.max(1, steps));
-}
-
-/** The same fact said from the other side: "A has 5 more than B" as "B has 5 fewer than A". Nobody is divided. */
-export function turnedRound(fact: Fact): Fact {
-  switch (fact.kind) {
-    case "more":
-    case "fewer":
-      return { ...fact, kind: fact.kind === "more" ? "fewer" : "more", who: fact.other, other: fact.who };
-    case "total":
-      return { ...fact, who: fact.other, other: fact.who };
-    default:
-      return fact;
-  }
 }
 
 /** Everybody with twice as many. */
@@ -403,9 +277,4 @@ function keyOf(question: AlgebraQuestion): string {
 function permutations(names: readonly string[]): string[][] {
   if (names.length <= 1) return [[...names]];
   return names.flatMap((name, i) => permutations(names.toSpliced(i, 1)).map((rest) => [name, ...rest]));
-}
-
-/** One way to say what can be said two ways: the first of a total in lexical order, and "more" in place of "fewer". */
-function orderedFact(fact: Fact): Fact {
-  return fact.kind === "fewer" || (fact.kind === "total" && fact.who > fact.other) ? turnedRound(fact) : fact;
 }

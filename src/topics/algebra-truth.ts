@@ -2,27 +2,22 @@
 // drawn for held-out evaluation. It feeds evaluation and the seed-model script only; no reward may depend on it.
 import { UsageError } from "../errors.ts";
 import type { Random } from "../random.ts";
+import { chainOf, type Fact, factRow, type Problem, turnedRound, writeFact } from "./algebra-facts.ts";
 import {
   type AlgebraQuestion,
   algebraMarks,
-  chainOf,
   determinant,
   difficultyOf,
   type Equation,
-  type Fact,
-  factRow,
   namesOf,
-  type Problem,
   peopleNames,
   readQuestionText,
   reverseNumbers,
   shortText,
   type Term,
   toQuestion,
-  turnedRound,
   unknownNames,
   withDoubledNumbers,
-  writeFact,
   writeQuestion,
 } from "./algebra-notation.ts";
 import type { HiddenTruth } from "./define-topic.ts";

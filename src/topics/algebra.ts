@@ -5,12 +5,12 @@ import { canonicalAnswer } from "../answer/answer.ts";
 import { UsageError } from "../errors.ts";
 import { randomStream } from "../random.ts";
 import type { Question, Reading } from "../types.ts";
+import { type Problem, turnedRound } from "./algebra-facts.ts";
 import {
   type AlgebraQuestion,
   algebraMarks,
   type Equation,
   namesOf,
-  type Problem,
   peopleNames,
   questionText,
   readQuestionText,
@@ -19,7 +19,6 @@ import {
   reverseNumbers,
   type Term,
   toQuestion,
-  turnedRound,
   unknownNames,
   withDoubledNumbers,
   writeQuestion,

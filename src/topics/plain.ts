@@ -3,7 +3,7 @@
 // compared as mathematics, and the restatement is a paraphrase by the model itself. There is no hidden truth, so such a
 // topic cannot be evaluated, only watched.
 
-import { canonicalAnswer } from "../answer/answer.ts";
+import { markedAnswer } from "../answer/answer.ts";
 import { UsageError } from "../errors.ts";
 import { refuse } from "../reading.ts";
 import type { Question, Reading } from "../types.ts";
@@ -47,10 +47,10 @@ export function plainTopic(subject: string, options: { readonly prompts?: PlainP
   });
 }
 
-/** What a reasoning model thought is not part of its reply. */
+/** What a reasoning model thought is not part of its reply; nothing is left of one that was cut off while thinking. */
 function withoutThoughts(reply: string): string {
   const end = reply.lastIndexOf("</think>");
-  return end < 0 ? reply : reply.slice(end + "</think>".length);
+  return end >= 0 ? reply.slice(end + "</think>".length) : reply.includes("<think>") ? "" : reply;
 }
 
 /** Exactly one marked question and nothing after it; what a model says before it is allowed. */
@@ -79,11 +79,10 @@ const keyOf = (text: string): string =>
     .replace(/[^\p{L}\p{N}+\-*/^=<>]+/gu, " ")
     .trim();
 
+/** A box is asked for, so a reply without one is refused; where more is marked behind it, the last mark counts. */
 function readMarked(reply: string): Reading<string> {
   const said = withoutThoughts(reply);
-  const box = said.lastIndexOf("\\boxed");
-  if (box < 0) return refuse("no marked answer");
-  return canonicalAnswer(said);
+  return said.includes("\\boxed") ? markedAnswer(said) : refuse("no marked answer");
 }
 
 /** A paraphrase must be another text with the same numbers; otherwise it may ask something else. */

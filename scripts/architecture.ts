@@ -75,7 +75,7 @@ export const parts: readonly Part[] = [
   {
     name: "topic definition",
     floor: 3,
-    files: /^topics\/define-topic\.ts$/,
+    files: /^topics\/(define-topic|checked-topic)\.ts$/,
     imports: ["nouns", "config", "sandbox contract", "topic contract"],
     pure: true,
   },

@@ -2,9 +2,14 @@
 // Leaves checking its values to config-layers.ts.
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
+<<<<<<< HEAD
 import { dirname, extname, isAbsolute, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+=======
+import { extname, resolve } from "node:path";
+>>>>>>> 73b6435 (Topics: what an author's function throws or returns is checked at the border and named; files that do not load say in which line)
 import { UsageError } from "../errors.ts";
+import { importFile } from "./import-file.ts";
 
 /** Names that are looked for; a folder holds at most one. */
 export const configFileNames = [
@@ -87,14 +92,7 @@ async function readJson(path: string): Promise<unknown> {
 }
 
 async function importDefault(path: string): Promise<unknown> {
-  let loaded: Record<string, unknown>;
-  try {
-    loaded = await import(pathToFileURL(path).href);
-  } catch (cause) {
-    throw new UsageError(`${path} does not load: ${problem(cause)}`, "The file must run on its own with `node`.", {
-      cause,
-    });
-  }
+  const loaded = await importFile(path, "config file");
   if (loaded["default"] === undefined) {
     throw new UsageError(
       `${path} has no default export.`,

@@ -59,7 +59,7 @@ export const parts: readonly Part[] = [
     name: "engine opener",
     floor: 3,
     files: /^engine\/open-engine\.ts$/,
-    imports: ["nouns", "config", "engine contract", "scripted engine", "onnx engine"],
+    imports: ["nouns", "config", "model", "engine contract", "scripted engine", "onnx engine"],
   },
   { name: "store contract", floor: 3, files: /^store\/store\.ts$/, imports: ["nouns", "events", "config"], pure: true },
   {

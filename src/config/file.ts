@@ -2,12 +2,7 @@
 // Leaves checking its values to config-layers.ts.
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
-<<<<<<< HEAD
 import { dirname, extname, isAbsolute, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
-=======
-import { extname, resolve } from "node:path";
->>>>>>> 73b6435 (Topics: what an author's function throws or returns is checked at the border and named; files that do not load say in which line)
 import { UsageError } from "../errors.ts";
 import { importFile } from "./import-file.ts";
 

@@ -1,20 +1,16 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
-// Examples say `import … from "sqlm"`, as they are written outside this repository.
-const resolve = {
-  alias: [
-    { find: /^sqlm$/, replacement: fileURLToPath(new URL("src/index.ts", import.meta.url)) },
-    { find: /^sqlm\/testing$/, replacement: fileURLToPath(new URL("src/testing/index.ts", import.meta.url)) },
-  ],
-};
-
 // Two projects: `fast` is what `npm test` runs; files named *.slow.test.ts take minutes and run with `npm run test:slow`.
+// Examples import this package by its name, as users do.
+const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+const alias = { "self-questioning/testing": source("testing/index.ts"), "self-questioning": source("index.ts") };
+
 export default defineConfig({
   test: {
     projects: [
       {
-        resolve,
+        resolve: { alias },
         test: {
           name: "fast",
           setupFiles: ["test/setup.ts"],
@@ -25,7 +21,7 @@ export default defineConfig({
         },
       },
       {
-        resolve,
+        resolve: { alias },
         test: {
           name: "slow",
           setupFiles: ["test/setup.ts"],

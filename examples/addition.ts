@@ -1,7 +1,7 @@
 // A topic of your own, whole: sums that the shipped model for arithmetic writes, with the last digit first. Run it with
 //
 //   npx sqlm run examples/addition.ts
-import { defineTopic } from "sqlm";
+import { defineTopic } from "self-questioning";
 
 const reverse = (digits: string): string => [...digits].reverse().join("");
 

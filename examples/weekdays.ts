@@ -5,7 +5,7 @@
 // and let a model of your own play it, a folder in Hugging Face layout:
 //
 //   npx sqlm run examples/weekdays.ts --model FOLDER
-import { defineTopic } from "sqlm";
+import { defineTopic } from "self-questioning";
 
 const days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 

@@ -2,13 +2,20 @@
 // nothing is recorded; where the replies come from, and how this is shown, is the check command's.
 import { TopicError } from "../errors.ts";
 import { randomStream } from "../random.ts";
+import { refuse } from "../reading.ts";
 import type { DefinedTopic } from "../topics/define-topic.ts";
 import type { Prompt, Question, Reading, Restatement } from "../types.ts";
 
-/** A proposer's reply, with replies of solvers to the question in it. */
-export interface GivenReply {
+/** A reply to try. */
+export interface GivenAnswer {
   readonly reply: string;
-  readonly answers?: readonly string[];
+  /** Why it is not even read: it was cut off. */
+  readonly refused?: string;
+}
+
+/** A proposer's reply, with replies of solvers to the question in it. */
+export interface GivenReply extends GivenAnswer {
+  readonly answers?: readonly GivenAnswer[];
 }
 
 export interface TriedAnswer {
@@ -44,7 +51,7 @@ export interface DryRunSource {
   /** Replies of a proposer to its prompt; null where that could not be made. */
   replies(prompt: Prompt | null): Promise<readonly GivenReply[]>;
   /** More replies of a solver to the question, beside those that came with the proposer's. */
-  answers(question: Question, prompt: Prompt | null): Promise<readonly string[]>;
+  answers(question: Question, prompt: Prompt | null): Promise<readonly GivenAnswer[]>;
 }
 
 /** Held-out questions that are asked for, a level. */
@@ -67,8 +74,8 @@ export async function dryRun({ topic, hidden }: DefinedTopic, source: DryRunSour
     mistakes.add(error.message);
   };
 
-  const tryAnswer = async (reply: string, question: Question, forms: readonly Restatement[]): Promise<TriedAnswer> => {
-    const reading = attempt(() => topic.readAnswer(reply, question));
+  const tryAnswer = async ({ reply, refused }: GivenAnswer, question: Question, forms: readonly Restatement[]): Promise<TriedAnswer> => {
+    const reading = refused === undefined ? attempt(() => topic.readAnswer(reply, question)) : refuse(refused);
     const value = reading?.ok === true ? reading.value : null;
     const toOriginal = forms.map((form) => (value === null ? null : attempt(() => form.toOriginal(value))));
     let right: boolean | null = null;
@@ -84,8 +91,8 @@ export async function dryRun({ topic, hidden }: DefinedTopic, source: DryRunSour
   };
 
   const keys = new Map<string, number>();
-  const tryReply = async ({ reply, answers = [] }: GivenReply, index: number): Promise<TriedReply> => {
-    const reading = attempt(() => topic.readQuestion(reply));
+  const tryReply = async ({ reply, refused, answers = [] }: GivenReply, index: number): Promise<TriedReply> => {
+    const reading = refused === undefined ? attempt(() => topic.readQuestion(reply)) : refuse(refused);
     if (reading?.ok !== true) {
       const reason = reasonOf(reading);
       return { reply, question: null, reason, solvePrompt: null, restatements: [], answers: [] };

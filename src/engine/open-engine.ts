@@ -15,7 +15,7 @@ export interface OpenEngineOptions extends ModelRequest {
  * UnsupportedError before any work.
  *
  * @example
- * import { openEngine, runConfigSchema } from "sqlm";
+ * import { openEngine, runConfigSchema } from "self-questioning";
  *
  * const config = runConfigSchema.parse({ topic: "arithmetic" });
  * await using engine = await openEngine(config);

@@ -47,7 +47,7 @@ export interface VariantResult {
  * Checks an experiment: that it has names, variants and configs, and nothing else. Throws UsageError.
  *
  * @example
- * import { defineExperiment } from "sqlm";
+ * import { defineExperiment } from "self-questioning";
  *
  * export const experiment = defineExperiment({
  *   name: "group-sizes",
@@ -88,6 +88,9 @@ function checkShape(what: string, given: unknown, parts: readonly string[]): voi
   if (object === null) throw new UsageError(`${what} is no object.`, "Write { name, config }.");
   if (typeof name !== "string" || name === "") {
     throw new UsageError(`${what} has no name.`, "Its runs are found again by the names of experiment and variant.");
+  }
+  if ("control" in object && typeof object["control"] !== "string" && object["control"] !== undefined) {
+    throw new UsageError(`The control of the variant ${name} is no name.`, `Controls are ${controlNames.join(", ")}.`);
   }
   const unknown = Object.keys(object).find((key) => !parts.includes(key));
   if (unknown !== undefined) {

@@ -27,7 +27,7 @@ const isModel = (path: string): boolean => existsSync(join(path, "config.json"))
  * request too: `findModel(config)`. Throws UsageError that names the nearest model, or says how to name one.
  *
  * @example
- * import { findModel, runConfigSchema } from "sqlm";
+ * import { findModel, runConfigSchema } from "self-questioning";
  *
  * const config = runConfigSchema.parse({ topic: "coding" });
  * console.log(findModel(config)); // the model that is shipped for coding

@@ -3,7 +3,7 @@
 //   sqlm test
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { type Question, randomStream } from "sqlm";
+import { type Question, randomStream } from "self-questioning";
 import { topic } from "./topic.ts";
 
 const { topic: sums, hidden } = topic;

@@ -3,7 +3,7 @@
 //   sqlm check topic.ts      what it reads of a few replies, and why not the rest
 //   sqlm run                 self-play, with the settings of sqlm.config.ts
 //   sqlm test                the tests in topic.test.ts
-import { defineTopic, type Question } from "sqlm";
+import { defineTopic, type Question } from "self-questioning";
 
 const reverse = (digits: string): string => [...digits].reverse().join("");
 

@@ -2,16 +2,25 @@
 import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import type { Engine } from "../../engine/engine.ts";
+import type { RunConfig } from "../../config/config.ts";
+import type { Player } from "../../engine/engine.ts";
 import { describeThrown, UsageError } from "../../errors.ts";
-import { decodeCompletion, encodePrompt } from "../../play/prompts.ts";
+import { decodeCompletion, encodePrompt, sample } from "../../play/prompts.ts";
+import { cutOff } from "../../play/read-answer.ts";
 import { seedFrom } from "../../random.ts";
 import type { DefinedTopic } from "../../topics/define-topic.ts";
 import { openTopic } from "../../topics/registry.ts";
 import type { Prompt } from "../../types.ts";
 import { exitCodes, makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { resolveWithTopic } from "../config-options.ts";
-import { type DryRun, type DryRunSource, dryRun, type GivenReply, type TriedAnswer } from "../dry-run.ts";
+import {
+  type DryRun,
+  type DryRunSource,
+  dryRun,
+  type GivenAnswer,
+  type GivenReply,
+  type TriedAnswer,
+} from "../dry-run.ts";
 import { oneLine } from "../format.ts";
 import type { Parts } from "../parts.ts";
 import type { Terminal } from "../terminal.ts";
@@ -51,15 +60,16 @@ export function checkCommand(parts: Parts): Command {
       const [count, seed] = [readCount("--count", options.count, 1), readCount("--seed", options.seed)];
       const topic = await openTopic(name);
       const given = [...options.reply.map((reply) => ({ reply })), ...readReplies(options.replies)];
-      const own = { replies: async () => given, answers: async () => options.answer };
+      const own = { replies: async () => given, answers: async () => options.answer.map((reply) => ({ reply })) };
       if (given.length > 0) return report(terminal, topic, await dryRun(topic, own));
       const { config } = await resolveWithTopic({
         flags: { topic: name, ...(options.model && { model: options.model }) },
       });
       await using engine = await parts.openEngine({ ...config, workspace: options.workspace });
-      const source = sampled(engine, topic, count, seed);
+      await using player = await engine.openPolicy();
+      const source = sampled(player, topic, config, count, seed);
       const answers: DryRunSource["answers"] = async (question, prompt) => [
-        ...options.answer,
+        ...options.answer.map((reply) => ({ reply })),
         ...(await source.answers(question, prompt)),
       ];
       report(terminal, topic, await dryRun(topic, { ...source, answers }));
@@ -95,32 +105,34 @@ function readLine(line: string, place: string): GivenReply {
   if (typeof value === "string") return { reply: value };
   const { reply, answers = [] } = value as { readonly reply?: unknown; readonly answers?: unknown };
   const texts = Array.isArray(answers) && answers.every((one) => typeof one === "string");
-  if (typeof reply === "string" && texts) return { reply, answers: answers as string[] };
+  if (typeof reply === "string" && texts)
+    return { reply, answers: (answers as string[]).map((text) => ({ reply: text })) };
   throw new UsageError(`${place} is no reply.`, 'Write { "reply": "12+34=", "answers": ["64"] }, or plain text.');
 }
 
-/** Replies of a model. */
-function sampled(engine: Engine, { topic }: DefinedTopic, count: number, seed: number): DryRunSource {
-  const sample = async (
-    prompt: Prompt | null,
-    numSamples: number,
-    maxTokens: number,
-    name: string,
-  ): Promise<string[]> => {
+/** Replies of a model, cut off and refused as a run would. */
+function sampled(
+  player: Player,
+  { topic }: DefinedTopic,
+  { truncatedReplies }: Pick<RunConfig, "truncatedReplies">,
+  count: number,
+  seed: number,
+): DryRunSource {
+  const ask = async (prompt: Prompt | null, numSamples: number, maxTokens: number, name: string) => {
     if (prompt === null) return [];
-    const [completions] = await engine.sample([encodePrompt(engine.tokenizer, prompt)], {
-      numSamples,
-      maxTokens,
-      temperature: 1,
-      stop: engine.tokenizer.endTokens,
-      seed: seedFrom(seed, "check", name),
+    const promptTokens = encodePrompt(player.tokenizer, prompt);
+    const asks = [{ promptTokens, numSamples, seed: seedFrom(seed, "check", name), first: 0 }];
+    const [completions] = await sample(player, asks, { maxTokens, temperature: 1, topP: 1, topK: 0 });
+    return completions.map((completion): GivenAnswer => {
+      const reply = decodeCompletion(player.tokenizer, completion);
+      const cut = cutOff(completion, truncatedReplies);
+      return cut === null ? { reply } : { reply, refused: cut.reason };
     });
-    return completions.map((completion) => decodeCompletion(engine.tokenizer, completion));
   };
   const { propose, solve } = topic.maxTokens;
   return {
-    replies: async (prompt) => (await sample(prompt, count, propose, "propose")).map((reply) => ({ reply })),
-    answers: (question, prompt) => sample(prompt, sampledAnswers, solve, question.key),
+    replies: (prompt) => ask(prompt, count, propose, "propose"),
+    answers: (question, prompt) => ask(prompt, sampledAnswers, solve, question.key),
   };
 }
 

@@ -74,7 +74,11 @@ export async function dryRun({ topic, hidden }: DefinedTopic, source: DryRunSour
     mistakes.add(error.message);
   };
 
-  const tryAnswer = async ({ reply, refused }: GivenAnswer, question: Question, forms: readonly Restatement[]): Promise<TriedAnswer> => {
+  const tryAnswer = async (
+    { reply, refused }: GivenAnswer,
+    question: Question,
+    forms: readonly Restatement[],
+  ): Promise<TriedAnswer> => {
     const reading = refused === undefined ? attempt(() => topic.readAnswer(reply, question)) : refuse(refused);
     const value = reading?.ok === true ? reading.value : null;
     const toOriginal = forms.map((form) => (value === null ? null : attempt(() => form.toOriginal(value))));

@@ -19,10 +19,11 @@ export interface OpenEngineOptions extends ModelRequest {
  *
  * const config = runConfigSchema.parse({ topic: "arithmetic" });
  * await using engine = await openEngine(config);
- * const { tokenizer } = engine;
- * const options = { numSamples: 4, maxTokens: 12, temperature: 1, stop: tokenizer.endTokens, seed: 1 };
- * const [answers] = await engine.sample([tokenizer.encode("S321+654=")], options);
- * for (const { tokens } of answers ?? []) console.log(tokenizer.decode(tokens)); // 579 when right: last digit first
+ * await using player = await engine.openPolicy();
+ * const { tokenizer } = player;
+ * const ask = { promptTokens: tokenizer.encode("S321+654="), numSamples: 4, seed: 1, first: 0 };
+ * const [answers = []] = await player.sample([ask], { maxTokens: 12, temperature: 1, stop: tokenizer.endTokens });
+ * for (const { tokens } of answers) console.log(tokenizer.decode(tokens)); // 975 when right: last digit first
  */
 export async function openEngine({ engine = "onnx", threads = 0, ...request }: OpenEngineOptions): Promise<Engine> {
   switch (engine) {

@@ -50,7 +50,10 @@ export interface DefinedTopic {
  * it. Throws UsageError naming the part that is missing, wrong or unknown. Its functions then throw TopicError where the
  * definition's throw, or return what they may not.
  * @param source what messages call the topic: the path of its file; its name where left out
+ *
  * @example
+ * import { defineTopic } from "self-questioning";
+ *
  * export const topic = defineTopic({
  *   name: "capitals",
  *   description: "Capitals of countries.",
@@ -65,8 +68,8 @@ export interface DefinedTopic {
  *   },
  *   solvePrompt: (question) => `The capital of ${question.text} is`,
  *   readAnswer: (reply) => {
- *     const city = /^ ([A-Z][a-z]+)\.?$/.exec(reply);
- *     return city === null ? { ok: false, reason: "not one city" } : { ok: true, value: city[1] };
+ *     const [, city = ""] = /^ ([A-Z][a-z]+)\.?$/.exec(reply) ?? [];
+ *     return city === "" ? { ok: false, reason: "not one city" } : { ok: true, value: city };
  *   },
  * });
  */

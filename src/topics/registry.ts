@@ -26,6 +26,13 @@ const moduleExtensions: ReadonlySet<string> = new Set([".ts", ".mts", ".js", ".m
 /**
  * Opens a built-in topic by name, makes one of words (`plain:geometry with circles`), or imports the `topic` that a module exports; a relative path starts at the working
  * folder. Throws UsageError for an unknown name (naming the nearest), a missing file, or a file without a sound topic.
+ *
+ * @example
+ * import { openTopic, randomStream } from "self-questioning";
+ *
+ * const { topic, hidden } = await openTopic("arithmetic");
+ * const [question] = hidden?.heldOut(3, 1, randomStream("example")) ?? [];
+ * if (question !== undefined) console.log(question.text, topic.solvePrompt(question));
  */
 export async function openTopic(nameOrPath: string): Promise<DefinedTopic> {
   const builtIn = builtInTopics.get(nameOrPath);

@@ -4,7 +4,7 @@ import { defineConfig } from "self-questioning";
 
 export default defineConfig({
   topic: "./topic.ts",
-  steps: 20,
+  steps: 10,
   groupsPerBatch: 32,
   evalQuestions: 50,
 });

@@ -115,6 +115,7 @@ export const parts: readonly Part[] = [
       "topic contract",
       "topic definition",
       "cast",
+      "play",
       "evaluate",
     ],
     pure: true,

@@ -14,21 +14,16 @@ const maxCharacters = 200_000;
 
 /**
  * The canonical text of the final answer in `text`: equal answers give equal texts wherever a normal form exists
-<<<<<<< HEAD
  * (fractions, decimals, polynomials, equations, intervals, sets, tuples, matrices, quantities, dates, words). It says less
  * than `answersEqual` sees in three ways: names (x = 1 and y = 1) and nouns (3 boys and 3 girls) are not in it, and of
  * irrational numbers it has nine digits.
  * Reasons: `empty`, `no-answer` (also for a reply that is cut off in its last box), `too-long`, `too-deep`, `not-unicode`.
-=======
- * (fractions, decimals, polynomials, equations, intervals, sets, tuples, matrices, words).
- * Reasons: `empty`, `no-answer`, `too-long`, `too-deep`, `not-unicode`.
  *
  * @example
  * import { canonicalAnswer } from "self-questioning";
  *
  * console.log(canonicalAnswer("So the answer is \\boxed{\\frac{2}{4}}.")); // { ok: true, value: "1/2" }
  * console.log(canonicalAnswer("")); // { ok: false, reason: "empty" }
->>>>>>> 48b3fd5 (Snippets: every @example, the README's code and the examples are compiled and run by a test)
  */
 export function canonicalAnswer(text: string): Reading<string> {
   const parsed = parseAnswer(text, false);

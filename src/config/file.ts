@@ -21,20 +21,15 @@ export interface ConfigFile {
 }
 
 /**
-<<<<<<< HEAD
  * Reads `named`, or the one of `configFileNames` in `folder`; undefined when none is named and none is there. Paths in it
  * start at its own folder. Throws UsageError when the file is missing, does not load or exports nothing, and when several
  * lie in the folder.
-=======
- * Reads `named`, or the first of `configFileNames` in `folder`; undefined when none is named and none is there.
- * Throws UsageError when the file is missing, does not load or exports nothing.
  *
  * @example
  * import { readConfigFile, resolveConfig } from "self-questioning";
  *
  * const { config } = resolveConfig({ file: await readConfigFile(process.cwd()) });
  * console.log(config.steps);
->>>>>>> 48b3fd5 (Snippets: every @example, the README's code and the examples are compiled and run by a test)
  */
 export async function readConfigFile(folder: string, named?: string): Promise<ConfigFile | undefined> {
   const path = named === undefined ? onlyConfigFile(folder) : resolve(folder, named);

@@ -35,10 +35,7 @@ export interface ConfigLayers {
 
 /**
  * Checks each layer and puts them together.
-<<<<<<< HEAD
  * Throws UsageError that names the file, variable or flag, the key and what it may be; an unknown key gets the nearest name.
-=======
- * Throws UsageError that names the file or flag, the key and what it may be; an unknown key gets the nearest name.
  *
  * @example
  * import { openTopic, resolveConfig } from "self-questioning";
@@ -47,7 +44,6 @@ export interface ConfigLayers {
  * const { config, origins } = resolveConfig({ topic, flags: { topic: topic.name, steps: 40 } });
  * console.log(config.steps, origins.steps); // 40, from a flag
  * console.log(config.minAgreement, origins.minAgreement); // what the topic asks for
->>>>>>> 48b3fd5 (Snippets: every @example, the README's code and the examples are compiled and run by a test)
  */
 export function resolveConfig(layers: ConfigLayers = {}): ResolvedConfig {
   const resolved = layTogether(layers);

@@ -107,7 +107,7 @@ const policy: Policy = {
   capabilities: {
     name: "fake",
     lossFunctions: ["importance_sampling"],
-    maxSequenceTokens: 512,
+    maxSequenceTokens: 64,
     topP: false,
     topK: false,
     klPenalty: false,

@@ -3,7 +3,8 @@
 import { TopicError } from "../errors.ts";
 import { randomStream } from "../random.ts";
 import { refuse } from "../reading.ts";
-import type { DefinedTopic } from "../topics/define-topic.ts";
+import type { DefinedTopic, HiddenTruth } from "../topics/define-topic.ts";
+import type { Topic } from "../topics/topic.ts";
 import type { Prompt, Question, Reading, Restatement } from "../types.ts";
 
 /** A reply to try. */
@@ -128,20 +129,30 @@ export async function dryRun({ topic, hidden }: DefinedTopic, source: DryRunSour
   for (const [index, given] of (await source.replies(proposePrompt)).entries())
     replies.push(await tryReply(given, index));
 
-  const heldOut = (hidden?.levels ?? []).flatMap((difficulty) => {
+  const heldOut = hidden === null ? [] : tryHeldOut(topic, hidden, attempt, (mistake) => mistakes.add(mistake));
+  return { proposePrompt, replies, heldOut, mistakes: [...mistakes] };
+}
+
+/** Draws held-out questions of every level twice: equal streams must give equal questions. */
+function tryHeldOut(
+  topic: Topic,
+  hidden: HiddenTruth,
+  attempt: <Value>(call: () => Value) => Value | null,
+  note: (mistake: string) => void,
+): DryRun["heldOut"] {
+  return hidden.levels.flatMap((difficulty) => {
     const draw = (): readonly Question[] | null =>
-      attempt(() => hidden!.heldOut(difficulty, heldOutCount, randomStream("check", difficulty)));
+      attempt(() => hidden.heldOut(difficulty, heldOutCount, randomStream("check", difficulty)));
     const [questions, again] = [draw(), draw()];
     if (questions === null || again === null) return [];
     if (JSON.stringify(questions) !== JSON.stringify(again)) {
-      mistakes.add(
+      note(
         `hidden.heldOut gave different questions of difficulty ${difficulty} when it was called twice: draw with the \`random\` that it is given.`,
       );
     }
     for (const question of questions) attempt(() => topic.solvePrompt(question));
     return [{ difficulty, questions: questions.length, first: questions[0].text }];
   });
-  return { proposePrompt, replies, heldOut, mistakes: [...mistakes] };
 }
 
 function reasonOf(reading: Reading<unknown> | null): string | null {

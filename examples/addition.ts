@@ -1,7 +1,7 @@
-// A topic of your own, whole: sums that the model writes with the last digit first. Run it with
+// A topic of your own, whole: sums that the shipped model for arithmetic writes, with the last digit first. Run it with
 //
 //   npx sqlm run examples/addition.ts
-import { defineTopic } from "../src/index.ts";
+import { defineTopic } from "self-questioning";
 
 const reverse = (digits: string): string => [...digits].reverse().join("");
 
@@ -10,13 +10,15 @@ export const topic = defineTopic({
   description: "Sums of two numbers of up to five digits.",
   verification: "vote",
   maxTokens: { propose: 14, solve: 8 },
+  // The shipped model that reads and writes this notation; a folder in Hugging Face layout, or --model, names another.
+  settings: { model: "arithmetic" },
   proposePrompt: () => "P",
   // What the proposer wrote is a question only if it has exactly this form.
   readQuestion: (reply) => {
-    const sum = /^(\d{1,5})\+(\d{1,5})=$/.exec(reply);
-    if (sum === null) return { ok: false, reason: "not of the form a+b=" };
-    const [a, b] = sum.slice(1).sort();
-    return { ok: true, value: { text: reply, key: `${a}+${b}`, difficulty: Math.max(a.length, b.length) } };
+    const [, a = "", b = ""] = /^(\d{1,5})\+(\d{1,5})=$/.exec(reply) ?? [];
+    if (a === "") return { ok: false, reason: "not of the form a+b=" };
+    const key = [a, b].sort().join("+");
+    return { ok: true, value: { text: reply, key, difficulty: Math.max(a.length, b.length) } };
   },
   solvePrompt: (question) => `S${question.text}`,
   // Equal answers must become equal strings.

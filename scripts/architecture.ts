@@ -59,7 +59,7 @@ export const parts: readonly Part[] = [
     name: "engine opener",
     floor: 3,
     files: /^engine\/open-engine\.ts$/,
-    imports: ["nouns", "config", "engine contract", "scripted engine", "onnx engine"],
+    imports: ["nouns", "config", "model", "engine contract", "scripted engine", "onnx engine"],
   },
   { name: "store contract", floor: 3, files: /^store\/store\.ts$/, imports: ["nouns", "events", "config"], pure: true },
   {
@@ -75,7 +75,7 @@ export const parts: readonly Part[] = [
   {
     name: "topic definition",
     floor: 3,
-    files: /^topics\/define-topic\.ts$/,
+    files: /^topics\/(define-topic|checked-topic)\.ts$/,
     imports: ["nouns", "config", "sandbox contract", "topic contract"],
     pure: true,
   },
@@ -115,6 +115,7 @@ export const parts: readonly Part[] = [
       "topic contract",
       "topic definition",
       "cast",
+      "play",
       "evaluate",
     ],
     pure: true,

@@ -40,6 +40,42 @@ export class RunStoppedError extends SqlmError {
 }
 
 /**
+ * A function of a topic threw, or returned what a topic may not return: a mistake in the topic, not in a reply. The
+ * message names the topic's file, the function, what came and what should have come.
+ */
+export class TopicError extends UsageError {
+  /** The topic's file, or its name where it is not from a file. */
+  readonly topic: string;
+  /** The function, for example `readAnswer` or `hidden.check`. */
+  readonly part: string;
+
+  constructor(topic: string, part: string, problem: string, options?: { cause?: unknown }) {
+    super(
+      `${topic}: ${part} ${problem}`,
+      "Mend the topic: `sqlm check TOPIC` tries it on a few replies, without a run. A run that it stopped goes on with `sqlm resume RUN`.",
+      options,
+    );
+    this.topic = topic;
+    this.part = part;
+  }
+}
+
+/** What was thrown, in a line: the name and message of an error, or the value itself. */
+export function describeThrown(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return `${typeof thrown} ${String(thrown)}`.split("\n")[0];
+  const name = thrown.name === "Error" ? "" : `${thrown.name}: `;
+  return `${name}${thrown.message}`.split("\n")[0];
+}
+
+/** `/folder/file.ts:12`, the first place in a file that a stack names; null where it names none. */
+export function placeInStack(stack: string | undefined): string | null {
+  const place = /^ +at (?:.*\()?(file:\/\/\/?[^\s)]+?|\/[^\s):]+):(\d+):\d+\)?$/m.exec(stack ?? "");
+  if (place === null) return null;
+  const [, file, line] = place;
+  return `${file.startsWith("file:") ? decodeURI(new URL(file).pathname) : file}:${line}`;
+}
+
+/**
  * The known name nearest to `given` by edit distance, or null when nothing is near enough to be worth suggesting.
  */
 export function nearestName(given: string, known: Iterable<string>): string | null {

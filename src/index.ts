@@ -1,4 +1,4 @@
-// What `import … from "sqlm"` gives: self-play, topics, engines, configs and recorded runs as a library.
+// What `import … from "self-questioning"` gives: self-play, topics, engines, configs and recorded runs as a library.
 
 export { type AnswerComparison, answersEqual, canonicalAnswer, markedAnswer } from "./answer/answer.ts";
 export {
@@ -18,6 +18,7 @@ export * from "./errors.ts";
 export { type EvaluateOptions, evaluate } from "./evaluate/evaluate.ts";
 export { defineExperiment, type Experiment, type Variant } from "./evaluate/experiment.ts";
 export type * from "./events.ts";
+export { findModel, type ModelRequest } from "./model/find-model.ts";
 export { type Random, randomStream } from "./random.ts";
 export type { SelfPlayOptions } from "./run-options.ts";
 export type * from "./sandbox/sandbox.ts";

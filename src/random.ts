@@ -15,7 +15,15 @@ export interface Random {
   normal(): number;
 }
 
-/** Opens the stream with this name. Equal names give equal streams; different names give independent ones. */
+/**
+ * Opens the stream with this name. Equal names give equal streams; different names give independent ones.
+ *
+ * @example
+ * import { randomStream } from "self-questioning";
+ *
+ * const random = randomStream("my experiment", 1);
+ * console.log(random.integer(1, 6) === randomStream("my experiment", 1).integer(1, 6)); // true
+ */
 export function randomStream(...name: readonly (string | number)[]): Random {
   let state = hashName(name);
   // mulberry32 (Tommy Ettinger, public domain): 32 bits of state are enough for streams this short.

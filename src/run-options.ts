@@ -4,6 +4,7 @@ import { checkSupport } from "./engine/checks.ts";
 import type { Engine } from "./engine/engine.ts";
 import { UnsupportedError, UsageError } from "./errors.ts";
 import type { Control } from "./evaluate/controls.ts";
+import { encodePrompt } from "./play/prompts.ts";
 import { randomStream } from "./random.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
 import type { RunStore, SavedCheckpoint } from "./store/store.ts";
@@ -43,21 +44,32 @@ export function checkFit({ engine, topic: { topic }, config, sandbox }: Omit<Sel
       "Use a model with more positions.",
     );
   }
-  checkPrompts(engine.tokenizer, topic);
+  checkProposer(engine, topic);
+  checkTemplate(engine.tokenizer, topic);
+}
+
+/** Refuses a topic whose proposer cannot be prompted on this model. A topic may draw its prompts: this is one of them. */
+function checkProposer({ tokenizer, capabilities }: Engine, topic: Topic): void {
+  const prompt = topic.proposePrompt({ random: randomStream("prompts"), recent: [] });
+  const { length } = encodePrompt(tokenizer, prompt);
+  const { propose } = topic.maxTokens;
+  if (length > 0 && length + propose <= capabilities.maxSequenceTokens) return;
+  throw new UnsupportedError(
+    length === 0
+      ? `The model knows no character of the prompt that topic ${topic.name} gives its proposer.`
+      : `The proposer's prompt of topic ${topic.name} has ${length} tokens; with ${propose} for a reply that is more than the ` +
+          `model's ${capabilities.maxSequenceTokens}.`,
+    "Use a model that can read it, or change proposePrompt and maxTokens in the topic.",
+  );
 }
 
 /**
  * A model's chat template may refuse messages. It is asked with one prompt of each kind, so that it does so before anything
  * is recorded: UnsupportedError, in the template's words.
  */
-function checkPrompts(tokenizer: Tokenizer, topic: Topic): void {
+function checkTemplate(tokenizer: Tokenizer, topic: Topic): void {
   const question = { text: "1 + 1 = ?", key: "1 + 1 = ?", difficulty: 1 };
-  const prompts = [
-    () => topic.proposePrompt({ random: randomStream("prompts"), recent: [] }),
-    () => topic.solvePrompt(question),
-    () => topic.paraphrase?.prompt(question),
-  ];
-  for (const make of prompts) {
+  for (const make of [() => topic.solvePrompt(question), () => topic.paraphrase?.prompt(question)]) {
     let prompt: Prompt | undefined;
     try {
       prompt = make();

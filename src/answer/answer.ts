@@ -18,6 +18,12 @@ const maxCharacters = 200_000;
  * than `answersEqual` sees in three ways: names (x = 1 and y = 1) and nouns (3 boys and 3 girls) are not in it, and of
  * irrational numbers it has nine digits.
  * Reasons: `empty`, `no-answer` (also for a reply that is cut off in its last box), `too-long`, `too-deep`, `not-unicode`.
+ *
+ * @example
+ * import { canonicalAnswer } from "self-questioning";
+ *
+ * console.log(canonicalAnswer("So the answer is \\boxed{\\frac{2}{4}}.")); // { ok: true, value: "1/2" }
+ * console.log(canonicalAnswer("")); // { ok: false, reason: "empty" }
  */
 export function canonicalAnswer(text: string): Reading<string> {
   const parsed = parseAnswer(text, false);
@@ -43,7 +49,14 @@ export interface AnswerComparison {
   readonly givenParsed: string | null;
 }
 
-/** Compares the final answers of two texts. What cannot be read is equal to nothing. */
+/**
+ * Compares the final answers of two texts. What cannot be read is equal to nothing.
+ *
+ * @example
+ * import { answersEqual } from "self-questioning";
+ *
+ * console.log(answersEqual("1/2", "0.5").equal); // true
+ */
 export function answersEqual(expected: string, given: string): AnswerComparison {
   const [left, right] = [parseAnswer(expected, false), parseAnswer(given, false)];
   const equal =

@@ -1,9 +1,10 @@
-// Finds checkpoints of recorded runs, for reading only: it works beside a process that has the run open.
-import { existsSync } from "node:fs";
-import { join } from "node:path";
+// Finds models that a user names, and checkpoints of recorded runs, for reading only: it works beside a process that has
+// the run open.
 import { UsageError } from "../errors.ts";
-import { findModel } from "../model/find-model.ts";
+import { runOfFolder } from "../model/checkpoint-folder.ts";
+import { findModel, shippedModelOf } from "../model/find-model.ts";
 import { type Decode, listRuns, openReader, type Reader, runOverview } from "../store/queries.ts";
+import { absoluteTopicName, builtInTopicNames } from "../topics/registry.ts";
 import { runNamed } from "./run-name.ts";
 
 /** The folder of a run's checkpoint: of `step`, or the newest. Throws UsageError when there is none. */
@@ -18,20 +19,45 @@ export function checkpointOf(reader: Reader, run: string, step?: number): string
   );
 }
 
-/** Folder of the model that a user means: a recorded run's newest checkpoint, a path, or a shipped model. Throws UsageError. */
-export function modelOrRun(given: string, workspace: string): string {
-  const name = runNamed(given, workspace);
-  if (existsSync(join(workspace, "sqlm.db"))) {
-    using reader = openReader(workspace);
-    if (listRuns(reader).some(({ run }) => run === name)) return checkpointOf(reader, name);
+/** A model and the topic to try it on. */
+export interface ChosenModel {
+  readonly folder: string;
+  /** Name or path of the topic. */
+  readonly topic: string;
+  /** Something that the user should know of the choice; null where it speaks for itself. */
+  readonly note: string | null;
+}
+
+/**
+ * The model that a user means, with the topic that was asked for, or else the one that it was trained on: a run's own, or
+ * that of a shipped model. Throws UsageError where neither is known: another topic's figures would say nothing.
+ */
+export function chooseModel(model: string, options: { workspace: string; topic?: string }): ChosenModel {
+  const folder = findModel({ model: runNamed(model, options.workspace), workspace: options.workspace });
+  const own = topicOfModel(folder);
+  const topic = options.topic ?? own;
+  if (topic === null) {
+    throw new UsageError(
+      `The topic of the model ${model} is not known.`,
+      `Name it with --topic: ${builtInTopicNames.join(", ")}, or the path of a topic file.`,
+    );
   }
-  return findModel(name);
+  const other = own !== null && absoluteTopicName(topic) !== own;
+  return { folder, topic, note: other ? `The model ${model} was trained on the topic ${own}, not on ${topic}.` : null };
+}
+
+/** The topic that a model was trained on: that of the run whose checkpoint it is, or the one that it is shipped for. */
+function topicOfModel(folder: string): string | null {
+  const found = runOfFolder(folder);
+  if (found === null) return shippedModelOf(folder);
+  using reader = openReader(found.workspace);
+  return listRuns(reader).find(({ run }) => run === found.run)?.config.topic ?? null;
 }
 
 /** Turns a run's tokens into text, with the tokenizer of its newest checkpoint, or of the model that it started from. */
 export async function decoderOf(reader: Reader, run: string): Promise<Decode> {
   const { openTokenizer } = await import("../model/tokenizer.ts");
   const { checkpoints, config } = runOverview(reader, run);
-  const tokenizer = openTokenizer(checkpoints.at(-1)?.folder ?? findModel(config.model));
+  const tokenizer = openTokenizer(checkpoints.at(-1)?.folder ?? findModel({ model: config.model }));
   return (tokens) => tokenizer.decode(tokens);
 }

@@ -35,6 +35,37 @@ export function readCount(name: string, text: string, least = 0): number {
   return value;
 }
 
+/** What the system refused, in words; the codes are those of `errno`. */
+const systemProblems: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EPERM: "not permitted",
+  EROFS: "the file system is read-only",
+  ENOENT: "there is no such file or folder",
+  ENOTDIR: "a part of this path is a file, not a folder",
+  EISDIR: "this is a folder, not a file",
+  EEXIST: "there is a file of this name already",
+  ENOSPC: "the disk is full",
+  EDQUOT: "the disk quota is used up",
+  EMFILE: "too many files are open",
+  ENAMETOOLONG: "the name is too long",
+  ELOOP: "too many links",
+};
+
+const systemHint = "Check that the path is right and yours to use, and that the disk has room; then try again.";
+
+/** An error of the file system: not one of ours, but not a defect either. */
+function isSystemError(
+  error: unknown,
+): error is Error & { code: string; syscall: string; path?: string; dest?: string } {
+  return (
+    error instanceof Error &&
+    "syscall" in error &&
+    "code" in error &&
+    typeof error.code === "string" &&
+    error.code in systemProblems
+  );
+}
+
 /**
  * One sentence and a hint for any error, and the exit code for it. A stack is shown for defects (errors that are not
  * ours) only when SQLM_DEBUG is set.
@@ -51,6 +82,10 @@ export function describeError(error: unknown): { readonly text: string; readonly
   const debug = process.env["SQLM_DEBUG"] !== undefined && error instanceof Error ? `\n${error.stack}` : "";
   if (error instanceof SqlmError) {
     return { text: `sqlm: ${error.message}\n  ${error.hint}${debug}`, exitCode: error.exitCode };
+  }
+  if (isSystemError(error)) {
+    const sentence = `sqlm: ${error.dest ?? error.path ?? "A file"}: ${systemProblems[error.code] ?? error.message} (${error.code}, ${error.syscall}).`;
+    return { text: `${sentence}\n  ${systemHint}${debug}`, exitCode: exitCodes.failure };
   }
   const message = error instanceof Error ? error.message : String(error);
   const advice = debug === "" ? "\n  This is a defect or a broken installation. Set SQLM_DEBUG=1 to see where." : debug;

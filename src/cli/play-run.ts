@@ -1,17 +1,16 @@
 // Opens what a run needs, plays it to its end and sums it up. Prints nothing: whoever plays a run sees every event.
 import { existsSync } from "node:fs";
-import { resolve } from "node:path";
 import type { RunConfig } from "../config/config.ts";
 import type { Engine } from "../engine/engine.ts";
 import { UnsupportedError } from "../errors.ts";
 import { makeControl } from "../evaluate/controls.ts";
 import type { RunEvent, RunSummary } from "../events.ts";
-import { findModel, findStartingModel } from "../model/find-model.ts";
+import { findModel } from "../model/find-model.ts";
 import { openReader } from "../store/queries.ts";
 import type { RunInfo, RunSources, RunStore, RunTrial, SavedCheckpoint, Workspace } from "../store/store.ts";
 import { summarizeRun } from "../store/summarize-run.ts";
 import { checkRunName } from "../store/workspace.ts";
-import { builtInTopicNames, openTopic } from "../topics/registry.ts";
+import { absoluteTopicName, openTopic } from "../topics/registry.ts";
 import type { Parts } from "./parts.ts";
 import { acceptSources, extendRun, findStart, type ResumeOptions } from "./prepare-resume.ts";
 import { sourcesOf } from "./run-sources.ts";
@@ -48,7 +47,7 @@ export async function playRun({ parts, workspace, run, signal, onEvent }: PlayOp
   const topic = await openTopic(given.topic);
   // Weights come from a run's own checkpoint: a starting model that is gone since is needed where it is compared with.
   const gone = info !== null && given.klPenaltyCoef === 0 && !existsSync(given.model);
-  const paths = gone ? given : withAbsolutePaths(given);
+  const paths = gone ? given : withAbsolutePaths(given, workspace.folder);
   const sources = await sourcesOf(paths);
   // One that goes on is looked at before anything slow is opened.
   await using opened = info === null ? undefined : workspace.openRun(info.run);
@@ -98,7 +97,7 @@ export async function playRun({ parts, workspace, run, signal, onEvent }: PlayOp
 
 /** Folder of the checkpoint that stands in for a starting model. Throws UsageError where there is none. */
 function checkpointInPlaceOf(model: string, checkpoint: SavedCheckpoint | null): string {
-  return checkpoint?.folder ?? findModel(model);
+  return checkpoint?.folder ?? findModel({ model });
 }
 
 interface Start {
@@ -133,7 +132,6 @@ function withThreadsOf({ capabilities: { threads } }: Engine, config: RunConfig)
 }
 
 /** The same config for a process in another working folder: a run may be resumed from anywhere. */
-export function withAbsolutePaths(config: RunConfig): RunConfig {
-  const topic = builtInTopicNames.includes(config.topic) ? config.topic : resolve(config.topic);
-  return { ...config, topic, model: findStartingModel(config) };
+export function withAbsolutePaths(config: RunConfig, workspace: string): RunConfig {
+  return { ...config, topic: absoluteTopicName(config.topic), model: findModel({ ...config, workspace }) };
 }

@@ -5,6 +5,7 @@ import { Command } from "commander";
 import { didYouMean, UsageError } from "../errors.ts";
 import { packageRoot } from "../model/find-model.ts";
 import { askCommand } from "./commands/ask.ts";
+import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
 import { diffCommand } from "./commands/diff.ts";
@@ -13,6 +14,7 @@ import { evaluateCommand } from "./commands/evaluate.ts";
 import { experimentCommand } from "./commands/experiment.ts";
 import { exportCommand } from "./commands/export.ts";
 import { gcCommand } from "./commands/gc.ts";
+import { initCommand } from "./commands/init.ts";
 import { compareAnswersCommand, judgeCommand, runProgramCommand } from "./commands/json-lines-commands.ts";
 import { listCommand } from "./commands/list.ts";
 import { questionsCommand } from "./commands/questions.ts";
@@ -21,6 +23,7 @@ import { resumeCommand } from "./commands/resume.ts";
 import { rmCommand } from "./commands/rm.ts";
 import { runCommand, startCommand } from "./commands/run.ts";
 import { showCommand } from "./commands/show.ts";
+import { testCommand } from "./commands/test.ts";
 import { topicsCommand } from "./commands/topics.ts";
 import type { Parts } from "./parts.ts";
 
@@ -66,6 +69,7 @@ export function buildProgram(parts: Parts): Command {
       gcCommand(),
       rebuildCommand(),
     ],
+    "Topics of your own:": [initCommand(), checkCommand(parts), testCommand()],
     "Models:": [evaluateCommand(parts), askCommand(parts)],
     "This installation:": [
       topicsCommand(),

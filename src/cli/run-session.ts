@@ -2,17 +2,19 @@
 // Leaves the playing to play-run.ts and every decision about a run to its config.
 import { resolve } from "node:path";
 import type { RunConfig } from "../config/config.ts";
-import type { RunEvent, RunSummary } from "../events.ts";
+import type { RunEvent, RunSummary, StepRecord } from "../events.ts";
 import { metricSeries, openReader } from "../store/queries.ts";
 import { exitCodes } from "./command.ts";
 import { type EventOutputOptions, openEventOutputs } from "./event-outputs.ts";
-import { formatDuration, formatNumber } from "./format.ts";
+import { formatDuration, formatNumber, oneLine } from "./format.ts";
 import { listenForInterrupt } from "./interrupt.ts";
+import { ownCommand } from "./own-command.ts";
 import type { Parts } from "./parts.ts";
 import { type NewRun, type PlayOptions, playRun } from "./play-run.ts";
 import { beforeAfterTable, describeLevels, describeStep } from "./step-line.ts";
 import type { Terminal } from "./terminal.ts";
 import { describeTrial } from "./trials.ts";
+import { watchTopicCalls } from "./watchdog.ts";
 
 export interface SessionOptions extends EventOutputOptions {
   readonly terminal: Terminal;
@@ -35,19 +37,23 @@ export async function runSession(options: SessionOptions): Promise<number> {
   if (info?.trial != null) terminal.note(`a trial of experiment ${describeTrial(info.trial)}`);
   if (info?.status === "finished" && config.steps === info.config.steps) {
     const more = config.steps + 100;
-    terminal.note(`${info.run} is finished. To go on with it: sqlm resume ${info.run} --steps ${more}`);
+    const command = ownCommand(["resume", info.run, "--steps", String(more)], options.workspace);
+    terminal.note(`${info.run} is finished. To go on with it: ${command}`);
   }
   using outputs = openEventOutputs(options, workspace.folder);
   using interrupt = listenForInterrupt(terminal);
-  const show = eventPrinter(terminal, config, quiet);
+  using _watchdog = watchTopicCalls();
+  const show = eventPrinter(terminal, config, options.workspace, quiet);
+  let example: string | null = null;
   const onEvent = (event: RunEvent): void => {
+    if (event.type === "step-end") example = questionToAsk(event.record) ?? example;
     outputs.onEvent(event);
     show(event);
   };
   const { signal } = interrupt;
   try {
     const { summary, reason } = await playRun({ parts, workspace, run, signal, onEvent });
-    if (reason === "finished") printResult(terminal, config, summary, workspace.folder);
+    if (reason === "finished") printResult(terminal, config, summary, options.workspace, example);
     terminal.result(summary);
     return reason === "finished" ? exitCodes.ok : exitCodes.stopped;
   } finally {
@@ -56,7 +62,12 @@ export async function runSession(options: SessionOptions): Promise<number> {
 }
 
 /** Prints events as they come; the time left is estimated from the latest steps. */
-function eventPrinter(terminal: Terminal, config: RunConfig, quiet: boolean): (event: RunEvent) => void {
+function eventPrinter(
+  terminal: Terminal,
+  config: RunConfig,
+  workspace: string,
+  quiet: boolean,
+): (event: RunEvent) => void {
   const secondsOfSteps: number[] = [];
   let name = "";
   const say = (line: string): void => {
@@ -100,14 +111,29 @@ function eventPrinter(terminal: Terminal, config: RunConfig, quiet: boolean): (e
         // Also where the loop throws next: whoever reads the error must know that the run can go on.
         if (event.reason !== "finished") {
           terminal.say(`Run ${name} ended after step ${event.step} of ${config.steps}.`);
-          terminal.say(`Go on with: sqlm resume ${name}`);
+          terminal.say(`Go on with: ${ownCommand(["resume", name], workspace)}`);
         }
         break;
     }
   };
 }
 
-function printResult(terminal: Terminal, config: RunConfig, summary: RunSummary, workspace: string): void {
+/** A question of this step that a user can type: short, on one line, and answered by a vote. */
+function questionToAsk({ groups }: StepRecord): string | null {
+  const found = groups.find(
+    ({ question: { text }, verdict }) =>
+      verdict.kind === "vote" && !text.startsWith("-") && text.length <= 60 && oneLine(text, 60) === text,
+  );
+  return found?.question.text ?? null;
+}
+
+function printResult(
+  terminal: Terminal,
+  config: RunConfig,
+  summary: RunSummary,
+  workspace: string,
+  example: string | null,
+): void {
   terminal.say("");
   if (summary.before !== null && summary.after !== null) {
     terminal.say(`${config.topic}: ${config.model} → ${summary.run} (${summary.steps} steps)`);
@@ -121,11 +147,12 @@ function printResult(terminal: Terminal, config: RunConfig, summary: RunSummary,
   if (empty > 0) {
     const steps = empty === 1 ? "1 step" : `${empty} of ${summary.steps} steps`;
     terminal.note(
-      `Warning: ${steps} had no question to ask and taught nothing. See: sqlm questions ${summary.run} --refused`,
+      `Warning: ${steps} had no question to ask and taught nothing. See: ${ownCommand(["questions", summary.run, "--refused"], workspace)}`,
     );
   }
   terminal.say(`The result is a Hugging Face folder: ${summary.checkpoint}`);
-  terminal.say(`Look at the run with: sqlm show ${summary.run}. Ask its model with: sqlm ask ${summary.run} QUESTION`);
+  terminal.say(`Look at the run with: ${ownCommand(["show", summary.run], workspace)}`);
+  if (example !== null) terminal.say(`Ask its model with: ${ownCommand(["ask", summary.run, example], workspace)}`);
 }
 
 function stepsWithoutQuestions(workspace: string, run: string): number {

@@ -64,7 +64,14 @@ export type ConfigKey = keyof RunConfig;
 /** All keys of the schema, in order. */
 export const configKeys = Object.keys(runConfigSchema.shape) as readonly ConfigKey[];
 
-/** Gives a config file its types: `export default defineConfig({ steps: 40 })`. Checked when the run starts. */
+/**
+ * Gives a config file its types: `export default defineConfig({ steps: 40 })`. Checked when the run starts.
+ *
+ * @example
+ * import { defineConfig } from "self-questioning";
+ *
+ * export default defineConfig({ topic: "multiplication", steps: 40, learningRate: 1e-4 });
+ */
 export function defineConfig(config: RunConfigInput): RunConfigInput {
   return config;
 }

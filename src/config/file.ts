@@ -3,8 +3,8 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, extname, isAbsolute, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import { UsageError } from "../errors.ts";
+import { importFile } from "./import-file.ts";
 
 /** Names that are looked for; a folder holds at most one. */
 export const configFileNames = [
@@ -24,6 +24,12 @@ export interface ConfigFile {
  * Reads `named`, or the one of `configFileNames` in `folder`; undefined when none is named and none is there. Paths in it
  * start at its own folder. Throws UsageError when the file is missing, does not load or exports nothing, and when several
  * lie in the folder.
+ *
+ * @example
+ * import { readConfigFile, resolveConfig } from "self-questioning";
+ *
+ * const { config } = resolveConfig({ file: await readConfigFile(process.cwd()) });
+ * console.log(config.steps);
  */
 export async function readConfigFile(folder: string, named?: string): Promise<ConfigFile | undefined> {
   const path = named === undefined ? onlyConfigFile(folder) : resolve(folder, named);
@@ -87,14 +93,7 @@ async function readJson(path: string): Promise<unknown> {
 }
 
 async function importDefault(path: string): Promise<unknown> {
-  let loaded: Record<string, unknown>;
-  try {
-    loaded = await import(pathToFileURL(path).href);
-  } catch (cause) {
-    throw new UsageError(`${path} does not load: ${problem(cause)}`, "The file must run on its own with `node`.", {
-      cause,
-    });
-  }
+  const loaded = await importFile(path, "config file");
   if (loaded["default"] === undefined) {
     throw new UsageError(
       `${path} has no default export.`,

@@ -36,6 +36,14 @@ export interface ConfigLayers {
 /**
  * Checks each layer and puts them together.
  * Throws UsageError that names the file, variable or flag, the key and what it may be; an unknown key gets the nearest name.
+ *
+ * @example
+ * import { openTopic, resolveConfig } from "self-questioning";
+ *
+ * const { topic } = await openTopic("coding");
+ * const { config, origins } = resolveConfig({ topic, flags: { topic: topic.name, steps: 40 } });
+ * console.log(config.steps, origins.steps); // 40, from a flag
+ * console.log(config.minAgreement, origins.minAgreement); // what the topic asks for
  */
 export function resolveConfig(layers: ConfigLayers = {}): ResolvedConfig {
   const resolved = layTogether(layers);

@@ -58,7 +58,11 @@ export function checkSequences(
   const refuse = refusal(capabilities);
   const limit = capabilities.maxSequenceTokens;
   for (const { length } of sequences) {
-    if (length === 0) throw refuse("cannot take a sequence without tokens");
+    if (length === 0) {
+      const hint =
+        "A prompt is empty, or the model's tokenizer knows no character of it: change the prompt or the model.";
+      throw refuse("cannot take a sequence without tokens", hint);
+    }
     if (length + room > limit) {
       const needed = room > 0 ? `${length} tokens with ${room} more to sample` : `${length} tokens`;
       throw refuse(`takes at most ${limit} tokens a sequence, not ${needed}`, "Shorten prompts or lower maxTokens.");

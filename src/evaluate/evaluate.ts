@@ -50,7 +50,19 @@ export function heldOutQuestions(
   );
 }
 
-/** Evaluates the engine's model. Throws UnsupportedError for a topic without a hidden checker: there is nothing to compare with. */
+/**
+ * Evaluates the engine's model. Throws UnsupportedError for a topic without a hidden checker: there is nothing to
+ * compare with.
+ *
+ * @example
+ * import { evaluate, openEngine, openTopic } from "self-questioning";
+ *
+ * const topic = await openTopic("arithmetic");
+ * await using engine = await openEngine({ model: "arithmetic" });
+ * await using player = await engine.openPolicy();
+ * const { levels } = await evaluate(player, topic, { questions: 20, model: "arithmetic", levels: [1, 2] });
+ * for (const { difficulty, passAt1 } of levels) console.log(difficulty, passAt1);
+ */
 export async function evaluate(
   player: Player,
   { topic, hidden }: DefinedTopic,

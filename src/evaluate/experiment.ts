@@ -43,18 +43,27 @@ export interface VariantResult {
   readonly errorRemoved: { readonly mean: number; readonly sd: number };
 }
 
-/** Checks an experiment's names. Throws UsageError. */
+/**
+ * Checks an experiment: that it has names, variants and configs, and nothing else. Throws UsageError.
+ *
+ * @example
+ * import { defineExperiment } from "self-questioning";
+ *
+ * export const experiment = defineExperiment({
+ *   name: "group-sizes",
+ *   config: { topic: "arithmetic", steps: 40 },
+ *   variants: [{ name: "8 answers", config: { groupSize: 8 } }, { name: "16 answers" }],
+ * });
+ */
 export function defineExperiment(experiment: Experiment): Experiment {
-  for (const [what, name] of [
-    ["experiment", experiment.name],
-    ...experiment.variants.map((one) => ["variant", one.name]),
-  ]) {
-    if (typeof name !== "string" || name === "")
-      throw new UsageError(
-        `The ${what} has no name.`,
-        "Its runs are found again by the names of experiment and variant.",
-      );
+  checkShape("The experiment", experiment, ["name", "config", "variants"]);
+  if (!Array.isArray(experiment.variants)) {
+    throw new UsageError(
+      `The variants of the experiment ${experiment.name} are no list.`,
+      'Write: variants: [{ name: "default" }, { name: "another", config: { groupSize: 8 } }].',
+    );
   }
+  for (const variant of experiment.variants) checkShape("The variant", variant, ["name", "config", "control"]);
   const names = experiment.variants.map(({ name }) => name);
   if (names.length === 0)
     throw new UsageError(`The experiment ${experiment.name} has no variants.`, "List at least one.");
@@ -70,6 +79,32 @@ export function defineExperiment(experiment: Experiment): Experiment {
     }
   }
   return experiment;
+}
+
+/** Throws UsageError where it is no object, has no name, a part that nobody knows, or a config that is no object. */
+function checkShape(what: string, given: unknown, parts: readonly string[]): void {
+  const object = typeof given === "object" && given !== null ? (given as Readonly<Record<string, unknown>>) : null;
+  const { name, config } = object ?? {};
+  if (object === null) throw new UsageError(`${what} is no object.`, "Write { name, config }.");
+  if (typeof name !== "string" || name === "") {
+    throw new UsageError(`${what} has no name.`, "Its runs are found again by the names of experiment and variant.");
+  }
+  if ("control" in object && typeof object["control"] !== "string" && object["control"] !== undefined) {
+    throw new UsageError(`The control of the variant ${name} is no name.`, `Controls are ${controlNames.join(", ")}.`);
+  }
+  const unknown = Object.keys(object).find((key) => !parts.includes(key));
+  if (unknown !== undefined) {
+    throw new UsageError(
+      `${what} ${name} has an unknown part "${unknown}".${didYouMean(unknown, parts)}`,
+      `Its parts are ${parts.join(", ")}.`,
+    );
+  }
+  if (config !== undefined && (typeof config !== "object" || config === null || Array.isArray(config))) {
+    throw new UsageError(
+      `The config of ${what.toLowerCase()} ${name} is no object.`,
+      "Write { steps: 40 }, for example.",
+    );
+  }
 }
 
 /** Every run that the experiment takes: all variants with the first seed, then with the second, and so on. */

@@ -8,8 +8,11 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import { FileFormatError } from "../errors.ts";
+import { checkpointName, checkpointSteps } from "../model/checkpoint-folder.ts";
 import { readModelShape } from "../model/shape.ts";
 import type { LoopState } from "./store.ts";
+
+export { checkpointName, checkpointSteps };
 
 const manifestSchema = z.object({
   version: z.literal(1),
@@ -30,24 +33,8 @@ const stateSchema = z.looseObject({
   lacking: z.record(z.string(), z.number()).exactOptional(),
 });
 
-const folderPattern = /^step-(\d{6,})$/;
 const temporaryPrefix = ".writing-";
 const trashPrefix = ".removing-";
-
-export function checkpointName(step: number): string {
-  return `step-${String(step).padStart(6, "0")}`;
-}
-
-/** Steps that have a checkpoint folder, newest first; whether they are whole is not said. */
-export function checkpointSteps(parent: string): number[] {
-  if (!existsSync(parent)) return [];
-  return readdirSync(parent)
-    .flatMap((name) => {
-      const step = folderPattern.exec(name)?.[1];
-      return step === undefined ? [] : [Number(step)];
-    })
-    .sort((a, b) => b - a);
-}
 
 /**
  * Writes `step-…` into the folder `parent`: `write` fills a temporary folder, which gets state and manifest, is flushed

@@ -14,6 +14,12 @@ import type { RunInfo, RunOrigin, RunStore, Workspace } from "./store.ts";
 /**
  * Opens a workspace folder, making it where there is none. Throws UsageError where it cannot be written, FileFormatError
  * for a damaged database or one from a newer version. `host` stands in for the clock and the disk in tests.
+ *
+ * @example
+ * import { openWorkspace } from "self-questioning";
+ *
+ * await using workspace = openWorkspace(".sqlm");
+ * for (const { run, status, lastStep } of workspace.list()) console.log(run, status, lastStep);
  */
 export function openWorkspace(folder: string, host: StoreHost = thisHost): Workspace {
   const path = resolve(folder);

@@ -5,6 +5,18 @@ import { didYouMean, UsageError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Question } from "../types.ts";
+import {
+  checked,
+  checkedLater,
+  isAnswer,
+  isBoolean,
+  isHeldOut,
+  isPrompt,
+  isQuestion,
+  isReading,
+  isRestatements,
+  standFor,
+} from "./checked-topic.ts";
 import type { Topic, TopicSettings } from "./topic.ts";
 
 /** What knows the truth. Feeds diagnostics and evaluation only. */
@@ -35,9 +47,13 @@ export interface DefinedTopic {
 /**
  * Checks a topic and takes the truth out of it: the `topic` that comes back is frozen and has no way to `hidden`.
  * Methods are called on that topic, so `this` cannot reach the truth either; helpers belong beside the definition, not in
- * it. Throws UsageError naming the part that is missing, wrong or unknown.
+ * it. Throws UsageError naming the part that is missing, wrong or unknown. Its functions then throw TopicError where the
+ * definition's throw, or return what they may not.
+ * @param source what messages call the topic: the path of its file; its name where left out
  *
  * @example
+ * import { defineTopic } from "self-questioning";
+ *
  * export const topic = defineTopic({
  *   name: "capitals",
  *   description: "Capitals of countries.",
@@ -52,18 +68,16 @@ export interface DefinedTopic {
  *   },
  *   solvePrompt: (question) => `The capital of ${question.text} is`,
  *   readAnswer: (reply) => {
- *     const city = /^ ([A-Z][a-z]+)\.?$/.exec(reply);
- *     return city === null ? { ok: false, reason: "not one city" } : { ok: true, value: city[1] };
+ *     const [, city = ""] = /^ ([A-Z][a-z]+)\.?$/.exec(reply) ?? [];
+ *     return city === "" ? { ok: false, reason: "not one city" } : { ok: true, value: city };
  *   },
  * });
  */
-export function defineTopic(definition: TopicDefinition): DefinedTopic {
+export function defineTopic(definition: TopicDefinition, source?: string): DefinedTopic {
   if (typeof definition !== "object" || definition === null)
     throw problem("a topic", "the definition is not an object");
   const name = `topic "${String(definition.name ?? "without a name")}"`;
-  for (const key of Object.keys(definition)) {
-    if (!knownParts.has(key)) throw problem(name, `"${key}" is not a part of a topic.${didYouMean(key, knownParts)}`);
-  }
+  requireKnown(name, "", definition, knownParts);
   requireText(name, definition, ["name", "description"]);
   requireOneOf(name, "verification", definition.verification, ["vote", "tests"]);
   requireFunctions(name, "", definition, ["proposePrompt", "readQuestion", "solvePrompt", "readAnswer"]);
@@ -79,22 +93,53 @@ export function defineTopic(definition: TopicDefinition): DefinedTopic {
     requireOneOf(name, "language", definition.language, ["python", "javascript"]);
   }
 
+  const topic = checkedTopic(definition, name, source ?? name);
+  const hidden = definition.hidden == null ? null : checkedHidden(name, definition.hidden, source ?? name);
+  return Object.freeze({ topic, hidden });
+}
+
+/** The topic without its truth, each function behind its border. */
+function checkedTopic(definition: TopicDefinition, name: string, source: string): Topic {
+  const self = (): Topic => topic;
+  const { restatements, paraphrase } = definition;
   const topic: Topic = Object.freeze({
     name: definition.name,
     description: definition.description,
     verification: definition.verification,
     maxTokens: Object.freeze({ ...definition.maxTokens }),
-    proposePrompt: definition.proposePrompt,
-    readQuestion: definition.readQuestion,
-    solvePrompt: definition.solvePrompt,
-    readAnswer: definition.readAnswer,
-    ...(definition.restatements && { restatements: definition.restatements }),
-    ...(definition.paraphrase && { paraphrase: Object.freeze({ ...definition.paraphrase }) }),
+    proposePrompt: checked({ source, part: "proposePrompt" }, definition.proposePrompt, self, isPrompt),
+    readQuestion: checked({ source, part: "readQuestion" }, definition.readQuestion, self, isReading(isQuestion)),
+    solvePrompt: checked({ source, part: "solvePrompt" }, definition.solvePrompt, self, isPrompt),
+    readAnswer: checked({ source, part: "readAnswer" }, definition.readAnswer, self, isReading(isAnswer)),
+    ...(restatements && { restatements: checkedRestatements(restatements, self, source) }),
+    ...(paraphrase && { paraphrase: checkedParaphrase(paraphrase, source) }),
     ...(definition.language && { language: definition.language }),
     ...(definition.settings && { settings: checkedSettings(name, definition.settings) }),
   });
-  const hidden = definition.hidden == null ? null : checkedHidden(name, definition.hidden);
-  return Object.freeze({ topic, hidden });
+  return topic;
+}
+
+/** The map back to the original is a function of the topic too, made anew with each restatement. */
+function checkedRestatements(
+  given: NonNullable<Topic["restatements"]>,
+  self: () => Topic,
+  source: string,
+): NonNullable<Topic["restatements"]> {
+  const restatements = checked({ source, part: "restatements" }, given, self, isRestatements);
+  return standFor(given, (question: Question) =>
+    restatements(question).map((one) => ({
+      question: one.question,
+      toOriginal: checked({ source, part: "toOriginal of a restatement" }, one.toOriginal, () => one, isAnswer),
+    })),
+  );
+}
+
+function checkedParaphrase(given: NonNullable<Topic["paraphrase"]>, source: string): NonNullable<Topic["paraphrase"]> {
+  const paraphrase: NonNullable<Topic["paraphrase"]> = Object.freeze({
+    prompt: checked({ source, part: "paraphrase.prompt" }, given.prompt, () => paraphrase, isPrompt),
+    read: checked({ source, part: "paraphrase.read" }, given.read, () => paraphrase, isReading(isQuestion)),
+  });
+  return paraphrase;
 }
 
 const knownParts: ReadonlySet<string> = new Set<keyof TopicDefinition>([
@@ -113,22 +158,37 @@ const knownParts: ReadonlySet<string> = new Set<keyof TopicDefinition>([
   "hidden",
 ]);
 
+const hiddenParts: ReadonlySet<string> = new Set<keyof HiddenTruth>(["check", "levels", "frontier", "heldOut"]);
+
 /** Their values are checked with the run's config, where the message can say which key may be what. */
 function checkedSettings(name: string, settings: TopicSettings): TopicSettings {
   if (typeof settings !== "object" || settings === null) throw problem(name, "settings must be an object");
-  const refused = ["topic", "model", "preset", "seed"].find((key) => key in settings);
+  const refused = ["topic", "preset", "seed"].find((key) => key in settings);
   if (refused !== undefined) throw problem(name, `settings.${refused} is not a topic's to set`);
   return Object.freeze({ ...settings });
 }
 
-function checkedHidden(name: string, hidden: HiddenTruth): HiddenTruth {
+function checkedHidden(name: string, hidden: HiddenTruth, source: string): HiddenTruth {
+  requireKnown(name, "hidden.", hidden, hiddenParts);
   requireFunctions(name, "hidden.", hidden, ["check", "heldOut"]);
   const { levels, frontier } = hidden;
-  if (!Array.isArray(levels) || levels.length === 0 || levels.some((level, i) => i > 0 && level <= levels[i - 1])) {
-    throw problem(name, "hidden.levels must list at least one difficulty, ascending");
-  }
+  const ascending =
+    Array.isArray(levels) &&
+    levels.length > 0 &&
+    levels.every((level, i) => Number.isFinite(level) && (i === 0 || level > levels[i - 1]));
+  if (!ascending) throw problem(name, "hidden.levels must list at least one difficulty, ascending numbers");
   if (!levels.includes(frontier)) throw problem(name, "hidden.frontier must be one of hidden.levels");
-  return Object.freeze({ check: hidden.check, levels: Object.freeze([...levels]), frontier, heldOut: hidden.heldOut });
+  const truth: HiddenTruth = Object.freeze({
+    check: checkedLater({ source, part: "hidden.check" }, hidden.check, () => truth, isBoolean),
+    levels: Object.freeze([...levels]),
+    frontier,
+    // What is asked for decides what may come, so the check is made with the call.
+    heldOut: standFor(hidden.heldOut, (difficulty: number, count: number, random: Random) => {
+      const check = isHeldOut(difficulty, count);
+      return checked({ source, part: "hidden.heldOut" }, hidden.heldOut, () => truth, check)(difficulty, count, random);
+    }),
+  });
+  return truth;
 }
 
 function problem(name: string, what: string): UsageError {
@@ -136,6 +196,13 @@ function problem(name: string, what: string): UsageError {
     `${name}: ${what}`,
     "Complete the definition that is given to defineTopic; its example shows every part.",
   );
+}
+
+function requireKnown(name: string, prefix: string, object: object, known: ReadonlySet<string>): void {
+  for (const key of Object.keys(object)) {
+    if (known.has(key)) continue;
+    throw problem(name, `"${prefix}${key}" is not a part of a topic.${didYouMean(key, known)}`);
+  }
 }
 
 function requireText<Key extends string>(

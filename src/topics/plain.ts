@@ -15,7 +15,15 @@ const maxQuestionCharacters = 1500;
 /** Earlier questions that a proposer is shown. */
 const shownQuestions = 3;
 
-/** A topic about `subject`. Throws UsageError for a subject that is empty, too long or more than one line. */
+/**
+ * A topic about `subject`. Throws UsageError for a subject that is empty, too long or more than one line.
+ *
+ * @example
+ * import { plainTopic } from "self-questioning";
+ *
+ * const { topic } = plainTopic("geometry with circles");
+ * console.log(topic.readQuestion("<question>How long is the edge of a circle of radius 2?</question>"));
+ */
 export function plainTopic(subject: string, options: { readonly prompts?: PlainPrompts } = {}): DefinedTopic {
   const words = subject.trim();
   if (words === "" || words.length > maxSubjectCharacters || /[\p{Cc}]/u.test(words) || !words.isWellFormed()) {

@@ -1,8 +1,7 @@
 // Finds a topic by name, or loads one from a file. A topic file is a program that the user chose to run: it is imported,
 // not sandboxed.
-import { statSync } from "node:fs";
-import { extname, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
+import { dirname, extname, resolve } from "node:path";
+import { importFile } from "../config/import-file.ts";
 import { didYouMean, UsageError } from "../errors.ts";
 import { algebra } from "./algebra.ts";
 import { arithmetic } from "./arithmetic.ts";
@@ -10,6 +9,7 @@ import { coding } from "./coding.ts";
 import { type DefinedTopic, defineTopic } from "./define-topic.ts";
 import { multiplication } from "./multiplication.ts";
 import { plainTopic } from "./plain.ts";
+import type { TopicSettings } from "./topic.ts";
 
 const builtInTopics: ReadonlyMap<string, DefinedTopic> = new Map(
   [arithmetic, multiplication, algebra, coding].map((one) => [one.topic.name, one]),
@@ -26,6 +26,13 @@ const moduleExtensions: ReadonlySet<string> = new Set([".ts", ".mts", ".js", ".m
 /**
  * Opens a built-in topic by name, makes one of words (`plain:geometry with circles`), or imports the `topic` that a module exports; a relative path starts at the working
  * folder. Throws UsageError for an unknown name (naming the nearest), a missing file, or a file without a sound topic.
+ *
+ * @example
+ * import { openTopic, randomStream } from "self-questioning";
+ *
+ * const { topic, hidden } = await openTopic("arithmetic");
+ * const [question] = hidden?.heldOut(3, 1, randomStream("example")) ?? [];
+ * if (question !== undefined) console.log(question.text, topic.solvePrompt(question));
  */
 export async function openTopic(nameOrPath: string): Promise<DefinedTopic> {
   const builtIn = builtInTopics.get(nameOrPath);
@@ -38,28 +45,32 @@ export async function openTopic(nameOrPath: string): Promise<DefinedTopic> {
   );
 }
 
+/** The same topic for a process in another working folder: a path made absolute, any other name as it is. */
+export function absoluteTopicName(nameOrPath: string): string {
+  return builtInTopics.has(nameOrPath) || nameOrPath.startsWith(plainPrefix) ? nameOrPath : resolve(nameOrPath);
+}
+
 async function importTopic(path: string): Promise<DefinedTopic> {
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) {
-    throw new UsageError(`There is no topic file ${path}.`, "Check the path; it is relative to the working folder.");
-  }
-  let exports: { readonly topic?: unknown };
-  try {
-    exports = await import(pathToFileURL(path).href);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new UsageError(`The topic file ${path} could not be loaded: ${reason}`, "Mend the file, then run again.", {
-      cause,
-    });
-  }
-  if (!isDefinedTopic(exports.topic)) {
+  const exports = await importFile(path, "topic file");
+  if (!isDefinedTopic(exports["topic"])) {
+    const names = Object.keys(exports).join(", ");
     throw new UsageError(
-      `The file ${path} exports no \`topic\` made by defineTopic.`,
+      `The file ${path} exports no \`topic\` made by defineTopic; it exports ${names === "" ? "nothing" : names}.`,
       "Write `export const topic = defineTopic({ ... })` in it.",
     );
   }
-  // The file may have used another copy of this package, or none: check it by our own rules.
-  const { topic, hidden } = exports.topic;
-  return defineTopic(hidden === null ? topic : { ...topic, hidden });
+  // The file may have used another copy of this package, or none: check it by our own rules, and name the file in them.
+  const { topic, hidden } = exports["topic"];
+  const settings = topic.settings && { settings: withAbsoluteModel(topic.settings, path) };
+  return defineTopic({ ...topic, ...settings, ...(hidden === null ? {} : { hidden }) }, path);
+}
+
+/** A model that a topic names by a relative path lies beside the topic, not in the working folder. */
+function withAbsoluteModel<Settings extends TopicSettings>(settings: Settings, path: string): Settings {
+  const { model } = settings;
+  return typeof model === "string" && /^\.{1,2}([/\\]|$)/.test(model)
+    ? { ...settings, model: resolve(dirname(path), model) }
+    : settings;
 }
 
 function isDefinedTopic(value: unknown): value is DefinedTopic {

@@ -34,9 +34,12 @@ export interface Topic {
   };
   /** For `tests`: the language of the programs. */
   readonly language?: "python" | "javascript";
-  /** Settings that suit the topic: they stand above the defaults, below a preset, a config file and flags. */
+  /**
+   * Settings that suit the topic: they stand above the defaults, below a preset, a config file and flags. `model` is the one
+   * that it starts from where nobody names another: a shipped one by name, or a folder, from the topic's own file on.
+   */
   readonly settings?: TopicSettings;
 }
 
 /** Any settings of a run but those that say which run it is. */
-export type TopicSettings = Readonly<Omit<RunConfigInput, "topic" | "model" | "preset" | "seed">>;
+export type TopicSettings = Readonly<Omit<RunConfigInput, "topic" | "preset" | "seed">>;

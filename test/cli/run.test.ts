@@ -70,7 +70,7 @@ describe("run", () => {
     expect(interrupted.code).toBe(3);
     const { run: name, steps } = summaryOf(interrupted);
     expect(steps).toBe(2);
-    expect(interrupted.stderr).toContain(`Go on with: sqlm resume ${name}`);
+    expect(interrupted.stderr).toMatch(new RegExp(`Go on with: (npx )?sqlm resume ${name} --workspace ${workspace}`));
     expect(process.listenerCount("SIGINT")).toBe(0);
 
     const resumed = await play(["resume", name, "--json"]);
@@ -478,19 +478,19 @@ describe("models", () => {
   });
 
   test("ask lets answers vote over all forms of the question", async () => {
-    const { stdout } = await play(["ask", model, "123+456=", "--votes", "7"]);
+    const { stdout } = await play(["ask", model, "123+456=", "--topic", "arithmetic", "--votes", "7"]);
     expect(stdout).toMatch(/^123\+456= → 579$/m);
     // The scripted solver always says 579: right for the question and its swapped form, wrong for the moved operand.
     expect(stdout).toMatch(/^456\+123= +579 +2$/m);
     expect(stdout).toMatch(/^123\+567= +468 +2$/m);
     expect(stdout).toMatch(/^579 +3 +\.429/m);
     expect(stdout).toContain("The forms do not agree");
-    const asked = await play(["ask", model, "123+456=", "--votes", "7", "--json"]);
+    const asked = await play(["ask", model, "123+456=", "--topic", "arithmetic", "--votes", "7", "--json"]);
     expect(summaryOf<object>(asked)).toMatchObject({ verdict: { winner: "579", groupSize: 7, unreadable: 3 } });
   });
 
   test("ask refuses what is no question of the topic", async () => {
-    const { code, stderr } = await play(["ask", model, "how are you?"]);
+    const { code, stderr } = await play(["ask", model, "how are you?", "--topic", "arithmetic"]);
     expect(code).toBe(2);
     expect(stderr).toContain("how are you?");
   });

@@ -59,7 +59,7 @@ describe("config files", () => {
   test.each([
     ["gone.ts", null, "There is no config file"],
     ["broken.json", "{", "Expected property name"],
-    ["broken.mjs", "export default {", "does not load"],
+    ["broken.mjs", "export default {", "could not be loaded"],
     ["throws.mjs", "throw new Error('not today')", "not today"],
     ["empty.mjs", "export const steps = 3", "has no default export"],
   ])("%s is refused in a sentence", async (name, text, message) => {

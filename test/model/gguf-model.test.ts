@@ -32,7 +32,7 @@ describe("a model", () => {
       const folder = mkdtempSync(join(root, "folder-"));
       const companions = new Map(model.companions).set("config.json", Buffer.from(JSON.stringify(content)));
       writeModelFolder(folder, companions, weights);
-      await using fromFile = await openOnnxEngine({ model: findModel(path), threads: 1 });
+      await using fromFile = await openOnnxEngine({ model: findModel({ model: path }), threads: 1 });
       await using fromFolder = await openOnnxEngine({ model: folder, threads: 1 });
       const sequences = [fromFile.tokenizer.encode("ab 12, and 3")];
       await using filePolicy = await fromFile.openPolicy();

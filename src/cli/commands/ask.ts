@@ -1,14 +1,14 @@
 // `sqlm ask`: put a question to a model many times and let its answers vote, as in training.
 import type { Command } from "commander";
 import type { Player } from "../../engine/engine.ts";
-import { UnsupportedError, UsageError } from "../../errors.ts";
+import { describeThrown, TopicError, UnsupportedError, UsageError } from "../../errors.ts";
 import { encodePrompt } from "../../play/prompts.ts";
 import { seedFrom } from "../../random.ts";
 import { openTopic } from "../../topics/registry.ts";
 import type { Topic } from "../../topics/topic.ts";
 import type { Question, Restatement, VoteVerdict } from "../../types.ts";
 import { vote } from "../../verify/vote.ts";
-import { modelOrRun } from "../checkpoint-of.ts";
+import { chooseModel } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { bar, formatShare, formatTable, oneLine } from "../format.ts";
 import type { Parts } from "../parts.ts";
@@ -16,7 +16,7 @@ import type { Parts } from "../parts.ts";
 interface AskOptions {
   readonly json?: boolean;
   readonly workspace: string;
-  readonly topic: string;
+  readonly topic?: string;
   readonly votes: string;
   readonly seed: string;
   readonly threads: string;
@@ -37,7 +37,7 @@ export function askCommand(parts: Parts): Command {
     .argument("<model>", "Folder in Hugging Face layout, or the name of a run.")
     .argument("<question>", "The question, as the topic writes it.")
     .option("--votes <count>", "Answers to sample, split over the question's equivalent forms.", "16")
-    .option("--topic <name>", "Topic name or path of a topic file.", "arithmetic")
+    .option("--topic <name>", "Topic name or path of a topic file (default: the one that the model was trained on).")
     .option("--seed <count>", "Seed of the sampling.", "1")
     .option("--threads <count>", "Threads of the engine; 0 measures and chooses.", "0")
     .action(async (model: string, text: string, options: AskOptions) => {
@@ -45,7 +45,8 @@ export function askCommand(parts: Parts): Command {
       const votes = readCount("--votes", options.votes, 1);
       const seed = readCount("--seed", options.seed);
       const threads = readCount("--threads", options.threads);
-      const { topic } = await openTopic(options.topic);
+      const chosen = chooseModel(model, options);
+      const { topic } = await openTopic(chosen.topic);
       if (topic.verification !== "vote") {
         throw new UnsupportedError(
           `Answers to topic ${topic.name} are programs, which do not vote.`,
@@ -53,8 +54,8 @@ export function askCommand(parts: Parts): Command {
         );
       }
       const question = readQuestion(topic, text);
-      const folder = modelOrRun(model, options.workspace);
-      await using engine = await parts.openEngine({ model: folder, threads });
+      if (chosen.note !== null) terminal.note(chosen.note);
+      await using engine = await parts.openEngine({ model: chosen.folder, threads });
       await using player = await engine.openPolicy();
       const forms = await askForms(player, topic, question, votes, seed);
       const verdict = vote(forms.flatMap(({ values }, form) => values.map((value) => ({ form, value }))));
@@ -76,7 +77,7 @@ export function askCommand(parts: Parts): Command {
           verdict.consistent ? "All forms agree." : "The forms do not agree: training would not use this vote.",
         );
       }
-      terminal.result({ model, topic: options.topic, question: text, verdict, forms });
+      terminal.result({ model, topic: chosen.topic, question: text, verdict, forms });
     });
 }
 
@@ -86,8 +87,8 @@ function readQuestion(topic: Topic, text: string): Question {
   try {
     topic.solvePrompt(question);
   } catch (cause) {
-    if (cause instanceof UsageError) throw cause;
-    const problem = cause instanceof Error ? cause.message : String(cause);
+    if (cause instanceof UsageError && !(cause instanceof TopicError)) throw cause;
+    const problem = describeThrown(cause instanceof TopicError && cause.cause !== undefined ? cause.cause : cause);
     throw new UsageError(
       `Topic ${topic.name} cannot ask this question: ${problem}`,
       "`sqlm questions RUN` shows questions of the topic.",

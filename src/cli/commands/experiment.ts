@@ -1,11 +1,10 @@
 // `sqlm experiment`: plays every variant of an experiment file with every seed and prints the table. What the workspace
 // has of it in its record is not played again, so that the same command goes on with an experiment that was interrupted.
-import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { Command } from "commander";
 import type { RunConfig } from "../../config/config.ts";
 import { withPathsFrom } from "../../config/file.ts";
+import { importFile } from "../../config/import-file.ts";
 import type { ResolvedConfig } from "../../config/layers.ts";
 import { RunStoppedError, UsageError } from "../../errors.ts";
 import { makeControl } from "../../evaluate/controls.ts";
@@ -19,7 +18,7 @@ import {
 } from "../../evaluate/experiment.ts";
 import { mean, standardDeviation } from "../../evaluate/statistics.ts";
 import type { RunSummary } from "../../events.ts";
-import { findStartingModel } from "../../model/find-model.ts";
+import { findModel } from "../../model/find-model.ts";
 import { openReader } from "../../store/queries.ts";
 import type { RunSources, RunTrial, Workspace } from "../../store/store.ts";
 import { summarizeRun } from "../../store/summarize-run.ts";
@@ -33,6 +32,7 @@ import { playRun, withAbsolutePaths } from "../play-run.ts";
 import { sourcesOf } from "../run-sources.ts";
 import { describeRemoved } from "../step-line.ts";
 import { findTrial, type RecordedTrial } from "../trials.ts";
+import { watchTopicCalls } from "../watchdog.ts";
 
 interface ExperimentCommandOptions {
   readonly json?: boolean;
@@ -67,13 +67,14 @@ export function experimentCommand(parts: Parts): Command {
       for (const trial of trials) {
         const { config, notes } = await configOfTrial(trial, file);
         for (const note of trial.seed === seeds[0] ? notes : []) terminal.note(note);
-        findStartingModel(config);
+        findModel({ ...config, workspace: options.workspace });
         if (trial.variant.control !== undefined) makeControl(trial.variant.control, await openTopic(config.topic));
         configs.set(nameOf(trial), config);
       }
 
       await using workspace = await parts.openWorkspace(resolve(options.workspace));
       using interrupt = listenForInterrupt(terminal);
+      using _watchdog = watchTopicCalls();
       const known = options.fresh === true ? new Map() : await findTrials(workspace, experiment, trials, configs);
       const left = trials.length - [...known.values()].filter(({ finished }) => finished).length;
       terminal.note(`${experiment.name}: ${trials.length} runs, ${parallel} at a time`);
@@ -168,7 +169,7 @@ async function findTrials(
   // Trials share topics and models: each is read once.
   const sources = new Map<string, Promise<RunSources>>();
   for (const trial of trials) {
-    const config = withAbsolutePaths(configs.get(nameOf(trial))!);
+    const config = withAbsolutePaths(configs.get(nameOf(trial))!, workspace.folder);
     const files = JSON.stringify([config.topic, config.model]);
     if (!sources.has(files)) sources.set(files, sourcesOf(config));
     const found = findTrial(runs, recordOf(experiment, trial), config, await sources.get(files)!);
@@ -186,10 +187,9 @@ async function summaryOf({ folder }: Workspace, run: string, { topic }: RunConfi
 /** The experiment that a file exports, by default or as `experiment`. Throws UsageError. */
 async function openExperiment(file: string): Promise<Experiment> {
   const path = resolve(file);
-  if (!existsSync(path)) throw new UsageError(`There is no experiment file ${path}.`, "Check the path.");
-  const loaded: Record<string, unknown> = await import(pathToFileURL(path).href);
+  const loaded = await importFile(path, "experiment file");
   const found = loaded["default"] ?? loaded["experiment"];
-  if (typeof found !== "object" || found === null || !("variants" in found) || !Array.isArray(found.variants)) {
+  if (found === undefined) {
     throw new UsageError(
       `${path} exports no experiment.`,
       "Write: export const experiment = defineExperiment({ name, config, variants: [...] }).",

@@ -1,7 +1,7 @@
 // `sqlm export`: takes a run's model or its data out of the workspace.
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { cp } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { Argument, type Command, Option } from "commander";
 import { didYouMean, UsageError } from "../../errors.ts";
 import { type ExportTable, exportJsonl, exportParquet, exportTables } from "../../store/export.ts";
@@ -54,7 +54,7 @@ export function exportCommand(): Command {
         return;
       }
       const tables = readTables(options.tables);
-      mkdirSync(to, { recursive: true });
+      makeFolder(to);
       if (what === "tensorboard") {
         const path = exportTensorboard(reader, run, to);
         terminal.say(`Metrics of ${run} are in ${path}`);
@@ -81,6 +81,25 @@ export function exportCommand(): Command {
     });
 }
 
+/** Throws UsageError where `--to` cannot be a folder to write into. */
+function makeFolder(to: string): void {
+  // Not `recursive`: where a parent exists and takes no folder (/proc), Node tries for ever (nodejs/node#31481).
+  const make = (folder: string): void => {
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+    if (dirname(folder) !== folder) make(dirname(folder));
+    mkdirSync(folder);
+  };
+  try {
+    make(to);
+    accessSync(to, constants.W_OK);
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
+    throw new UsageError(`${to} cannot be written into (${code}).`, "Give a folder that is yours to write with --to.", {
+      cause,
+    });
+  }
+}
+
 function readTables(names: string | undefined): readonly ExportTable[] {
   if (names === undefined) return exportTables;
   return names.split(",").map((given) => {
@@ -101,5 +120,6 @@ async function exportModel(reader: Reader, run: string, to: string, step?: numbe
   if (existsSync(join(to, "config.json"))) {
     throw new UsageError(`${to} already holds a model.`, "Give another folder with --to, or remove that one first.");
   }
+  makeFolder(to);
   await cp(from, to, { recursive: true, filter: (path) => !loopFiles.has(path.slice(from.length + 1)) });
 }

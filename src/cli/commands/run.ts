@@ -1,7 +1,7 @@
 // `sqlm run`: self-play on a topic. `sqlm start` is the same under the name that `npm start` calls.
 import type { Command } from "commander";
-import { findStartingModel } from "../../model/find-model.ts";
-import { modelOrRun } from "../checkpoint-of.ts";
+import { findModel } from "../../model/find-model.ts";
+import { runNamed } from "../run-name.ts";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { addConfigFlags } from "../config-flags.ts";
 import { configOf } from "../config-options.ts";
@@ -42,8 +42,9 @@ function make(name: string, description: string, parts: Parts): Command {
     const outputs = sessionOptionsOf(options);
     const { config: given, notes } = await configOf(options, topic);
     // Found before anything is opened, so a mistyped name costs no time and leaves no empty run behind.
-    const model = given.model === "seed" ? given.model : modelOrRun(given.model, options.workspace);
-    findStartingModel({ ...given, model });
+    const { workspace } = options;
+    const found = findModel({ ...given, model: runNamed(given.model, workspace), workspace });
+    const model = given.model === "seed" ? given.model : found;
     const terminal = terminalOf(options);
     for (const note of notes) terminal.note(note);
     process.exitCode = await runSession({

@@ -33,7 +33,7 @@ export function topicsCommand(): Command {
           terminal.tableColumns,
         ),
       );
-      terminal.say("A topic of your own is a file: sqlm run ./my-topic.ts");
+      terminal.say("A topic of your own is a file: sqlm run ./my-topic.ts. One to start from: sqlm init my-topic");
       terminal.result({ topics });
     },
   );

@@ -1,6 +1,11 @@
-// A topic in thirty lines: which weekday comes some days after another. Run it with `sqlm run examples/my-topic.ts`, on any
-// model that follows instructions. Outside this repository, import from "sqlm".
-import { defineTopic } from "../src/index.ts";
+// A topic for models that follow instructions: which weekday comes some days after another. See what it reads with
+//
+//   npx sqlm check examples/weekdays.ts --reply "Monday + 3" --reply "Someday" --answer " Thursday."
+//
+// and let a model of your own play it, a folder in Hugging Face layout:
+//
+//   npx sqlm run examples/weekdays.ts --model FOLDER
+import { defineTopic } from "self-questioning";
 
 const days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
@@ -13,10 +18,10 @@ export const topic = defineTopic({
   // The proposer continues this, and readQuestion takes nothing but a well-formed question.
   proposePrompt: () => "Name a weekday and a number of days, like Monday + 3:\n",
   readQuestion(reply) {
-    const match = /^(\w+day) \+ (\d{1,3})$/.exec(reply.trim());
-    if (match === null || !days.includes(match[1])) return { ok: false, reason: "not a weekday and a number" };
-    const text = `${match[1]} + ${Number(match[2])}`;
-    return { ok: true, value: { text, key: text, difficulty: match[2].length } };
+    const [, day = "", count = ""] = /^(\w+day) \+ (\d{1,3})$/.exec(reply.trim()) ?? [];
+    if (!days.includes(day)) return { ok: false, reason: "not a weekday and a number" };
+    const text = `${day} + ${Number(count)}`;
+    return { ok: true, value: { text, key: text, difficulty: count.length } };
   },
 
   // The solver continues this. Equal answers must give equal strings: votes are counted by them.

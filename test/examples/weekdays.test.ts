@@ -9,8 +9,8 @@ import { vote } from "../../src/verify/vote.ts";
 
 const days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 
-it("examples/my-topic.ts plays a step with the scripted engine", async () => {
-  const { topic, hidden } = await openTopic(resolve(import.meta.dirname, "../../examples/my-topic.ts"));
+it("examples/weekdays.ts plays a step with the scripted engine", async () => {
+  const { topic, hidden } = await openTopic(resolve(import.meta.dirname, "../../examples/weekdays.ts"));
   expect(hidden).toBeNull();
   const engine = createScriptedPolicy({
     reply({ prompt, sample, random }) {

@@ -1,10 +1,16 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 // Two projects: `fast` is what `npm test` runs; files named *.slow.test.ts take minutes and run with `npm run test:slow`.
+// Examples import this package by its name, as users do.
+const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+const alias = { "self-questioning/testing": source("testing/index.ts"), "self-questioning": source("index.ts") };
+
 export default defineConfig({
   test: {
     projects: [
       {
+        resolve: { alias },
         test: {
           name: "fast",
           setupFiles: ["test/setup.ts"],
@@ -15,6 +21,7 @@ export default defineConfig({
         },
       },
       {
+        resolve: { alias },
         test: {
           name: "slow",
           setupFiles: ["test/setup.ts"],

@@ -1,7 +1,7 @@
 // A topic of your own, whole: sums that the model writes with the last digit first. Run it with
 //
 //   npx sqlm run examples/addition.ts
-import { defineTopic } from "../src/index.ts";
+import { defineTopic } from "self-questioning";
 
 const reverse = (digits: string): string => [...digits].reverse().join("");
 

@@ -3,7 +3,7 @@
 //   npx sqlm experiment examples/algebra-controls.ts --seeds 1,2,3 --parallel 2
 //
 // docs/results.md has the table that it gave.
-import { defineExperiment } from "../src/evaluate/experiment.ts";
+import { defineExperiment } from "self-questioning";
 
 export const experiment = defineExperiment({
   name: "algebra-controls",

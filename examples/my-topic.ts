@@ -1,6 +1,6 @@
 // A topic in thirty lines: which weekday comes some days after another. Run it with `sqlm run examples/my-topic.ts`, on any
-// model that follows instructions. Outside this repository, import from "sqlm".
-import { defineTopic } from "../src/index.ts";
+// model that follows instructions.
+import { defineTopic } from "self-questioning";
 
 const days = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
 

@@ -1,4 +1,5 @@
-// `npm run docs`: writes docs/api.md, the reference of what `import … from "sqlm"` and `"sqlm/testing"` give, from the
+// `npm run docs`: writes docs/api.md, the reference of what `import … from "self-questioning"` and
+// `"self-questioning/testing"` give, from the
 // declarations and docstrings that the compiler emits. TypeScript 7 has no programming interface for documentation tools
 // to stand on, and declaration files are regular enough to be read line by line: each top-level declaration starts in
 // the first column, and what belongs to it does not.
@@ -154,8 +155,8 @@ if (import.meta.main) {
     execFileSync(process.execPath, [compiler, ...options], { cwd: root, stdio: "inherit" });
     const read = (path: string): string => readFileSync(join(folder, `${path}.d.ts`), "utf8");
     const entryPoints = [
-      { name: "sqlm", modules: readEntryPoint("index", read) },
-      { name: "sqlm/testing", modules: readEntryPoint("testing/index", read) },
+      { name: "self-questioning", modules: readEntryPoint("index", read) },
+      { name: "self-questioning/testing", modules: readEntryPoint("testing/index", read) },
     ];
     const introduce = (path: string): string => {
       const [comment] = /^(?:\/\/.*\n)*/.exec(readFileSync(join(root, "src", path), "utf8")) ?? [""];

@@ -1,4 +1,4 @@
-// What `import … from "sqlm"` gives: self-play, topics, engines, configs and recorded runs as a library.
+// What `import … from "self-questioning"` gives: self-play, topics, engines, configs and recorded runs as a library.
 
 export { type AnswerComparison, answersEqual, canonicalAnswer, markedAnswer } from "./answer/answer.ts";
 export {

@@ -57,7 +57,7 @@ export interface PythonModule {
   _PyErr_GivenExceptionMatches(error: number, type: number): number;
 }
 
-export interface Pyodide {
+interface Pyodide {
   readonly version: string;
   readonly _module: PythonModule;
   runPython(source: string): unknown;

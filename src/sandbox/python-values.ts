@@ -294,7 +294,7 @@ export function plainRatio(numerator: bigint, denominator: bigint): PlainValue |
 }
 
 /** The integer or float that is exactly what a Decimal's text says, or null where there is none. */
-export function plainDecimal(text: string): PlainValue | null {
+function plainDecimal(text: string): PlainValue | null {
   if (/^-?NaN\d*$/i.test(text)) return plainFloat(Number.NaN);
   if (/^-?Infinity$/i.test(text)) return plainFloat(text.startsWith("-") ? -Infinity : Infinity);
   const match = /^(-?)(\d+)(?:\.(\d+))?(?:E([+-]\d+))?$/i.exec(text);

@@ -1,6 +1,6 @@
 // The package as its users get it: packed from a copy of this tree, installed into an empty project by an npm that knows
 // nothing but its registry, then used there: the command, the library, the testing subpath without Vitest, the types.
-import { execSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import {
   copyFileSync,
   cpSync,
@@ -24,7 +24,10 @@ let installed = "";
 
 /** Runs a command as a user of a fresh machine would; returns what it printed, on both streams. */
 function run(command: string, cwd: string = project): string {
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(npm_|NODE|VITEST|INIT_CWD)/i.test(name));
+  // How the registry is reached is the machine's own affair: its certificates and proxies stay.
+  const settings =
+    /^(npm_(?!config_(registry|ca|cafile|proxy|https_proxy|noproxy)$)|NODE_(?!EXTRA_CA_CERTS$)|VITEST|INIT_CWD)/i;
+  const inherited = Object.entries(process.env).filter(([name]) => !settings.test(name));
   const env = {
     ...Object.fromEntries(inherited),
     HOME: home,
@@ -33,7 +36,9 @@ function run(command: string, cwd: string = project): string {
     npm_config_update_notifier: "false",
     npm_config_fund: "false",
   };
-  return execSync(`${command} 2>&1`, { cwd, env, encoding: "utf8" });
+  const { status, stdout, error } = spawnSync(`${command} 2>&1`, { cwd, env, encoding: "utf8", shell: true });
+  if (status !== 0) throw new Error(`${command} ended with ${status}: ${error?.message ?? ""}\n${stdout}`);
+  return stdout;
 }
 
 /** A copy of this tree with the same packages, none of which anything done there can change. */
@@ -80,7 +85,7 @@ test("says which Node it needs, and brings docs and examples", () => {
 });
 
 test("one step of self-play", () => {
-  const settings = "--groups-per-batch 4 --group-size 4 --eval-samples 1 --eval-every 0";
+  const settings = "--groups-per-batch 4 --group-size 4 --eval-questions 4";
   const said = run(`npx --no-install sqlm run arithmetic --steps 1 ${settings}`);
   expect(said).toContain("1 steps");
   expect(said).not.toContain("npm warn");

@@ -23,7 +23,7 @@ export interface TokenLoss {
 }
 
 /** Values that LossConfig documents as its defaults. */
-const lossDefaults = { clipLow: 0.2, clipHigh: 0.2, klPenaltyCoef: 0 } as const;
+export const lossDefaults = { clipLow: 0.2, clipHigh: 0.2, klPenaltyCoef: 0 } as const;
 
 /**
  * Loss of one token, with r = exp(logprob − oldLogprob), A the advantage and w the weight:

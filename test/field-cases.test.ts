@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import type { Policy } from "../src/engine/engine.ts";
 import { openOnnxEngine } from "../src/engine/onnx/onnx-engine.ts";
 import { type AdvantageEstimator, advantages } from "../src/learn/advantages.ts";
 import { learningRateAt } from "../src/learn/update.ts";
@@ -70,14 +71,15 @@ test("two models in one process sample at once, and one goes on when the other i
     };
     await using first = await open(1);
     const second = await open(2);
-    const sample = (engine: typeof first) =>
-      engine.sample([[2, 3, 4], [5]], { numSamples: 4, maxTokens: 6, temperature: 1, stop: [], seed: 7 });
-    const alone = [await sample(first), await sample(second)];
-    const together = await Promise.all([first, second].map(sample));
+    const policies = await Promise.all([first, second].map((engine) => engine.openPolicy()));
+    const asks = [[2, 3, 4], [5]].map((promptTokens) => ({ promptTokens, numSamples: 4, seed: 7, first: 0 }));
+    const sample = (policy: Policy) => policy.sample(asks, { maxTokens: 6, temperature: 1, stop: [] });
+    const alone = [await sample(policies[0]), await sample(policies[1])];
+    const together = await Promise.all(policies.map(sample));
     await second[Symbol.asyncDispose]();
     const sameSamples = JSON.stringify(together) === JSON.stringify(alone);
     expect({ sameSamples }).toEqual(engines.expected);
-    expect(await sample(first)).toEqual(alone[0]);
+    expect(await sample(policies[0])).toEqual(alone[0]);
     expect(alone[0]).not.toEqual(alone[1]);
   } finally {
     rmSync(folder, { recursive: true });

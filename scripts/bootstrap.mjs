@@ -22,12 +22,10 @@ function needsInstall() {
 
 function install() {
   process.stderr.write("Installing dependencies from the npm registry (about 20 s, once)...\n");
-  // onnxruntime-node would fetch CUDA libraries from a host outside the registry; the CPU runtime is already bundled.
   const result = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], {
     cwd: root,
     stdio: ["ignore", 2, 2],
     shell: process.platform === "win32",
-    env: { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" },
   });
   if (result.status !== 0 || !existsSync(ownNode)) {
     process.stderr.write("`npm ci` failed. Check that the npm registry can be reached, then run the command again.\n");

@@ -16,5 +16,5 @@ execFileSync(
   { cwd: root, stdio: "inherit" },
 );
 
-const { configJsonSchema } = await import(pathToFileURL(join(dist, "config-layers.js")).href);
+const { configJsonSchema } = await import(pathToFileURL(join(dist, "config", "layers.js")).href);
 writeFileSync(join(root, "sqlm.schema.json"), `${JSON.stringify(configJsonSchema(), null, 2)}\n`);

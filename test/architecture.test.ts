@@ -86,7 +86,7 @@ describe("the table", () => {
 });
 
 describe("the linter", () => {
-  // The simple cases are rules of biome.json as well, so that an editor shows them while somebody types.
+  // The simple cases are rules of biome.jsonc as well, so that an editor shows them while somebody types.
   it("refuses a truth in a stage and an engine in the loop, and lets contracts through", () => {
     const wrong: Record<string, string> = {
       "src/learn/wrong.ts": "../topics/arithmetic-truth.ts",
@@ -102,7 +102,7 @@ describe("the linter", () => {
     };
     const folder = mkdtempSync(join(tmpdir(), "sqlm-lint-"));
     try {
-      copyFileSync(join(root, "biome.json"), join(folder, "biome.json"));
+      copyFileSync(join(root, "biome.jsonc"), join(folder, "biome.jsonc"));
       for (const [path, target] of Object.entries({ ...wrong, ...right })) {
         mkdirSync(dirname(join(folder, path)), { recursive: true });
         writeFileSync(join(folder, path), `import { part } from "${target}";\n\nexport const parts = [part];\n`);

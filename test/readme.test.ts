@@ -11,7 +11,7 @@ const readme = readFileSync(join(root, "README.md"), "utf8");
 
 it("shows examples/addition.ts as a user would write it", () => {
   const example = readFileSync(join(root, "examples", "addition.ts"), "utf8");
-  const code = example.replace(/^(?:\/\/.*\n)+/, "").replace("../src/index.ts", "sqlm");
+  const code = example.replace(/^(?:\/\/.*\n)+/, "");
   expect(readme).toContain(`\`\`\`ts\n${code}\`\`\``);
 });
 

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { UsageError } from "../errors.ts";
 import { type AnswerComparison, answersEqual } from "./answer.ts";
 
-export const compareAnswersSchema = z.strictObject({
+const compareAnswersSchema = z.strictObject({
   expected: z.string().describe("The right answer, or a text that ends in it"),
   given: z.string().describe("The answer to judge, or a text that ends in it"),
 });

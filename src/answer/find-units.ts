@@ -5,7 +5,7 @@ import { unitNamed, unitOf } from "./units.ts";
 /** A marked unit stands between these, two characters for private use. */
 export const unitMarks = { open: "\ue000", close: "\ue001" } as const;
 
-export const markedUnit = (text: string): string => ` ${unitMarks.open}${text}${unitMarks.close} `;
+const markedUnit = (text: string): string => ` ${unitMarks.open}${text}${unitMarks.close} `;
 
 /** Removes what only this file may write. */
 export const withoutMarks = (text: string): string => text.replace(/[\ue000\ue001]/g, "");
@@ -64,7 +64,7 @@ function skip(scan: Scan): void {
 }
 
 /** The unit that begins at `start`, after spaces; null where there is none. */
-export function unitAt(text: string, start: number): Found | null {
+function unitAt(text: string, start: number): Found | null {
   const scan: Scan = { text, limit: Math.min(text.length, start + maxUnitCharacters), at: start, open: 0 };
   const parts: string[] = [];
   let found: Found | null = null;

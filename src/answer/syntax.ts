@@ -14,7 +14,7 @@ export type Token =
 /** How commas between digits are read. `list` separates always, `thousands` groups digits, `decimal` is a decimal point. */
 export type CommaMode = "list" | "thousands" | "decimal";
 
-export const maxTokens = 4000;
+const maxTokens = 4000;
 
 const relations: Readonly<Record<string, string>> = {
   le: "<=",

@@ -30,7 +30,7 @@ export interface TriedAnswer {
   readonly right: boolean | null;
 }
 
-export interface TriedReply {
+interface TriedReply {
   readonly reply: string;
   readonly question: Question | null;
   /** Why there is no question, or why it would not be asked. */

@@ -44,7 +44,7 @@ export function listenForInterrupt(terminal: Terminal): Disposable & { readonly 
 }
 
 /** Ends the process by the default action of a signal, which runs none of our code and none of Node's. */
-export function dieOf(signal: NodeJS.Signals): never {
+function dieOf(signal: NodeJS.Signals): never {
   // Node ignores SIGPIPE from the start; to listen and to stop listening is what brings a default action back.
   process.once(signal, () => {});
   process.removeAllListeners(signal);

@@ -8,7 +8,7 @@ const mean = (values: readonly number[]): number | null =>
   values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** How many groups there were of each signal, most first, without those that taught. */
-export function signalFree(groups: readonly GroupRecord[]): readonly (readonly [GroupSignal, number])[] {
+function signalFree(groups: readonly GroupRecord[]): readonly (readonly [GroupSignal, number])[] {
   const counts = new Map<GroupSignal, number>();
   for (const { signal } of groups) if (signal !== "trained") counts.set(signal, (counts.get(signal) ?? 0) + 1);
   return [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
@@ -43,7 +43,7 @@ export function describeStep(
 }
 
 /** `347+85= → 432 ×13, 422 ×2, 1 unreadable · label right`. */
-export function describeGroup(group: GroupRecord, width: number): string {
+function describeGroup(group: GroupRecord, width: number): string {
   const { verdict, truth } = group;
   const truthText = truth?.labelRight == null ? "" : truth.labelRight ? " · label right" : " · label wrong";
   const outcome =

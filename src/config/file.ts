@@ -7,13 +7,7 @@ import { UsageError } from "../errors.ts";
 import { importFile } from "./import-file.ts";
 
 /** Names that are looked for; a folder holds at most one. */
-export const configFileNames = [
-  "sqlm.config.ts",
-  "sqlm.config.mts",
-  "sqlm.config.js",
-  "sqlm.config.mjs",
-  "sqlm.config.json",
-];
+const configFileNames = ["sqlm.config.ts", "sqlm.config.mts", "sqlm.config.js", "sqlm.config.mjs", "sqlm.config.json"];
 
 export interface ConfigFile {
   readonly path: string;

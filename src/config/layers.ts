@@ -6,8 +6,8 @@ import { didYouMean, UsageError } from "../errors.ts";
 import { type ConfigKey, configKeys, presets, type RunConfig, type RunConfigInput, runConfigSchema } from "./config.ts";
 import { idleBecause } from "./in-force.ts";
 
-export const layerNames = ["default", "topic", "preset", "file", "environment", "flag"] as const;
-export type LayerName = (typeof layerNames)[number];
+const layerNames = ["default", "topic", "preset", "file", "environment", "flag"] as const;
+type LayerName = (typeof layerNames)[number];
 
 /** Where a value came from: the layer, and which topic, preset, file, variable or flag of it. */
 export interface Origin {

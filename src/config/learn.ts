@@ -5,11 +5,11 @@ import { onlyWith } from "./in-force.ts";
 import { count, decay, fraction, positiveCount } from "./numbers.ts";
 
 export const proposerRewards = ["sqlm", "band", "variance", "r-zero", "learnability"] as const;
-export const solverRewards = ["majority", "format"] as const;
+const solverRewards = ["majority", "format"] as const;
 /** Settings that each weigh one bonus on a rewarded question. */
 export const proposerBonuses = ["proposerEntropyCoef", "repetitionPenalty"] as const;
 export const advantageEstimators = ["grpo", "dr_grpo", "rloo", "reinforce_plus_plus"] as const;
-export const learningRateSchedules = ["constant", "linear"] as const;
+const learningRateSchedules = ["constant", "linear"] as const;
 export const lossAggregations = ["token-mean", "sequence-mean", "token-sum"] as const;
 
 export const rewards = {

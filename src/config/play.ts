@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { count, positiveCount } from "./numbers.ts";
 
-export const truncatedReplies = ["refuse", "read"] as const;
+const truncatedReplies = ["refuse", "read"] as const;
 
 export const sampling = {
   groupsPerBatch: positiveCount.default(128).describe("Questions solved in a step."),

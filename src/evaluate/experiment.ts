@@ -29,7 +29,7 @@ export interface Trial {
   readonly config: RunConfigInput;
 }
 
-export interface SeedResult extends Omit<RunSummary, "run"> {
+interface SeedResult extends Omit<RunSummary, "run"> {
   readonly seed: number;
   readonly run: string;
   /** Share of the frontier's errors that the last checkpoint no longer makes; negative when it makes more. */

@@ -29,7 +29,7 @@ export function clusteredInterval(perQuestion: readonly number[]): readonly [low
 }
 
 /** Wilson's 95 % score interval of a share `p` seen in `trials` trials. */
-export function wilsonInterval(p: number, trials: number): readonly [low: number, high: number] {
+function wilsonInterval(p: number, trials: number): readonly [low: number, high: number] {
   const z2 = z95 ** 2;
   const centre = (p + z2 / (2 * trials)) / (1 + z2 / trials);
   const half = (z95 / (1 + z2 / trials)) * Math.sqrt((p * (1 - p)) / trials + z2 / (4 * trials * trials));

@@ -17,7 +17,7 @@ export type Bonus = (
  *   λ|C|/B where the question's cluster C makes up so much of the batch B. There clusters are found by BLEU, here they are
  *   the topic's kinds.
  */
-export const bonuses: Readonly<Record<(typeof proposerBonuses)[number], Bonus>> = {
+const bonuses: Readonly<Record<(typeof proposerBonuses)[number], Bonus>> = {
   proposerEntropyCoef: (proposal, _, { proposerEntropyCoef }) => proposerEntropyCoef * surprise(proposal),
   repetitionPenalty: (_, { kindShare }, { repetitionPenalty }) => -(repetitionPenalty * kindShare),
 };

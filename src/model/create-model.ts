@@ -19,7 +19,7 @@ export interface NewModel {
 }
 
 /** Ids of the special tokens that precede the characters in the vocabulary. */
-export const padToken = 0;
+const padToken = 0;
 export const endToken = 1;
 const specialTokens = ["<pad>", "<end>"];
 

@@ -17,7 +17,7 @@ export interface GgufTensor {
   readonly position: number;
 }
 
-export const ggufHint = "Copy or download the file again.";
+const ggufHint = "Copy or download the file again.";
 const magic = 0x46554747;
 const defaultAlignment = 32;
 /** Bytes that are decoded at a time. */

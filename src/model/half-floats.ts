@@ -1,7 +1,7 @@
 // Decodes 16-bit floating-point numbers, in any byte order the machine has: files are little-endian.
 
 /** IEEE 754 binary16. */
-export function decodeHalf(bits: number): number {
+function decodeHalf(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;

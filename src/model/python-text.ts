@@ -18,7 +18,7 @@ export function pythonText(value: TemplateValue): string {
 }
 
 /** Python's repr(value): what containers show of their elements. */
-export function pythonRepr({ type, value }: TemplateValue): string {
+function pythonRepr({ type, value }: TemplateValue): string {
   switch (type) {
     case "StringValue":
       return quote(String(value));

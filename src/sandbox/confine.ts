@@ -2,6 +2,7 @@
 // nothing but pipes. Leaves out: which confinement there is (bubblewrap.ts).
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Writable } from "node:stream";
+import { withNativeStack } from "./native-stack.ts";
 
 export interface ConfinedCommand {
   readonly command: readonly string[];
@@ -21,9 +22,9 @@ process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
-/** Starts a command in `folder` with an empty environment; descriptors 0, 1 and 2 are pipes. */
+/** Starts a command in `folder` with an empty environment and a large stack; descriptors 0, 1 and 2 are pipes. */
 export function spawnConfined({ command, descriptor3 }: ConfinedCommand, folder: string): ChildProcess {
-  const [file, ...args] = command;
+  const [file, ...args] = withNativeStack(command);
   const stdio = ["pipe", "pipe", "pipe", ...(descriptor3 === undefined ? [] : ["pipe"])] as "pipe"[];
   const child = spawn(file, args, { env: {}, cwd: folder, stdio, windowsHide: true });
   running.add(child);

@@ -2,6 +2,7 @@
 // a program runs only the functions named here answer; any other call ends the program. The lists belong to exactly one
 // Pyodide version (`pyodideVersion`): 268 imported functions and 259 more in its indirect table. Leaves out:
 // how the interpreter is driven (python-interpreter.ts).
+import { outputLimitBytes } from "./worker-protocol.ts";
 
 /** The version that the lists below were checked against; the worker refuses to start with another. */
 export const pyodideVersion = "314.0.7";
@@ -84,7 +85,6 @@ export class ImportFirewall {
   /** performance.now() at which the program ends. */
   deadline = Number.POSITIVE_INFINITY;
   heapLimitBytes = Number.POSITIVE_INFINITY;
-  outputLimitBytes = 64 * 1024;
   /** The interpreter's memory; known once it is instantiated. */
   memory: Memory | null = null;
   #output: Buffer[] = [];
@@ -177,7 +177,7 @@ export class ImportFirewall {
 
   /** What the program printed since `reset`. */
   output(): string {
-    return Buffer.concat(this.#output).subarray(0, this.outputLimitBytes).toString("utf8");
+    return Buffer.concat(this.#output).subarray(0, outputLimitBytes).toString("utf8");
   }
 
   #guardAll(imports: Imports): Imports {
@@ -244,13 +244,13 @@ export class ImportFirewall {
     for (let i = 0; i < count; i++) {
       const start = view.getUint32(vectors + i * 8, true);
       const size = view.getUint32(vectors + i * 8 + 4, true);
-      const kept = Math.min(size, Math.max(0, this.outputLimitBytes - this.#outputBytes));
+      const kept = Math.min(size, Math.max(0, outputLimitBytes - this.#outputBytes));
       if (kept > 0) this.#output.push(Buffer.from(new Uint8Array(view.buffer, start, kept)));
       this.#outputBytes += size;
       total += size;
     }
-    if (this.#outputBytes > this.outputLimitBytes) {
-      this.#kill("output", `the program printed more than ${this.outputLimitBytes} bytes`);
+    if (this.#outputBytes > outputLimitBytes) {
+      this.#kill("output", `the program printed more than ${outputLimitBytes} bytes`);
     }
     view.setUint32(written, total, true);
     return 0;

@@ -1,7 +1,7 @@
 // Plain values to and from CPython's marshal format, version 2 (Python/marshal.c): how arguments enter the interpreter
 // and results leave it. The C functions behind it accept exact built-in types only and call no method of the program,
 // so nothing that a program overrides changes what is read. Only plain types are spoken here; anything else throws a
-// NotPlain. Leaves out: code objects, bytes, complex numbers, references (versions above 2).
+// NotPlain. Leaves out: code objects, bytes, references (versions above 2).
 import { maxDepth, type PlainValue, parseFloatText, plainFloat, plainInteger } from "./plain-values.ts";
 
 /** The value has no plain form; the message says why. */
@@ -25,13 +25,14 @@ class Writer {
     return this.#buffer.subarray(0, this.#length);
   }
 
-  items(code: string, items: readonly PlainValue[]): void {
+  /** `hashed`: within a set or a key, where sets must be frozen. */
+  items(code: string, items: readonly PlainValue[], hashed = false): void {
     this.#code(code);
     this.#int32(items.length);
-    for (const item of items) this.#value(item);
+    for (const item of items) this.#value(item, hashed);
   }
 
-  #value(value: PlainValue): void {
+  #value(value: PlainValue, hashed = false): void {
     if (value === null) this.#code("N");
     else if (typeof value === "boolean") this.#code(value ? "T" : "F");
     else if (typeof value === "string") this.#string(value);
@@ -39,15 +40,15 @@ class Writer {
       if (Number.isSafeInteger(value)) this.#integer(BigInt(value));
       else this.#float(value);
     } else if (Array.isArray(value)) this.items("[", value);
-    else this.#object(value as { readonly [key: string]: PlainValue });
+    else this.#object(value as { readonly [key: string]: PlainValue }, hashed);
   }
 
-  #object(value: { readonly [key: string]: PlainValue }): void {
+  #object(value: { readonly [key: string]: PlainValue }, hashed: boolean): void {
     const tag = value["$"];
     if (tag === "int") this.#integer(BigInt(value["value"] as string));
     else if (tag === "float") this.#float(parseFloatText(value["value"] as string));
-    else if (tag === "tuple") this.items("(", value["items"] as readonly PlainValue[]);
-    else if (tag === "set") this.items("<", value["items"] as readonly PlainValue[]);
+    else if (tag === "tuple") this.items("(", value["items"] as readonly PlainValue[], hashed);
+    else if (tag === "set") this.items(hashed ? ">" : "<", value["items"] as readonly PlainValue[], true);
     else if (tag === "dict") this.#entries(value["entries"] as readonly (readonly [PlainValue, PlainValue])[]);
     else this.#entries(Object.entries(value));
   }
@@ -55,7 +56,7 @@ class Writer {
   #entries(entries: readonly (readonly [PlainValue, PlainValue])[]): void {
     this.#code("{");
     for (const [key, value] of entries) {
-      this.#value(key);
+      this.#value(key, true);
       this.#value(value);
     }
     this.#code("0");
@@ -114,7 +115,6 @@ export function unmarshalValue(bytes: Uint8Array): PlainValue {
 const refusedTypes: Readonly<Record<string, string>> = {
   s: "bytes",
   c: "code",
-  y: "complex",
   x: "complex",
   ".": "ellipsis",
   S: "StopIteration",
@@ -145,6 +145,8 @@ class Reader {
         return plainInteger(this.#longInteger());
       case "g":
         return plainFloat(this.#take(8).readDoubleLE());
+      case "y":
+        return this.#complex();
       case "u":
       case "t":
         return this.#string();
@@ -160,6 +162,13 @@ class Reader {
       default:
         throw new NotPlain(`${refusedTypes[code] ?? "this type"} is not plain data`);
     }
+  }
+
+  /** A complex number is equal to a float where it has no imaginary part. */
+  #complex(): PlainValue {
+    const [real, imaginary] = [this.#take(8).readDoubleLE(), this.#take(8).readDoubleLE()];
+    if (imaginary !== 0) throw new NotPlain("complex is not plain data");
+    return plainFloat(real);
   }
 
   #dictionary(depth: number): PlainValue {

@@ -22,9 +22,9 @@ import { WorkerProcess } from "./worker-process.ts";
 import type { WorkerRequest } from "./worker-protocol.ts";
 
 /** Longest program, in UTF-8 bytes, and most bytes of arguments that one request may carry. */
-export const largestProgramBytes = 512 * 1024;
-export const largestArgumentBytes = 4 * 1024 * 1024;
-export const mostCalls = 10_000;
+const largestProgramBytes = 512 * 1024;
+const largestArgumentBytes = 4 * 1024 * 1024;
+const mostCalls = 10_000;
 
 /** Processes that die in a row before they are ready, after which the sandbox counts as broken. */
 const mostFailedStarts = 3;

@@ -14,6 +14,9 @@ export interface PythonModule {
   stackRestore(pointer: number): void;
   _malloc(size: number): number;
   _emscripten_get_sbrk_ptr(): number;
+  _emscripten_stack_get_base(): number;
+  _PyThreadState_Get(): number;
+  _PyUnstable_ThreadState_SetStackProtection(state: number, start: number, size: number): number;
   _Py_CompileStringExFlags(source: number, filename: number, start: number, flags: number, optimize: number): number;
   _PyImport_AddModule(name: number): number;
   _PyModule_GetDict(module: number): number;
@@ -23,6 +26,30 @@ export interface PythonModule {
   _PyMarshal_WriteObjectToString(value: number, version: number): number;
   _PyObject_Call(callable: number, args: number, keywords: number): number;
   _PyObject_Str(value: number): number;
+  _PyObject_GenericGetDict(object: number, context: number): number;
+  _PyType_GetFlags(type: number): number;
+  _PyType_GetDict(type: number): number;
+  _PyMember_GetOne(object: number, member: number): number;
+  _PySequence_List(iterable: number): number;
+  _PyList_New(size: number): number;
+  _PyList_Size(list: number): number;
+  _PyList_GetItem(list: number, index: number): number;
+  _PyList_SetItem(list: number, index: number, item: number): number;
+  _PyTuple_New(size: number): number;
+  _PyTuple_Size(tuple: number): number;
+  _PyTuple_GetItem(tuple: number, index: number): number;
+  _PyTuple_SetItem(tuple: number, index: number, item: number): number;
+  _PyFrozenSet_New(iterable: number): number;
+  _PySet_Size(set: number): number;
+  _PyDict_New(): number;
+  _PyDict_Size(dictionary: number): number;
+  _PyDict_Keys(dictionary: number): number;
+  _PyDict_Items(dictionary: number): number;
+  _PyDict_Next(dictionary: number, position: number, key: number, value: number): number;
+  _PyDict_GetItem(dictionary: number, key: number): number;
+  _PyDict_SetItem(dictionary: number, key: number, value: number): number;
+  _PyDict_Update(dictionary: number, other: number): number;
+  _Py_IncRef(object: number): void;
   _PyBytes_AsString(bytes: number): number;
   _PyBytes_Size(bytes: number): number;
   _PyUnicode_AsUTF8(text: number): number;
@@ -30,7 +57,7 @@ export interface PythonModule {
   _PyErr_GivenExceptionMatches(error: number, type: number): number;
 }
 
-export interface Pyodide {
+interface Pyodide {
   readonly version: string;
   readonly _module: PythonModule;
   runPython(source: string): unknown;

@@ -4,8 +4,10 @@
 // process around it (worker.ts) and who may hang or die (worker-process.ts).
 import { type ImportFirewall, Killed } from "./import-firewall.ts";
 import { marshalArguments, NotPlain, unmarshalValue } from "./marshal.ts";
+import { isStackOverflow } from "./native-stack.ts";
 import type { PlainValue } from "./plain-values.ts";
 import type { LoadedPython, PythonModule } from "./python-boot.ts";
+import { knownSource, PlainCopies } from "./python-values.ts";
 import type { ProgramStatus } from "./sandbox.ts";
 import {
   type Interpreter,
@@ -31,11 +33,12 @@ export class PythonInterpreter implements Interpreter {
   readonly #saved: Uint8Array;
   readonly #savedStack: number;
   readonly #savedBreak: number;
+  readonly #copies: PlainCopies;
   readonly #names: { readonly file: number; readonly module: number };
   #dirty = false;
 
-  /** Takes over an interpreter that `loadPython` booted. */
-  constructor({ firewall, pyodide }: LoadedPython) {
+  /** Takes over an interpreter that `loadPython` booted; it may use `stackBytes` of its stack, 0 for what it likes. */
+  constructor({ firewall, pyodide }: LoadedPython, stackBytes: number) {
     this.#firewall = firewall;
     this.#module = pyodide._module;
     pyodide.setInterruptBuffer(new Uint8Array(1));
@@ -47,13 +50,11 @@ export class PythonInterpreter implements Interpreter {
         // Not every version has every device.
       }
     }
+    if (stackBytes > 0) this.#limitStack(stackBytes);
     this.#names = { file: this.#string("<program>"), module: this.#string(moduleName) };
     // A first program, so that what the interpreter sets up lazily is part of what is saved.
-    const warmUp = this.#string("def f(x):\n    return [x, str(x), {'a': 1.5}]\n");
-    const globals = this.#module._PyModule_GetDict(this.#module._PyImport_AddModule(this.#string("warm_up")));
-    const code = this.#module._Py_CompileStringExFlags(warmUp, this.#names.file, fileInput, 0, -1);
-    if (code === 0 || this.#module._PyEval_EvalCode(code, globals, globals) === 0)
-      throw new Error("Python did not start");
+    this.#prepare("def f(x):\n    return [x, str(x), {'a': 1.5}]\n", "f");
+    this.#copies = this.#plainCopies();
     this.#savedStack = this.#module.stackSave();
     this.#savedBreak = this.#break();
     this.#saved = this.#module.HEAPU8.slice();
@@ -85,6 +86,7 @@ export class PythonInterpreter implements Interpreter {
     firewall.locked = true;
     let status: ProgramStatus = "ok";
     let reason: string | undefined;
+    let broken = false;
     const note = (ending: Ending): string => {
       if (status === "ok" && ending.kind !== "error") [status, reason] = [ending.kind, ending.detail];
       return ending.kind === "error" ? ending.detail : `${ending.kind}: ${ending.detail}`;
@@ -97,11 +99,15 @@ export class PythonInterpreter implements Interpreter {
         try {
           listener.call(index, { value: this.#call(globals, call.function, call.args) });
         } catch (error) {
-          listener.call(index, { error: note(this.#ending(error)) });
+          const ending = this.#ending(error);
+          listener.call(index, { error: note(ending) });
+          broken = ending.broken === true || ending.kind === "memory" || ending.kind === "crash";
+          if (broken) break;
         }
         // Memory that was there from an earlier program is not refused by the gate, so it is counted here too.
         if (status === "ok" && this.#break() > limitBytes) {
           note({ kind: "memory", detail: "the memory limit was reached" });
+          broken = true;
           break;
         }
         if (status !== "ok" && status !== "exit") break;
@@ -113,7 +119,16 @@ export class PythonInterpreter implements Interpreter {
       firewall.locked = false;
     }
     const output = firewall.output();
-    return { status, output, ...(reason === undefined ? {} : { reason }) };
+    return { status, output, ...(reason === undefined ? {} : { reason }), ...(broken ? { broken } : {}) };
+  }
+
+  /** Lets Python raise RecursionError before the stack of the process ends, whose end it does not see. */
+  #limitStack(bytes: number): void {
+    const module = this.#module;
+    const start = module._emscripten_stack_get_base() - bytes;
+    if (module._PyUnstable_ThreadState_SetStackProtection(module._PyThreadState_Get(), start, bytes) !== 0) {
+      throw new Error(`Python cannot do with a stack of ${bytes} bytes`);
+    }
   }
 
   /** Compiles and runs the program's top level; returns its module dictionary. */
@@ -136,18 +151,53 @@ export class PythonInterpreter implements Interpreter {
     if (tuple === 0) throw this.#raised();
     const value = module._PyObject_Call(callable, tuple, 0);
     if (value === 0) throw this.#raised();
-    const marshalled = module._PyMarshal_WriteObjectToString(value, marshalVersion);
-    if (marshalled === 0) {
-      const raised = this.#raised();
-      if (raised.kind !== "error") throw raised;
-      throw new NotPlain(
-        `the program returned ${this.#typeName(value)}, or a value that holds something like it, which is not plain data`,
-      );
-    }
+    const marshalled = this.#marshal(value) || this.#marshal(this.#copies.copy(value));
+    if (marshalled !== 0) return this.#unmarshal(marshalled);
+    throw new NotPlain(
+      `the program returned ${this.#typeName(value)}, or a value that holds something like it, which is not plain data`,
+    );
+  }
+
+  /** Bytes object of a value of exact plain types; 0 for other values, and for none (0). */
+  #marshal(value: number): number {
+    const marshalled = value === 0 ? 0 : this.#module._PyMarshal_WriteObjectToString(value, marshalVersion);
+    if (marshalled !== 0) return marshalled;
+    const raised = this.#raised();
+    if (raised.kind !== "error") throw raised;
+    return 0;
+  }
+
+  #unmarshal(marshalled: number): PlainValue {
+    const module = this.#module;
     const size = module._PyBytes_Size(marshalled);
     if (size > largestValueBytes) throw new NotPlain(`the value is larger than ${largestValueBytes} bytes`);
     const start = module._PyBytes_AsString(marshalled);
     return unmarshalValue(module.HEAPU8.slice(start, start + size));
+  }
+
+  /** Runs source of our own before any program; returns what it binds to `name`. */
+  #prepare(source: string, name: string): number {
+    const module = this.#module;
+    const globals = module._PyDict_New();
+    const code = module._Py_CompileStringExFlags(this.#string(source), this.#names.file, fileInput, 0, -1);
+    if (code === 0 || module._PyEval_EvalCode(code, globals, globals) === 0) throw new Error("Python did not start");
+    return module._PyDict_GetItemString(globals, this.#string(name));
+  }
+
+  #plainCopies(): PlainCopies {
+    const module = this.#module;
+    const border = {
+      enter: (value: PlainValue): number => {
+        const bytes = marshalArguments([value]);
+        const tuple = module._PyMarshal_ReadObjectFromString(this.#copyIn(bytes), bytes.length);
+        return tuple === 0 ? 0 : module._PyTuple_GetItem(tuple, 0);
+      },
+      leave: (object: number): PlainValue | null => {
+        const marshalled = module._PyMarshal_WriteObjectToString(object, marshalVersion);
+        return marshalled === 0 ? null : this.#unmarshal(marshalled);
+      },
+    };
+    return new PlainCopies(module, border, this.#prepare(knownSource, "known"));
   }
 
   /** The raised exception as data. Runs the exception's `__str__`, under the same limits as the program. */
@@ -174,6 +224,9 @@ export class PythonInterpreter implements Interpreter {
     if (error instanceof Raised) return { kind: error.kind, detail: error.message };
     if (error instanceof NotPlain) return { kind: "error", detail: error.message };
     if (error instanceof Killed) return { kind: error.kind, detail: error.message };
+    if (isStackOverflow(error)) {
+      return { kind: "error", detail: "RecursionError: the program recursed deeper than the stack is", broken: true };
+    }
     const text = error instanceof Error ? error.message : String(error);
     return { kind: "crash", detail: `the interpreter broke: ${text.slice(0, 200)}` };
   }
@@ -212,6 +265,8 @@ export class PythonInterpreter implements Interpreter {
 interface Ending {
   readonly kind: Exclude<ProgramStatus, "ok">;
   readonly detail: string;
+  /** True for an error that left the interpreter in mid-air; it must be put back before it is used. */
+  readonly broken?: boolean;
 }
 
 /** A Python exception that reached the top. */

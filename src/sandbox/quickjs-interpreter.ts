@@ -2,6 +2,7 @@
 // on memory, stack and time, and no way out, since nothing of the host is handed in but a function that prints. Leaves
 // out: how values are written inside (quickjs-harness.ts) and the process around it (worker.ts).
 import type { QuickJSContext, QuickJSHandle, QuickJSWASMModule } from "quickjs-emscripten";
+import { isStackOverflow } from "./native-stack.ts";
 import { maxDepth, type PlainValue, plainValueProblem } from "./plain-values.ts";
 import { quickJsHarness } from "./quickjs-harness.ts";
 import type { ProgramStatus } from "./sandbox.ts";
@@ -9,11 +10,11 @@ import {
   type Interpreter,
   type Listener,
   largestValueBytes,
+  outputLimitBytes,
   type WorkerOutcome,
   type WorkerRequest,
 } from "./worker-protocol.ts";
 
-const outputLimitBytes = 64 * 1024;
 const stackBytes = 256 * 1024;
 const mebibyte = 1024 * 1024;
 const identifier = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
@@ -23,10 +24,13 @@ const jobBatch = 100;
 /** Why a call or a program ended without a value. */
 class Ended extends Error {
   readonly kind: Exclude<ProgramStatus, "ok">;
+  /** True where QuickJS cannot be used any more. */
+  readonly broken: boolean;
 
-  constructor(kind: Exclude<ProgramStatus, "ok">, detail: string) {
+  constructor(kind: Exclude<ProgramStatus, "ok">, detail: string, broken = kind === "memory" || kind === "crash") {
     super(detail);
     this.kind = kind;
+    this.broken = broken;
   }
 }
 
@@ -40,10 +44,15 @@ const pageBytes = 64 * 1024;
 /** What this build of QuickJS declares: 16 MiB to start with, 2 GiB at most. */
 const [initialPages, maximumPages] = [256, 32768];
 
+interface Instance {
+  readonly module: QuickJSWASMModule;
+  readonly memory: Memory;
+}
+
 export class QuickJsInterpreter implements Interpreter {
-  readonly #module: QuickJSWASMModule;
-  readonly #memory: Memory;
+  readonly #instantiate: () => Promise<Instance>;
   readonly #now: () => number;
+  #instance: Instance;
   #clockReads = 0;
   #largestPages = maximumPages;
   #broken = false;
@@ -58,44 +67,56 @@ export class QuickJsInterpreter implements Interpreter {
       newQuickJSWASMModuleFromVariant(build: unknown): Promise<QuickJSWASMModule>;
     };
     const build = (await import(buildUrl)) as { default: unknown };
-    const memory = new Memory({ initial: initialPages, maximum: maximumPages });
-    const module = await newQuickJSWASMModuleFromVariant(newVariant(build.default, { wasmMemory: memory }));
-    return new QuickJsInterpreter(module, memory);
+    const instantiate = async (): Promise<Instance> => {
+      const memory = new Memory({ initial: initialPages, maximum: maximumPages });
+      const module = await newQuickJSWASMModuleFromVariant(newVariant(build.default, { wasmMemory: memory }));
+      return { module, memory };
+    };
+    return new QuickJsInterpreter(instantiate, await instantiate());
   }
 
-  private constructor(module: QuickJSWASMModule, memory: Memory) {
-    this.#module = module;
-    this.#memory = memory;
+  private constructor(instantiate: () => Promise<Instance>, instance: Instance) {
+    this.#instantiate = instantiate;
+    this.#instance = instance;
     this.#now = performance.now.bind(performance);
-    // QuickJS's own memory limit counts no bytes in WebAssembly, so the limit is set where memory grows.
-    const grow = memory.grow.bind(memory);
-    memory.grow = (pages) => {
-      if (memory.buffer.byteLength / pageBytes + pages > this.#largestPages) throw new RangeError("memory limit");
-      return grow(pages);
-    };
+    this.#limitMemory();
     // The library asks the host for the time; programs get 2025-01-01 and 0.1 ms a look, so that equal runs are equal.
     Date.now = () => 1_735_689_600_000 + this.#clockReads++ * 0.1;
   }
 
-  /** True once memory has grown: the next program would have more to begin with than a fresh one. */
-  get worn(): boolean {
-    return this.#broken || this.#memory.buffer.byteLength > initialPages * pageBytes;
-  }
+  readonly worn = false;
 
-  reset(): void {}
+  /** Takes a new QuickJS where the last one broke, or has more memory to begin with than a fresh one. */
+  async reset(): Promise<void> {
+    if (!this.#broken && this.#instance.memory.buffer.byteLength === initialPages * pageBytes) return;
+    this.#instance = await this.#instantiate();
+    this.#broken = false;
+    this.#limitMemory();
+  }
 
   run(request: WorkerRequest, listener: Listener): WorkerOutcome {
     this.#clockReads = 0;
     this.#largestPages = initialPages + (request.limits.memoryMiB * mebibyte) / pageBytes;
     const deadline = this.#now() + request.limits.seconds * 1000;
-    const session = new Session(this.#module, () => this.#now() > deadline);
+    const session = new Session(this.#instance.module, () => this.#now() > deadline);
     const outcome = session.run(request, listener);
+    if (outcome.broken === true) this.#broken = true;
     try {
       session.close();
     } catch {
       this.#broken = true;
     }
     return outcome;
+  }
+
+  /** QuickJS's own memory limit counts no bytes in WebAssembly, so the limit is set where memory grows. */
+  #limitMemory(): void {
+    const { memory } = this.#instance;
+    const grow = memory.grow.bind(memory);
+    memory.grow = (pages) => {
+      if (memory.buffer.byteLength / pageBytes + pages > this.#largestPages) throw new RangeError("memory limit");
+      return grow(pages);
+    };
   }
 }
 
@@ -138,6 +159,7 @@ class Session {
   run(request: WorkerRequest, listener: Listener): WorkerOutcome {
     let status: ProgramStatus = "ok";
     let reason: string | undefined;
+    let broken = false;
     try {
       const exported = this.#load(request.program);
       listener.loaded();
@@ -148,16 +170,17 @@ class Session {
           const ending = this.#ending(error);
           const whole = ending.kind !== "error";
           listener.call(index, { error: whole ? `${ending.kind}: ${ending.message}` : ending.message });
-          if (!whole) continue;
-          [status, reason] = [ending.kind, ending.message];
-          break;
+          if (whole) [status, reason] = [ending.kind, ending.message];
+          broken = ending.broken;
+          if (whole || broken) break;
         }
       }
     } catch (error) {
       const ending = this.#ending(error);
       [status, reason] = [ending.kind, ending.message];
     }
-    return { status, output: this.#output, ...(reason === undefined ? {} : { reason }) };
+    const output = this.#output;
+    return { status, output, ...(reason === undefined ? {} : { reason }), ...(broken ? { broken } : {}) };
   }
 
   /** Runs the program's top level; returns the module's namespace when it is an ES module. */
@@ -230,6 +253,7 @@ class Session {
   #ending(error: unknown): Ended {
     if (this.#killed !== null) return this.#killed;
     if (error instanceof Ended) return error;
+    if (isStackOverflow(error)) return new Ended("error", "InternalError: stack overflow", true);
     return new Ended("crash", `the interpreter broke: ${error instanceof Error ? error.message : String(error)}`);
   }
 

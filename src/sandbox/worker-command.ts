@@ -5,6 +5,7 @@ import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, extname, join, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import { nativeStack } from "./native-stack.ts";
 
 export interface WorkerCommand {
   readonly command: readonly string[];
@@ -65,6 +66,9 @@ function workerCommand(
   const paths = [here, ...modules.map(([folder]) => folder), ...files];
   const readable = [...new Set([...paths, ...paths.map((path) => realpathSync(path))])];
   const urls = modules.map(([folder, main]) => pathToFileURL(join(folder, main)).href);
-  const command = [process.execPath, ...permissionFlags(readable), sourceFile("worker"), task, ...urls, ...files];
+  const stack = nativeStack();
+  const flags = [...(stack?.flags ?? []), ...permissionFlags(readable)];
+  const stackBytes = stack === null ? [] : [String(stack.pythonBytes)];
+  const command = [process.execPath, ...flags, sourceFile("worker"), task, ...urls, ...files, ...stackBytes];
   return { command, readable };
 }

@@ -7,6 +7,9 @@ import type { CallResult, ProgramLimits, ProgramStatus } from "./sandbox.ts";
 /** Largest marshalled result of one call; larger ones are an error of that call. */
 export const largestValueBytes = 1024 * 1024;
 
+/** Most that a program may print; beyond it the program ends. */
+export const outputLimitBytes = 64 * 1024;
+
 export interface WorkerRequest {
   readonly program: string;
   readonly calls: readonly { readonly function: string; readonly args: readonly PlainValue[] }[];
@@ -17,6 +20,8 @@ export interface WorkerOutcome {
   readonly status: ProgramStatus;
   readonly reason?: string;
   readonly output: string;
+  /** True when the last call that was made left no interpreter or no memory for those after it, which were not made. */
+  readonly broken?: boolean;
 }
 
 export type WorkerMessage =
@@ -45,5 +50,5 @@ export interface Interpreter {
   /** Runs a program; `listener` gets each call's result in order. Never throws for what a program does. */
   run(request: WorkerRequest, listener: Listener): WorkerOutcome;
   /** Makes ready for the next program; done between programs so that no request waits for it. */
-  reset(): void;
+  reset(): void | Promise<void>;
 }

@@ -5,6 +5,7 @@ import { constants, readFileSync, readSync, writeSync } from "node:fs";
 import { loadPython, snapshotPython } from "./python-boot.ts";
 import { PythonInterpreter } from "./python-interpreter.ts";
 import { QuickJsInterpreter } from "./quickjs-interpreter.ts";
+import { runCalls } from "./run-calls.ts";
 import type { Interpreter, WorkerMessage, WorkerRequest } from "./worker-protocol.ts";
 
 /** Writes everything to standard output; waits where the pipe is full. */
@@ -49,6 +50,7 @@ function* lines(): Generator<string> {
 
 /** Takes away what could tell one host from another, and what an interpreter's library might print. */
 function forgetHost(): void {
+  for (const name of Object.keys(process.env)) delete process.env[name];
   process.env["TZ"] = "UTC";
   process.argv = ["node", "sandbox"];
   process.title = "sandbox";
@@ -65,19 +67,19 @@ if (task === "python-snapshot") {
 }
 const interpreter: Interpreter =
   task === "python"
-    ? new PythonInterpreter(await loadPython(sources[0], readFileSync(sources[1])))
+    ? new PythonInterpreter(await loadPython(sources[0], readFileSync(sources[1])), Number(sources[2] ?? 0))
     : await QuickJsInterpreter.boot(sources[0], sources[1]);
 send({ kind: "ready" });
 for (const line of lines()) {
   const request = JSON.parse(line) as WorkerRequest;
-  interpreter.reset();
+  await interpreter.reset();
   send({ kind: "started" });
   const start = performance.now();
-  const outcome = interpreter.run(request, {
+  const outcome = await runCalls(interpreter, request, {
     loaded: () => send({ kind: "loaded" }),
     call: (index, result) => send({ kind: "call", index, result }),
   });
   const milliseconds = performance.now() - start;
   send({ kind: "done", outcome, milliseconds, worn: interpreter.worn });
-  interpreter.reset();
+  await interpreter.reset();
 }

@@ -12,7 +12,7 @@ import { steppedTables } from "./schema.ts";
 import type { LoopState } from "./store.ts";
 import { findRun, readRuns } from "./workspace.ts";
 
-export interface Garbage {
+interface Garbage {
   readonly run: string;
   /** Superseded rows of all tables. */
   readonly rows: number;

@@ -15,7 +15,7 @@ import { type RunFile, readRunFile } from "./run-file.ts";
 import { isRunLocked } from "./run-lock.ts";
 import { applicationId } from "./schema.ts";
 
-export interface RebuiltRun {
+interface RebuiltRun {
   readonly run: string;
   readonly steps: number;
   readonly checkpoints: number;

@@ -134,14 +134,14 @@ export function prepareStepWriter(
 }
 
 /** Log-probability of the whole completion, in nats. */
-export function logprobSum(completion: Completion): number {
+function logprobSum(completion: Completion): number {
   let sum = 0;
   for (const logprob of completion.logprobs) sum += logprob;
   return sum;
 }
 
 /** Log-probability of the completion's least likely token, in nats; 0 for an empty completion. */
-export function logprobMin(completion: Completion): number {
+function logprobMin(completion: Completion): number {
   let least = 0;
   for (const logprob of completion.logprobs) if (logprob < least) least = logprob;
   return least;

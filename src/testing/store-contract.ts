@@ -24,7 +24,7 @@ export interface RecordedRun {
 }
 
 /** The store under test. */
-export interface StoreUnderTest {
+interface StoreUnderTest {
   /** Opens the workspace in a folder; it may be called again. */
   open(folder: string): Workspace;
   /** Reads a run of the workspace in a folder, beside whoever has it open. */

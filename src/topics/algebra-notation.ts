@@ -47,7 +47,7 @@ export const reverseNumbers = (text: string): string => text.replace(/[0-9]+/g, 
 // ---- equations
 
 /** `3x+5`, `2(x-3)`; an empty side is 0. */
-export function writeSide(terms: readonly Term[]): string {
+function writeSide(terms: readonly Term[]): string {
   const text = terms
     .map(({ coefficient, name, shift }, i) => {
       const sign = coefficient < 0 ? "-" : i > 0 ? "+" : "";

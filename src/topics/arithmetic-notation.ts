@@ -26,7 +26,7 @@ export function writeNumber(number: string): string {
 }
 
 /** A sum for people, e.g. `123+456=`. */
-export function sumText({ left, operator, right }: Sum): string {
+function sumText({ left, operator, right }: Sum): string {
   return `${left}${operator}${right}=`;
 }
 
@@ -39,7 +39,7 @@ export function writeSum({ left, operator, right }: Sum): string {
  * Digits of the longer operand, one more for a product: its carries go up to 8 instead of 1, which makes a product of two
  * digits about as hard for a small transformer as a sum of three.
  */
-export function sumDifficulty({ left, operator, right }: Sum): number {
+function sumDifficulty({ left, operator, right }: Sum): number {
   return Math.max(left.length, right.length) + (operator === "*" ? 1 : 0);
 }
 

@@ -22,7 +22,7 @@ export function truth({ left, operator, right }: Sum): string {
 }
 
 /** True when `answer` is the result of the sum in the question. Throws UsageError when the question is not a sum. */
-export function checkAnswer(question: Question, answer: string): boolean {
+function checkAnswer(question: Question, answer: string): boolean {
   const sum = readSum(question.text);
   if (!sum.ok) {
     throw new UsageError(`"${question.text}" is not an arithmetic question: ${sum.reason}`, "Write it like 123+456=.");
@@ -47,7 +47,7 @@ export function drawSum(operator: Operator, digits: number, random: Random): Sum
  * `count` different sums of this difficulty, in equal parts of the operations that reach it; fewer where fewer exist.
  * Throws UsageError for a difficulty without questions.
  */
-export function drawHeldOut(difficulty: number, count: number, random: Random): Question[] {
+function drawHeldOut(difficulty: number, count: number, random: Random): Question[] {
   if (!Number.isInteger(difficulty) || difficulty < 1 || difficulty > maxDifficulty("*")) {
     throw new UsageError(
       `Arithmetic has no questions of difficulty ${difficulty}.`,

@@ -20,7 +20,7 @@ export interface Product {
 export const reverseDigits = (digits: string): string => [...digits].reverse().join("");
 
 /** A product for people, e.g. `123*45=`. */
-export const productText = ({ left, right }: Product): string => `${left}*${right}=`;
+const productText = ({ left, right }: Product): string => `${left}*${right}=`;
 
 /** A product for the model, e.g. `321*54=`. */
 export const writeProduct = ({ left, right }: Product): string => `${reverseDigits(left)}*${reverseDigits(right)}=`;

@@ -37,7 +37,7 @@ export function workedReply(product: Product): string {
 }
 
 /** A product of exactly `difficulty` digits in both operands together (2 to 6). */
-export function drawProduct(difficulty: number, random: Random): Product {
+function drawProduct(difficulty: number, random: Random): Product {
   const longest = Math.min(maxFactorDigits, difficulty - 1);
   const digits = random.integer(Math.max(1, difficulty - maxFactorDigits), longest);
   return { left: drawFactor(digits, random), right: drawFactor(difficulty - digits, random) };

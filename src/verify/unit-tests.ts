@@ -26,7 +26,7 @@ export interface TestsVerification {
 }
 
 /** Why a test cannot be run or compared, or null. */
-export function testProblem(test: {
+function testProblem(test: {
   readonly function?: unknown;
   readonly args?: unknown;
   readonly expected?: unknown;

@@ -17,13 +17,13 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 type Signal = (typeof signals)[number];
 
 /** How a run is ended, and after how many milliseconds. */
-export type Ending = { readonly after: number } & (
+type Ending = { readonly after: number } & (
   | { readonly close: true }
   | { readonly first: Signal; readonly second: { readonly signal: Signal; readonly after: number } | null }
 );
 
 /** Draws one of the ways to end a run, up to `longest` milliseconds after its start. */
-export function drawEnding(random: Random, longest: number): Ending {
+function drawEnding(random: Random, longest: number): Ending {
   const after = random.next() * longest;
   if (random.next() < 0.25) return { after, close: true };
   const second = random.next() < 0.5 ? null : { signal: random.pick(signals), after: random.next() * 900 };

@@ -53,7 +53,7 @@ export async function runCli(args: readonly string[], parts: Partial<Parts> = {}
   }
 }
 
-export function level(difficulty: number, passAt1: number): LevelResult {
+function level(difficulty: number, passAt1: number): LevelResult {
   const passAt1Interval = [Math.max(0, passAt1 - 0.02), Math.min(1, passAt1 + 0.02)] as const;
   return { difficulty, passAt1, passAt1Interval, greedy: passAt1, majAt16: passAt1, questions: 200 };
 }
@@ -63,7 +63,7 @@ export function evaluation(...passAt1: readonly number[]): Evaluation {
 }
 
 /** One group: a sum of this difficulty whose answers are `values`. */
-export function group(digits: number, values: readonly (string | null)[], proposal = 0): GroupRecord {
+function group(digits: number, values: readonly (string | null)[], proposal = 0): GroupRecord {
   const question = sumQuestion({ left: String(10 ** (digits - 1)), operator: "+", right: String(10 ** (digits - 1)) });
   const verdict = vote(values.map((value) => ({ form: 0, value })));
   const completion = { tokens: [1, 2], logprobs: [-0.1, -0.2], stopReason: "stop" as const };
@@ -86,7 +86,7 @@ export function group(digits: number, values: readonly (string | null)[], propos
   };
 }
 
-export function stepRecord(step: number): StepRecord {
+function stepRecord(step: number): StepRecord {
   const groups = [group(1, ["2", "2", "3"], 0), group(2, ["20", "21", null], 1), group(step + 2, ["9", "9"], 2)];
   const proposals = groups.map(({ question }) => ({
     tokens: [1],

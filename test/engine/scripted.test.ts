@@ -4,9 +4,9 @@ import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { createScriptedEngine, createScriptedPolicy } from "../../src/engine/scripted.ts";
 import { FileFormatError } from "../../src/errors.ts";
-import { describeEngineContract } from "../../src/testing/engine-contract.ts";
+import { describeEngineContract } from "../../src/testing/index.ts";
 
-describeEngineContract("scripted", {
+await describeEngineContract("scripted", {
   open: async () =>
     createScriptedEngine({
       reply: ({ random }) => String(random.integer(0, 99_999)),

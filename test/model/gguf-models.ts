@@ -36,7 +36,7 @@ export const families = {
 } as const;
 export type Family = keyof typeof families;
 
-export function hubConfig(family: Family, change: object = {}): Record<string, unknown> {
+function hubConfig(family: Family, change: object = {}): Record<string, unknown> {
   return {
     architectures: families[family].architectures,
     model_type: family,

@@ -101,7 +101,7 @@ function checkAcknowledged(folder: string, steps: readonly number[], checkpoints
 }
 
 /** Everything that a workspace's one run recorded, wall-clock time and the run's name aside: rows, lines and files. */
-export function dumpWorkspace(folder: string): Readonly<Record<string, unknown>> {
+function dumpWorkspace(folder: string): Readonly<Record<string, unknown>> {
   using reader = openReader(folder);
   const [{ run, status, lastStep }, ...others] = listRuns(reader);
   expect(others).toEqual([]);

@@ -27,7 +27,7 @@ export function doctorCommand(parts: Parts): Command {
         guarded(
           "onnxruntime",
           () => parts.checkRuntime(),
-          "Run `npm ci` again; the runtime needs a 64-bit Linux, macOS or Windows.",
+          "Install again (`npm ci` in a checkout); the runtime needs a 64-bit Linux, macOS or Windows.",
         ),
       checkModels,
       () => guarded("disk", () => checkDisk(folder), "Check that the workspace folder can be reached."),

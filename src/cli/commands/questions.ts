@@ -199,7 +199,7 @@ function readFilter(options: QuestionsOptions): QuestionFilter {
 }
 
 /** `0.5..0.9`, `0.5..`, `..0.9`, or one value for both ends. */
-export function readRange(name: string, text: string | undefined): { readonly low?: number; readonly high?: number } {
+function readRange(name: string, text: string | undefined): { readonly low?: number; readonly high?: number } {
   if (text === undefined) return {};
   const number = "[-+]?(?:\\d+\\.?\\d*|\\.\\d+)";
   const match = new RegExp(`^(${number})?(\\.\\.)?(${number})?$`).exec(text.trim());

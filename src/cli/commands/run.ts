@@ -1,11 +1,11 @@
 // `sqlm run`: self-play on a topic. `sqlm start` is the same under the name that `npm start` calls.
 import type { Command } from "commander";
 import { findModel } from "../../model/find-model.ts";
-import { runNamed } from "../run-name.ts";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { addConfigFlags } from "../config-flags.ts";
 import { configOf } from "../config-options.ts";
 import type { Parts } from "../parts.ts";
+import { runNamed } from "../run-name.ts";
 import { runSession } from "../run-session.ts";
 import { addSessionFlags, type SessionFlags, sessionOptionsOf } from "../session-flags.ts";
 

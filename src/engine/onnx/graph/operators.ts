@@ -37,7 +37,6 @@ export const logarithm = unary("Log");
 export const squareRoot = unary("Sqrt");
 export const reciprocal = unary("Reciprocal");
 export const sigmoid = unary("Sigmoid");
-export const not = unary("Not");
 
 /** `condition ? a : b`, elementwise. */
 export function where(condition: Value, a: Value, b: Value): Value {
@@ -183,7 +182,7 @@ export function concatenate(values: readonly [Value, ...Value[]], axis: number):
 }
 
 /** The shape that numpy broadcasting gives; a named size wins over 1 and must equal another name. */
-export function broadcastShape(a: Shape, b: Shape): Dimension[] {
+function broadcastShape(a: Shape, b: Shape): Dimension[] {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, i) => {
     const x = a[a.length - rank + i] ?? 1;

@@ -1,9 +1,9 @@
 // The one door to ONNX Runtime: makes sessions from graphs and tensors from numbers.
 // It leaves out what the graphs compute and when they run. `run` computes on the calling thread and blocks it: whoever
 // calls this belongs in a worker thread.
-import { InferenceSession, Tensor } from "onnxruntime-node";
 import { encodeModel } from "../graph/encode.ts";
 import type { Graph } from "../graph/graph.ts";
+import { InferenceSession, Tensor } from "./binding.ts";
 
 export { Tensor };
 

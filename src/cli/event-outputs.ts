@@ -1,10 +1,11 @@
 // A run's events for other programs while it goes: JSON lines to a file or standard output, scalars for TensorBoard. Both
 // can be had from the record at any later time too (events.jsonl, `sqlm export tensorboard`).
-import { appendFileSync, closeSync, mkdirSync, openSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, openSync, writeSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { UsageError } from "../errors.ts";
 import type { RunEvent } from "../events.ts";
 import { eventLine } from "../store/events-log.ts";
+import { makeFolder } from "../store/make-folder.ts";
 import { openReader } from "../store/queries.ts";
 import { exportTensorboard, levelScalars, metricScalars, tensorboardRecords } from "../store/tensorboard.ts";
 
@@ -38,7 +39,7 @@ function openLines(target: string): { readonly onEvent: (event: RunEvent) => voi
   if (target === "-") return { onEvent: (event) => process.stdout.write(lineOf(event)), close: () => {} };
   const path = resolve(target);
   const file = writable("--events", path, () => {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     return openSync(path, "a");
   });
   return { onEvent: (event) => writeSync(file, lineOf(event)), close: () => closeSync(file) };
@@ -46,13 +47,13 @@ function openLines(target: string): { readonly onEvent: (event: RunEvent) => voi
 
 /** Writes what the run has so far when it starts, so that a run that goes on has one curve, then adds to it. */
 function openTensorboard(folder: string, workspace: string): (event: RunEvent) => void {
-  writable("--tensorboard", folder, () => mkdirSync(folder, { recursive: true }));
+  writable("--tensorboard", folder, () => makeFolder(folder));
   let path: string | null = null;
   return (event) => {
     if (event.type === "run-start") {
       using reader = openReader(workspace);
       const ofRun = join(folder, event.run);
-      mkdirSync(ofRun, { recursive: true });
+      makeFolder(ofRun);
       path = exportTensorboard(reader, event.run, ofRun);
     }
     if (path === null) return;

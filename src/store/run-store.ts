@@ -1,6 +1,3 @@
-// The record of one run in SQLite, open for appending. One event is one transaction. Checkpoint folders are written by
-// checkpoint-files.ts, rows of a step by record-step.ts; this is where they become one record.
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { RunConfig } from "../config/config.ts";
@@ -18,6 +15,7 @@ import { firstRow, openDatabase, transaction, translateErrors } from "./database
 import { appendEventLines, eventLine, rewriteEventsLog, stepOf } from "./events-log.ts";
 import { findCheckpoint } from "./find-checkpoint.ts";
 import { checkpointBytes, diskError, requireSpace, type StoreHost } from "./host.ts";
+import { makeFolder } from "./make-folder.ts";
 import { readConfig, readSources, readTrial, type TrialColumns } from "./read-rows.ts";
 import { type EventWriter, prepareEventWriter } from "./record-event.ts";
 import { writeRunFile } from "./run-file.ts";
@@ -66,7 +64,7 @@ export class SqliteRunStore implements RunStore {
     this.#checkpoints = join(folder, "checkpoints");
     this.#log = join(folder, "events.jsonl");
     this.#databasePath = join(workspace, "sqlm.db");
-    mkdirSync(this.#checkpoints, { recursive: true });
+    makeFolder(this.#checkpoints);
     this.#lock = lockRun(run, folder);
     try {
       this.#database = openDatabase(this.#databasePath);

@@ -6,6 +6,7 @@ import type { RunConfig } from "../config/config.ts";
 import { nearestName, UsageError } from "../errors.ts";
 import { allRows, openDatabase, transaction, translateErrors } from "./database.ts";
 import { checkpointBytes, requireSpaceToStart, type StoreHost, thisHost } from "./host.ts";
+import { makeFolder } from "./make-folder.ts";
 import { readConfig, readSources, readTrial, type TrialColumns } from "./read-rows.ts";
 import { isRunLocked } from "./run-lock.ts";
 import { SqliteRunStore } from "./run-store.ts";
@@ -24,7 +25,7 @@ import type { RunInfo, RunOrigin, RunStore, Workspace } from "./store.ts";
 export function openWorkspace(folder: string, host: StoreHost = thisHost): Workspace {
   const path = resolve(folder);
   try {
-    mkdirSync(join(path, "runs"), { recursive: true });
+    makeFolder(join(path, "runs"));
   } catch (cause) {
     throw new UsageError(
       `${path}: the workspace cannot be written (${(cause as NodeJS.ErrnoException).code}).`,

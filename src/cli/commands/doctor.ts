@@ -1,10 +1,11 @@
 // `sqlm doctor`: whether this machine can do everything that sqlm does, with advice where it cannot.
-import { mkdirSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { packageRoot, shippedModels } from "../../model/find-model.ts";
 import type { DoctorCheck } from "../../sandbox/containment.ts";
+import { makeFolder } from "../../store/make-folder.ts";
 import { openWorkspace } from "../../store/workspace.ts";
 import { exitCodes, makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { formatBytes } from "../format.ts";
@@ -113,7 +114,7 @@ async function checkDisk(folder: string): Promise<string> {
 async function checkDatabase(folder: string): Promise<string> {
   const probe = `${folder}-doctor-${process.pid}`;
   try {
-    mkdirSync(probe, { recursive: true });
+    makeFolder(probe);
     await openWorkspace(probe)[Symbol.asyncDispose]();
   } finally {
     rmSync(probe, { recursive: true, force: true });

@@ -1,10 +1,11 @@
 // `sqlm export`: takes a run's model or its data out of the workspace.
-import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync } from "node:fs";
 import { cp } from "node:fs/promises";
-import { dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { Argument, type Command, Option } from "commander";
 import { didYouMean, UsageError } from "../../errors.ts";
 import { type ExportTable, exportJsonl, exportParquet, exportTables } from "../../store/export.ts";
+import { makeFolder } from "../../store/make-folder.ts";
 import { openReader, type Reader, runInfo } from "../../store/queries.ts";
 import { exportTensorboard } from "../../store/tensorboard.ts";
 import { checkpointOf, decoderOf } from "../checkpoint-of.ts";
@@ -54,7 +55,7 @@ export function exportCommand(): Command {
         return;
       }
       const tables = readTables(options.tables);
-      makeFolder(to);
+      openTarget(to);
       if (what === "tensorboard") {
         const path = exportTensorboard(reader, run, to);
         terminal.say(`Metrics of ${run} are in ${path}`);
@@ -82,15 +83,9 @@ export function exportCommand(): Command {
 }
 
 /** Throws UsageError where `--to` cannot be a folder to write into. */
-function makeFolder(to: string): void {
-  // Not `recursive`: where a parent exists and takes no folder (/proc), Node tries for ever (nodejs/node#31481).
-  const make = (folder: string): void => {
-    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
-    if (dirname(folder) !== folder) make(dirname(folder));
-    mkdirSync(folder);
-  };
+function openTarget(to: string): void {
   try {
-    make(to);
+    makeFolder(to);
     accessSync(to, constants.W_OK);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? String(cause);
@@ -120,6 +115,6 @@ async function exportModel(reader: Reader, run: string, to: string, step?: numbe
   if (existsSync(join(to, "config.json"))) {
     throw new UsageError(`${to} already holds a model.`, "Give another folder with --to, or remove that one first.");
   }
-  makeFolder(to);
+  openTarget(to);
   await cp(from, to, { recursive: true, filter: (path) => !loopFiles.has(path.slice(from.length + 1)) });
 }

@@ -1,9 +1,10 @@
 // `sqlm init`: a topic, its settings and its test to start from. They work as they are; what they say is in templates/.
-import { cpSync, existsSync, mkdirSync, readdirSync } from "node:fs";
+import { cpSync, existsSync, readdirSync } from "node:fs";
 import { join, relative, resolve } from "node:path";
 import type { Command } from "commander";
 import { describeThrown, UsageError } from "../../errors.ts";
 import { packageRoot } from "../../model/find-model.ts";
+import { makeFolder } from "../../store/make-folder.ts";
 import { makeCommand, terminalOf } from "../command.ts";
 import { ownCommand, packageName } from "../own-command.ts";
 
@@ -38,7 +39,7 @@ function writeTemplates(folder: string): readonly string[] {
     throw new UsageError(`${join(folder, taken)} is there already.`, "Name another folder: sqlm init my-topic.");
   }
   try {
-    mkdirSync(folder, { recursive: true });
+    makeFolder(folder);
     for (const name of files) cpSync(join(from, name), join(folder, name), { force: false, errorOnExist: true });
   } catch (cause) {
     throw new UsageError(

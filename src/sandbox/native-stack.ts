@@ -24,7 +24,7 @@ let found: NativeStack | null | undefined;
 
 /** The stack that a process may be given on this machine; null where that cannot be chosen (Windows, no shell). */
 export function nativeStack(): NativeStack | null {
-  found ??= process.platform === "win32" ? null : measure();
+  if (found === undefined) found = process.platform === "win32" ? null : measure();
   return found;
 }
 

@@ -5,7 +5,9 @@ import { runOfFolder } from "../model/checkpoint-folder.ts";
 import { findModel, shippedModelOf } from "../model/find-model.ts";
 import { type Decode, listRuns, openReader, type Reader, runOverview } from "../store/queries.ts";
 import { absoluteTopicName, builtInTopicNames } from "../topics/registry.ts";
+import { fetchWithProgress } from "./fetch-model.ts";
 import { runNamed } from "./run-name.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** The folder of a run's checkpoint: of `step`, or the newest. Throws UsageError when there is none. */
 export function checkpointOf(reader: Reader, run: string, step?: number): string {
@@ -32,8 +34,13 @@ export interface ChosenModel {
  * The model that a user means, with the topic that was asked for, or else the one that it was trained on: a run's own, or
  * that of a shipped model. Throws UsageError where neither is known: another topic's figures would say nothing.
  */
-export function chooseModel(model: string, options: { workspace: string; topic?: string }): ChosenModel {
-  const folder = findModel({ model: runNamed(model, options.workspace), workspace: options.workspace });
+export async function chooseModel(
+  model: string,
+  options: { workspace: string; topic?: string },
+  terminal: Terminal,
+): Promise<ChosenModel> {
+  const request = { model: runNamed(model, options.workspace), workspace: options.workspace };
+  const folder = await fetchWithProgress(request, terminal);
   const own = topicOfModel(folder);
   const topic = options.topic ?? own;
   if (topic === null) {

@@ -10,7 +10,9 @@ const what = {
   model: z
     .string()
     .default("seed")
-    .describe("Model to start from: a folder in Hugging Face layout, or `seed` for the one shipped for the topic."),
+    .describe(
+      "Model to start from: a folder in Hugging Face layout, a GGUF file, a hub id ORG/NAME[@REVISION], or `seed` for the one shipped for the topic.",
+    ),
   engine: z.enum(["onnx"]).default("onnx").describe("What samples and trains the model."),
   preset: z
     .enum(["default", "quick", "paper"])

@@ -1,6 +1,6 @@
-// Opens an engine by name, and the model in it by whatever name findModel knows. Engines are loaded when they are asked for: none pays for what another needs.
+// Opens an engine by name, and the model in it by whatever name fetchModel knows. Engines are loaded when they are asked for: none pays for what another needs.
 import type { RunConfig } from "../config/config.ts";
-import { findModel, type ModelRequest } from "../model/find-model.ts";
+import { fetchModel, type ModelRequest } from "../model/find-model.ts";
 import type { Engine } from "./engine.ts";
 
 export interface OpenEngineOptions extends ModelRequest {
@@ -28,6 +28,6 @@ export interface OpenEngineOptions extends ModelRequest {
 export async function openEngine({ engine = "onnx", threads = 0, ...request }: OpenEngineOptions): Promise<Engine> {
   switch (engine) {
     case "onnx":
-      return (await import("./onnx/onnx-engine.ts")).openOnnxEngine({ model: findModel(request), threads });
+      return (await import("./onnx/onnx-engine.ts")).openOnnxEngine({ model: await fetchModel(request), threads });
   }
 }

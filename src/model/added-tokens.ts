@@ -19,7 +19,7 @@ export const addedTokensSchema = z.array(addedToken);
 export type AddedToken = z.output<typeof addedToken>;
 
 /** A stretch of text that is still to be tokenised, or an added token's id. */
-export type Section = { readonly text: string; readonly start: number } | { readonly id: number };
+type Section = { readonly text: string; readonly start: number } | { readonly id: number };
 
 const word = "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\p{Join_Control}]";
 const endsWithWord = new RegExp(`${word}$`, "u");

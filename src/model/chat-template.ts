@@ -4,7 +4,7 @@ import { Template } from "@huggingface/jinja";
 import { z } from "zod";
 import { UnsupportedError } from "../errors.ts";
 import type { ChatMessage } from "../types.ts";
-import { type JsonOptions, pythonJson, pythonText, type TemplateValue } from "./python-text.ts";
+import { type JsonOptions, pythonEquals, pythonJson, pythonText, type TemplateValue } from "./python-text.ts";
 
 /** One template, or several by name: as a list (how transformers writes them) or an object. */
 export const chatTemplateSchema = z.union([
@@ -14,9 +14,9 @@ export const chatTemplateSchema = z.union([
     .transform((list) => new Map(list.map(({ name, template }) => [name, template]))),
   z.record(z.string(), z.string()).transform((byName) => new Map(Object.entries(byName))),
 ]);
-export type ChatTemplateSource = z.output<typeof chatTemplateSchema>;
+type ChatTemplateSource = z.output<typeof chatTemplateSchema>;
 
-export type RenderChat = (messages: readonly ChatMessage[]) => string;
+type RenderChat = (messages: readonly ChatMessage[]) => string;
 
 /**
  * Renders messages with the model's template, ending where the model's reply begins. The template is read when it is first
@@ -38,6 +38,7 @@ export function chatRenderer(
         [textsName]: (values: readonly TemplateValue[]) => elementTexts(values[0]),
         [jsonName]: (values: readonly TemplateValue[], options?: unknown) =>
           pythonJson(values[0], jsonOptions(options)),
+        [equalName]: ([left, right]: readonly TemplateValue[]) => pythonEquals(left, right),
         [refuseName]: (words: unknown) => {
           throw new Refused(String(words));
         },
@@ -93,12 +94,13 @@ function readTemplate(source: string, model: string): Template {
   }
 }
 
-// @huggingface/jinja 0.5.11 prints true for True, nothing for None and JSON for containers (test/model/upstream-faults.test.ts
-// says when that has changed). So in the parsed template every place that turns a value into text calls functions of ours.
+// @huggingface/jinja 0.5.11 prints true for True, nothing for None and JSON for containers, and compares as JavaScript's == does
+// (test/model/upstream-faults.test.ts says when that has changed). So in the parsed template every place that turns a value into text calls functions of ours.
 // Their names have a space, so no template can use them.
 const printName = "print as Python";
 const textsName = "texts as Python";
 const jsonName = "JSON as Python";
+const equalName = "equal as Python";
 const refuseName = "raise exception";
 
 interface Node {
@@ -128,7 +130,7 @@ function printAsPython(node: unknown): void {
       printAsPython(value);
       if (blocks.has(field) && Array.isArray(value)) {
         node[field] = value.map((part) =>
-          isNode(part) && !printsText.has(part.type) ? callOf(printName, part) : part,
+          isNode(part) && !printsText.has(part.type) ? callOf(printName, [part]) : part,
         );
       }
     }
@@ -137,16 +139,22 @@ function printAsPython(node: unknown): void {
 }
 
 function changeNode(node: Node): void {
-  if (node.type === "BinaryExpression" && isNode(node["operator"]) && node["operator"]["value"] === "~") {
-    for (const side of ["left", "right"]) node[side] = callOf(printName, node[side]);
+  if (node.type === "BinaryExpression" && isNode(node["operator"])) {
+    const sign = node["operator"]["value"];
+    if (sign === "~") for (const side of ["left", "right"]) node[side] = callOf(printName, [node[side]]);
+    if (sign === "==" || sign === "!=") {
+      // The comparison stays what it was, now of what ours says with true.
+      node["left"] = callOf(equalName, [node["left"], node["right"]]);
+      node["right"] = trueLiteral();
+    }
   } else if (node.type === "FilterExpression" && isNode(node["filter"])) {
     const { filter } = node;
     const called = filter.type === "CallExpression" && isNode(filter["callee"]) ? filter["callee"] : filter;
-    if (called["value"] === "string") node["operand"] = callOf(printName, node["operand"]);
-    if (called["value"] === "join") node["operand"] = callOf(textsName, node["operand"]);
+    if (called["value"] === "string") node["operand"] = callOf(printName, [node["operand"]]);
+    if (called["value"] === "join") node["operand"] = callOf(textsName, [node["operand"]]);
     if (called["value"] === "tojson") {
       const given = Array.isArray(filter["args"]) ? filter["args"].filter(isNode) : [];
-      Object.assign(node, callOf(jsonName, node["operand"], given));
+      Object.assign(node, callOf(jsonName, [node["operand"]], given));
     }
   } else if (node.type === "CallExpression" && isNode(node["callee"])) {
     const { callee } = node;
@@ -154,16 +162,22 @@ function changeNode(node: Node): void {
   }
 }
 
-/** A call of `name` with one list that holds the value: in a list, values keep their types. */
-function callOf(name: string, value: unknown, more: readonly Node[] = []): Node {
+/** A call of `name` with one list that holds the values: in a list, they keep their types. */
+function callOf(name: string, values: readonly unknown[], more: readonly Node[] = []): Node {
   const call: unknown = new Template("{{ name([value]) }}").parsed.body[0];
   if (isNode(call) && isNode(call["callee"]) && Array.isArray(call["args"]) && isNode(call["args"][0])) {
     call["callee"]["value"] = name;
-    call["args"][0]["value"] = [value];
+    call["args"][0]["value"] = values;
     call["args"].push(...more);
     return call;
   }
   throw new Error("a call is not parsed as one");
+}
+
+/** What a template writes as `true`. */
+function trueLiteral(): unknown {
+  const node: unknown = new Template("{{ true }}").parsed.body[0];
+  return node;
 }
 
 function elementTexts({ type, value }: TemplateValue): string[] {

@@ -4,7 +4,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { isGgufPath, readGgufCompanions } from "./gguf-companions.ts";
 
-const companionFiles = [
+/** Their names. */
+export const companionFiles = [
   "config.json",
   "generation_config.json",
   "tokenizer.json",

@@ -1,11 +1,13 @@
-// Finds the folder of a model: a path, a model that comes with the package, the newest checkpoint of a run, or `seed`. One
-// function for the command line and for the library.
+// Finds a model: a path of a folder or GGUF file, a model that comes with the package, the newest checkpoint of a run, `seed`, or one of
+// the Hugging Face hub. One function for the command line and for the library.
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { didYouMean, UsageError } from "../errors.ts";
 import { checkpointName, checkpointSteps, checkpointsOf } from "./checkpoint-folder.ts";
 import { isGgufPath } from "./gguf-companions.ts";
+import type { HubOptions } from "./hub.ts";
+import { cachedModel, hubCacheFolder, parseHubId } from "./hub-cache.ts";
 
 /** Root of this package, whether it runs from src/ or dist/. */
 export const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
@@ -22,8 +24,8 @@ export interface ModelRequest {
 const isModel = (path: string): boolean => existsSync(join(path, "config.json")) || isGgufPath(path);
 
 /**
- * Absolute folder of a model. A run stands for its newest checkpoint; a path starts at the working folder, then at the
- * package; a name is one in the package's models/ folder; `seed` is the model that is shipped for the topic. A config is a
+ * Absolute path of a model, a folder or a GGUF file. A run stands for its newest checkpoint; a path starts at the working folder, then at the
+ * package; a name is one in the package's models/ folder; a hub id is one whose model is in the cache; `seed` is the model that is shipped for the topic. A config is a
  * request too: `findModel(config)`. Throws UsageError that names the nearest model, or says how to name one.
  *
  * @example
@@ -37,17 +39,40 @@ export function findModel({ model, topic, workspace = ".sqlm" }: ModelRequest): 
   if (model === "seed") return seedModel(topic);
   const checkpoint = newestCheckpoint(workspace, model);
   if (checkpoint !== null) return checkpoint;
-  const candidates = [resolve(model), join(packageRoot, model), join(packageRoot, "models", model)];
+  const candidates = localCandidates(model);
   const found = candidates.find(isModel);
   if (found !== undefined) return found;
+  const hubId = parseHubId(model);
+  const cached = hubId === null ? null : cachedModel(hubId);
+  if (cached !== null) return cached;
   if (existsSync(candidates[0])) {
-    throw new UsageError(`${candidates[0]} holds no config.json.`, "A model is a folder in Hugging Face layout.");
+    throw new UsageError(
+      `${candidates[0]} holds no config.json.`,
+      "A model is a folder in Hugging Face layout or a GGUF file.",
+    );
   }
   const shipped = shippedModels();
   throw new UsageError(
     `There is no model "${model}".${didYouMean(model.replace(/^models\//, ""), shipped)}`,
-    `Give a folder in Hugging Face layout, the name of a run, or one of: ${shipped.map((name) => `models/${name}`).join(", ")}.`,
+    `Give a folder in Hugging Face layout, a GGUF file, a hub id ORG/NAME, the name of a run, or one of: ${shipped.map((name) => `models/${name}`).join(", ")}.`,
   );
+}
+
+/**
+ * The same; a model of the Hugging Face hub that is not on this machine is downloaded first. What is in the cache is used
+ * without asking the hub. Throws also what downloadModel throws.
+ */
+export async function fetchModel(request: ModelRequest, options: HubOptions = {}): Promise<string> {
+  const hubId = parseHubId(request.model);
+  if (hubId === null || localCandidates(request.model).some((path) => existsSync(path))) return findModel(request);
+  const cached = cachedModel(hubId, options.cache ?? hubCacheFolder(options.environment));
+  if (cached !== null) return cached;
+  const { downloadModel } = await import("./hub.ts");
+  return downloadModel(hubId, options);
+}
+
+function localCandidates(model: string): readonly [string, ...string[]] {
+  return [resolve(model), join(packageRoot, model), join(packageRoot, "models", model)];
 }
 
 function seedModel(topic: string | undefined): string {

@@ -30,7 +30,7 @@ export function ggufName(name: string): string | null {
   return `blk.${layer[1]}.${layerNames[layer[2]]}.${layer[3]}`;
 }
 
-export interface GgufWeightOptions {
+interface GgufWeightOptions {
   /** Heads of queries and of keys where the rows of a head stand in rotary pairs, as in the architecture llama; null elsewhere. */
   readonly pairedHeads: { readonly queries: number; readonly keys: number } | null;
   /** The one matrix of embedding and head is stored twice; the finer of the two serves as both. */

@@ -20,6 +20,8 @@ export interface GgufTensor {
 const ggufHint = "Copy or download the file again.";
 const magic = 0x46554747;
 const defaultAlignment = 32;
+/** The longest lists are vocabularies and merges. */
+const longestList = 2 ** 24;
 /** Bytes that are decoded at a time. */
 const chunkBytes = 2 ** 20;
 
@@ -102,8 +104,7 @@ function readValue(cursor: Cursor, type: number, file: ByteFile): GgufValue {
   if (type === arrayType) {
     const element = cursor.uint32();
     const count = cursor.uint64();
-    // The smallest element is one byte, so a count above the file's size is no count.
-    if (count > file.size || element === arrayType) throw file.damaged("truncated or damaged: a list that cannot be");
+    if (count > longestList || element === arrayType) throw file.damaged("truncated or damaged: a list that cannot be");
     return Array.from({ length: count }, () => readValue(cursor, element, file));
   }
   const read = scalarReaders[type];

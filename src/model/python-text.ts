@@ -1,5 +1,5 @@
-// Values as Python prints them: chat templates were written for Jinja in Python, and other text means other tokens than
-// those that a model was trained on.
+// Values as Python prints and compares them: chat templates were written for Jinja in Python, and other text means other tokens
+// than those that a model was trained on.
 
 /** A value of @huggingface/jinja while a template runs. */
 export interface TemplateValue {
@@ -45,6 +45,27 @@ function pythonRepr({ type, value }: TemplateValue): string {
     default:
       return `<${type}>`;
   }
+}
+
+const numbers: ReadonlySet<string> = new Set(["IntegerValue", "FloatValue", "BooleanValue"]);
+
+/** Python's a == b: True is 1, a list is no tuple, containers are equal by what they hold. */
+export function pythonEquals(a: TemplateValue, b: TemplateValue): boolean {
+  if (numbers.has(a.type) && numbers.has(b.type)) return Number(a.value) === Number(b.value);
+  if (a.type !== b.type) return false;
+  if (Array.isArray(a.value) && Array.isArray(b.value)) {
+    const [left, right] = [elements(a.value), elements(b.value)];
+    return left.length === right.length && left.every((element, i) => pythonEquals(element, right[i]));
+  }
+  if (a.value instanceof Map && b.value instanceof Map && a.type !== "NamespaceValue") {
+    const other = b.value;
+    const same = ([key, of]: [unknown, unknown]): boolean => {
+      const counterpart: unknown = other.get(key);
+      return isTemplateValue(of) && isTemplateValue(counterpart) && pythonEquals(of, counterpart);
+    };
+    return a.value.size === other.size && [...a.value].every(same);
+  }
+  return a.value === b.value;
 }
 
 function elements(value: unknown): TemplateValue[] {

@@ -34,7 +34,7 @@ export const ropeFields = {
 
 type RopeFields = { readonly [Name in keyof typeof ropeFields]?: z.output<(typeof ropeFields)[Name]> };
 
-export interface RopeConfig {
+interface RopeConfig {
   readonly ropeTheta: number;
   readonly ropeScaling: RopeScaling | null;
 }

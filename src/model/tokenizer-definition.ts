@@ -92,7 +92,7 @@ function prependScheme(given: Part): "always" | "first" | "never" {
   return scheme ?? (prefix === false ? "never" : "always");
 }
 
-export interface RewrittenDecoder {
+interface RewrittenDecoder {
   readonly decoder: unknown;
   /** What is dropped from the first token, wherever it stands in it; null where nothing is. */
   readonly droppedFromFirst: string | null;

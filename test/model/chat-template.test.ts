@@ -45,6 +45,26 @@ describe("values are printed as Python prints them", () => {
   });
 });
 
+describe("values are compared as Python compares them", () => {
+  test.each([
+    ["'' == 0", "False"],
+    ["'1' == 1", "False"],
+    ["1 == 1.0", "True"],
+    ["true == 1", "True"],
+    ["none == false", "False"],
+    ["undefinedvariable == none", "False"],
+    ["undefinedvariable != none", "True"],
+    ["tools == none", "True"],
+    ["[] == []", "True"],
+    ["[1, [none]] == [1, [none]]", "True"],
+    ["[1] == (1, 2)", "False"],
+    ["{'a': 1} == {'a': true}", "True"],
+    ["{'a': 1} != {'b': 1}", "True"],
+  ])("%s", (expression, text) => {
+    expect(render(`{{ ${expression} }}`)).toBe(text);
+  });
+});
+
 describe("what a template refuses is said in its words", () => {
   test.each([
     ["{{ raise_exception('Only tool calls') }}", "refuses these messages: Only tool calls"],

@@ -239,6 +239,24 @@ describe("config.json", () => {
   });
 });
 
+test("a model larger than the machine's memory is refused before its weights are read", async () => {
+  changeConfig({
+    num_hidden_layers: 10_000,
+    hidden_size: 2 ** 16,
+    intermediate_size: 2 ** 18,
+    head_dim: 128,
+    tie_word_embeddings: false,
+  });
+  const error = await openOnnxEngine({ model: folder, threads: 1 }).catch((reason: unknown) => reason);
+  expectRefusal(
+    () => {
+      throw error;
+    },
+    UnsupportedError,
+    "of memory",
+  );
+});
+
 test("the engine refuses such folders when it is opened, with the same errors", async () => {
   changeConfig({ architectures: ["GPT2LMHeadModel"] });
   await expect(openOnnxEngine({ model: folder, threads: 1 })).rejects.toBeInstanceOf(UnsupportedError);

@@ -103,6 +103,9 @@ describe("@huggingface/jinja, mended by printAsPython", () => {
     ["{{ true|string }}", "True"],
     ["{{ [true]|join }}", "True"],
     ["{{ 1.0|tojson }}", "1.0"],
+    ["{{ '' == 0 }}", "False"],
+    ["{% if undefinedvariable != none %}set{% endif %}", "set"],
+    ["{% if [] == [] %}equal{% endif %}", "equal"],
   ])("%s", (source, right) => {
     expect(rendered(source)).not.toBe(right);
   });

@@ -34,7 +34,7 @@ export function askCommand(parts: Parts): Command {
     `sqlm ask RUN "98*7=" --json                  the newest checkpoint of a run`,
   ]);
   return withWorkspace(command)
-    .argument("<model>", "Folder in Hugging Face layout, or the name of a run.")
+    .argument("<model>", "Folder in Hugging Face layout, GGUF file, hub id ORG/NAME[@REVISION], or the name of a run.")
     .argument("<question>", "The question, as the topic writes it.")
     .option("--votes <count>", "Answers to sample, split over the question's equivalent forms.", "16")
     .option("--topic <name>", "Topic name or path of a topic file (default: the one that the model was trained on).")
@@ -45,7 +45,7 @@ export function askCommand(parts: Parts): Command {
       const votes = readCount("--votes", options.votes, 1);
       const seed = readCount("--seed", options.seed);
       const threads = readCount("--threads", options.threads);
-      const chosen = chooseModel(model, options);
+      const chosen = await chooseModel(model, options, terminal);
       const { topic } = await openTopic(chosen.topic);
       if (topic.verification !== "vote") {
         throw new UnsupportedError(

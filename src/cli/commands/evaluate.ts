@@ -26,7 +26,7 @@ export function evaluateCommand(parts: Parts): Command {
     "sqlm evaluate ./my-model --topic arithmetic",
   ]);
   return withWorkspace(command)
-    .argument("<model>", "Folder in Hugging Face layout, or the name of a run.")
+    .argument("<model>", "Folder in Hugging Face layout, GGUF file, hub id ORG/NAME[@REVISION], or the name of a run.")
     .option("--topic <name>", "Topic name or path of a topic file (default: the one that the model was trained on).")
     .option("--questions <count>", "Held-out questions a difficulty level.", "200")
     .option("--seed <count>", "Seed of questions and sampling.", "1")
@@ -36,7 +36,7 @@ export function evaluateCommand(parts: Parts): Command {
       const questions = readCount("--questions", options.questions, 1);
       const seed = readCount("--seed", options.seed);
       const threads = readCount("--threads", options.threads);
-      const chosen = chooseModel(model, options);
+      const chosen = await chooseModel(model, options, terminal);
       const topic = await openTopic(chosen.topic);
       if (topic.hidden === null) {
         throw new UnsupportedError(

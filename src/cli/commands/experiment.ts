@@ -18,13 +18,13 @@ import {
 } from "../../evaluate/experiment.ts";
 import { mean, standardDeviation } from "../../evaluate/statistics.ts";
 import type { RunSummary } from "../../events.ts";
-import { findModel } from "../../model/find-model.ts";
 import { openReader } from "../../store/queries.ts";
 import type { RunSources, RunTrial, Workspace } from "../../store/store.ts";
 import { summarizeRun } from "../../store/summarize-run.ts";
 import { openTopic } from "../../topics/registry.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { resolveWithTopic } from "../config-options.ts";
+import { fetchWithProgress } from "../fetch-model.ts";
 import { formatDuration, formatShare, formatTable } from "../format.ts";
 import { listenForInterrupt } from "../interrupt.ts";
 import type { Parts } from "../parts.ts";
@@ -67,7 +67,7 @@ export function experimentCommand(parts: Parts): Command {
       for (const trial of trials) {
         const { config, notes } = await configOfTrial(trial, file);
         for (const note of trial.seed === seeds[0] ? notes : []) terminal.note(note);
-        findModel({ ...config, workspace: options.workspace });
+        await fetchWithProgress({ ...config, workspace: options.workspace }, terminal);
         if (trial.variant.control !== undefined) makeControl(trial.variant.control, await openTopic(config.topic));
         configs.set(nameOf(trial), config);
       }

@@ -1,9 +1,9 @@
 // `sqlm run`: self-play on a topic. `sqlm start` is the same under the name that `npm start` calls.
 import type { Command } from "commander";
-import { findModel } from "../../model/find-model.ts";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { addConfigFlags } from "../config-flags.ts";
 import { configOf } from "../config-options.ts";
+import { fetchWithProgress } from "../fetch-model.ts";
 import type { Parts } from "../parts.ts";
 import { runNamed } from "../run-name.ts";
 import { runSession } from "../run-session.ts";
@@ -43,9 +43,10 @@ function make(name: string, description: string, parts: Parts): Command {
     const { config: given, notes } = await configOf(options, topic);
     // Found before anything is opened, so a mistyped name costs no time and leaves no empty run behind.
     const { workspace } = options;
-    const found = findModel({ ...given, model: runNamed(given.model, workspace), workspace });
-    const model = given.model === "seed" ? given.model : found;
     const terminal = terminalOf(options);
+    const request = { ...given, model: runNamed(given.model, workspace), workspace };
+    const found = await fetchWithProgress(request, terminal);
+    const model = given.model === "seed" ? given.model : found;
     for (const note of notes) terminal.note(note);
     process.exitCode = await runSession({
       ...outputs,

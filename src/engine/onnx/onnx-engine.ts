@@ -1,7 +1,8 @@
 // The in-process engine: a transformer in Hugging Face layout, sampled and trained through ONNX Runtime in a worker
 // thread. This file is the main thread's side: it checks what is asked for, posts calls and waits for answers.
-
-import { SqlmError } from "../../errors.ts";
+import { totalmem } from "node:os";
+import { SqlmError, UnsupportedError } from "../../errors.ts";
+import { type ModelConfig, parameterCount } from "../../model/model-config.ts";
 import { openModelFolder } from "../../model/model-folder.ts";
 import { openTokenizer } from "../../model/tokenizer.ts";
 import { lossFunctions, type Tokenizer } from "../../types.ts";
@@ -11,7 +12,7 @@ import { openWorker, WorkerConnection } from "./worker/connection.ts";
 import type { PlayerId } from "./worker/protocol.ts";
 
 export interface OnnxEngineOptions {
-  /** Folder of the model in Hugging Face layout. */
+  /** Folder of the model in Hugging Face layout, or GGUF file. */
   readonly model: string;
   /** Threads that share one operator's work; 0 (the default) measures and chooses. */
   readonly threads?: number;
@@ -26,7 +27,8 @@ export interface OnnxEngine extends Engine {
  * its architecture cannot be used.
  */
 export async function openOnnxEngine({ model, threads = 0 }: OnnxEngineOptions): Promise<OnnxEngine> {
-  const { companions } = openModelFolder(model);
+  const { config, companions } = openModelFolder(model);
+  checkMemory(model, config);
   const tokenizer = openTokenizer(model, companions);
   const connection = new WorkerConnection(openWorker({ model, threads }));
   const { maxPositions, parameters, threads: chosen } = await connection.ready;
@@ -46,6 +48,19 @@ export async function openOnnxEngine({ model, threads = 0 }: OnnxEngineOptions):
     openPolicy: async () => new OnnxPolicy(tokenizer, capabilities, connection, await connection.call("openPolicy")),
     [Symbol.asyncDispose]: () => connection.close(),
   };
+}
+
+/** Weights that do not fit into the machine's memory are refused before they are read. What else a run needs depends on the run. */
+function checkMemory(model: string, config: ModelConfig): void {
+  const needed = 4 * parameterCount(config);
+  const limit = process.constrainedMemory();
+  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  if (needed < memory) return;
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+  throw new UnsupportedError(
+    `The weights of ${model} need ${gigabytes(needed)}, and this machine has ${gigabytes(memory)} of memory.`,
+    "Use a smaller model.",
+  );
 }
 
 /** One player of the worker, named by its number in every call. */

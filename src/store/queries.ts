@@ -39,7 +39,9 @@ export function listRuns(reader: Reader): readonly RunInfo[] {
 
 /** One run. Throws UsageError, naming the nearest, when there is none of this name. */
 export function runInfo(reader: Reader, run: string): RunInfo {
-  return findRun(listRuns(reader), run);
+  const [found] = translateErrors(reader.path, () => readRuns(reader.database, reader.folder, run));
+  // All of them are read only to name the nearest.
+  return found ?? findRun(listRuns(reader), run);
 }
 
 export interface RunOverview extends RunInfo {

@@ -1,10 +1,10 @@
 // The list of runs as a dashboard shows it: a page at a time, so that ten thousand runs cost no more than fifty. Reads
-// what runs recorded of themselves; leaves what one run did to view-steps.ts and view-question.ts.
+// what runs recorded of themselves; leaves what one run did, but for how it stands, to view-steps.ts and view-question.ts.
 import { join } from "node:path";
 import type { SQLInputValue } from "node:sqlite";
 import type { LevelResult } from "../types.ts";
 import { allRows, firstRow, translateErrors } from "./database.ts";
-import type { Reader } from "./queries.ts";
+import { idOf, type Reader, type RunOverview, runOverview } from "./queries.ts";
 import { readTrial, type TrialColumns } from "./read-rows.ts";
 import { isRunLocked } from "./run-lock.ts";
 import type { RunInfo, RunTrial } from "./store.ts";
@@ -171,4 +171,47 @@ export function findExperiments(reader: Reader): readonly ExperimentRow[] {
     experiments.set(experiment, known);
   }
   return [...experiments.values()];
+}
+
+/** How a run stands: its overview, how it ended, and whether it knows the truth. */
+export interface RunState extends RunOverview {
+  /** The latest event of the run; what is newer than this has not been read. */
+  readonly lastEvent: number;
+  /** Why it ended, in its own words; null while it goes on, and where it did not say. */
+  readonly ended: { readonly reason: string; readonly message: string | null } | null;
+  /** Steps after which it was gone on with. */
+  readonly resumedAt: readonly number[];
+  /** True where a hidden checker judged answers, so that votes can be compared with the truth. */
+  readonly knowsTruth: boolean;
+}
+
+/** Throws UsageError for an unknown run. */
+export function runState(reader: Reader, run: string): RunState {
+  const overview = runOverview(reader, run);
+  const runId = idOf(reader, run);
+  return translateErrors(reader.path, () => {
+    const { database } = reader;
+    const last = database.prepare("SELECT max(id) AS id FROM events WHERE run_id = ? AND superseded = 0");
+    const events = allRows<{ type: string; step: number; json: string }>(
+      database.prepare(
+        `SELECT type, step, json FROM events
+           WHERE run_id = ? AND superseded = 0 AND type IN ('run-start', 'run-end') ORDER BY id`,
+      ),
+      runId,
+    );
+    const end = events.at(-1)?.type === "run-end" ? events.at(-1) : undefined;
+    const { reason, message } = (end === undefined ? {} : JSON.parse(end.json)) as {
+      reason?: string;
+      message?: string;
+    };
+    return {
+      ...overview,
+      lastEvent: firstRow<{ id: number | null }>(last, runId)?.id ?? 0,
+      ended: reason === undefined ? null : { reason, message: message ?? null },
+      resumedAt: events.filter(({ type, step }) => type === "run-start" && step > 0).map(({ step }) => step),
+      knowsTruth:
+        overview.evaluations.length > 0 ||
+        overview.metricNames.some((name) => ["labelAccuracy", "accuracy"].includes(name)),
+    };
+  });
 }

@@ -22,6 +22,13 @@ export interface StepColumns {
   readonly memoryBytes: Column;
 }
 
+export interface StepSelection {
+  readonly from?: number;
+  readonly points?: number;
+  /** Only these metrics. */
+  readonly names?: readonly string[];
+}
+
 /**
  * The run's steps from `from` on, in at most about `points` buckets over the whole run. Throws UsageError for an unknown
  * run.
@@ -29,7 +36,7 @@ export interface StepColumns {
 export function stepColumns(
   reader: Reader,
   run: string,
-  { from = 1, points = 1500 }: { readonly from?: number; readonly points?: number } = {},
+  { from = 1, points = 1500, names }: StepSelection = {},
 ): StepColumns {
   const runId = idOf(reader, run);
   return translateErrors(reader.path, () => {
@@ -50,10 +57,12 @@ export function stepColumns(
     const values = allRows<{ name: string; bucket: number; value: number | null }>(
       reader.database.prepare(
         `SELECT name, ${bucket} AS bucket, avg(value) AS value FROM steps JOIN metrics ON metrics.step_id = steps.id
-           WHERE run_id = ? AND superseded = 0 AND step >= ? GROUP BY 1, 2`,
+           WHERE run_id = ? AND superseded = 0 AND step >= ? AND (? IS NULL OR name IN (SELECT value FROM json_each(?)))
+           GROUP BY 1, 2`,
       ),
       runId,
       from,
+      ...[names === undefined ? null : 1, JSON.stringify(names ?? [])],
     );
     for (const { name, bucket, value } of values) {
       metrics[name] ??= rows.map(() => null);

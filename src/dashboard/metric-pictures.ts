@@ -147,3 +147,10 @@ export const lengths: MetricPicture = {
   format: "number",
   metrics: [["tokens an answer", "answerTokens"]],
 };
+
+export const truncation: MetricPicture = {
+  id: "truncation",
+  title: "Answers that were cut off",
+  about: "Share of answers that reached the length limit before they ended.",
+  metrics: [["cut off", "truncatedShare"]],
+};

@@ -15,6 +15,7 @@ import {
   rewards,
   sameness,
   tests,
+  truncation,
 } from "./metric-pictures.ts";
 import type { GridPicture, Line, LinePicture, Picture, PictureGroup } from "./pictures.ts";
 
@@ -42,7 +43,7 @@ export function runPictures({ state, steps, difficulty, solveRate }: RunNumbers)
     { title: "How do the updates go?", pictures: [over(gradient), over(loss)] },
     {
       title: "What does it cost?",
-      pictures: [stages(steps), throughput(steps), over(lengths), cutOff(steps), memory(steps)],
+      pictures: [stages(steps), throughput(steps), over(lengths), over(truncation), memory(steps)],
     },
   ];
   return groups
@@ -246,19 +247,6 @@ function throughput({ counts, ...steps }: StepColumns): LinePicture | null {
     title: "Throughput",
     about: "Answers a second, over the whole step.",
     format: "number",
-  });
-}
-
-function cutOff(steps: StepColumns): LinePicture | null {
-  const { truncated, answers } = steps.counts;
-  const share = truncated.map((count, i) => {
-    const all = answers[i];
-    return count === null || all === null || all === undefined || all === 0 ? null : count / all;
-  });
-  return overSteps(steps, [["cut off", share]], {
-    id: "truncation",
-    title: "Answers that were cut off",
-    about: "Share of answers that reached the length limit before they ended.",
   });
 }
 

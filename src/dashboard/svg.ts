@@ -100,7 +100,11 @@ export function drawLines(picture: LinePicture, marks: readonly Mark[], { width,
   }
   drawn.push(...stepAxis(first, last, atX, height));
   for (const { step, kind, text } of marks) {
-    if (kind === "checkpoint" || kind === "evaluation" || step < first || step > last) continue;
+    if (step < first || step > last) continue;
+    if (kind === "checkpoint" || kind === "evaluation") {
+      drawn.push(axisSign(kind, atX(step), height - margin.bottom, `step ${step}: ${text}`));
+      continue;
+    }
     const line = {
       class: `mark mark-${kind}`,
       x1: atX(step),
@@ -139,6 +143,13 @@ export function drawLines(picture: LinePicture, marks: readonly Mark[], { width,
     }
   }
   return frame(picture.title, { width, height }, drawn);
+}
+
+/** What happens often is a small sign on the axis: a point for an evaluation, a triangle for a checkpoint. */
+function axisSign(kind: "checkpoint" | "evaluation", x: number, y: number, words: string): SvgNode {
+  const title = node("title", {}, words);
+  if (kind === "evaluation") return node("circle", { class: `sign-${kind}`, cx: x, cy: y, r: 3 }, title);
+  return node("path", { class: `sign-${kind}`, d: `M${x - 4} ${y}h8l-4 -6Z` }, title);
 }
 
 function stepAxis(first: number, last: number, atX: (step: number) => number, height: number): SvgNode[] {

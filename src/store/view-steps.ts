@@ -14,9 +14,7 @@ export interface StepColumns {
   readonly steps: readonly number[];
   readonly metrics: Readonly<Record<string, Column>>;
   /** Counts of the step's row and its wall-clock seconds. */
-  readonly counts: Readonly<
-    Record<"proposals" | "questions" | "answers" | "trained" | "truncated" | "seconds", Column>
-  >;
+  readonly counts: Readonly<Record<"proposals" | "questions" | "answers" | "trained" | "seconds", Column>>;
   /** Seconds by stage; empty for runs that older versions recorded. */
   readonly stages: Readonly<Record<string, Column>>;
   readonly memoryBytes: Column;
@@ -45,7 +43,7 @@ export function stepColumns(
     const rows = allRows<Record<keyof StepColumns["counts"] | "bucket" | "memory", number | null> & StageRow>(
       reader.database.prepare(
         `SELECT ${bucket} AS bucket, avg(proposals) AS proposals, avg(questions) AS questions, avg(answers) AS answers,
-           avg(trained) AS trained, avg(truncated) AS truncated, avg(seconds) AS seconds,
+           avg(trained) AS trained, avg(seconds) AS seconds,
            avg(timing ->> 'memoryBytes') AS memory, json_group_array(json(timing -> 'stages')) AS stages
          FROM steps WHERE run_id = ? AND superseded = 0 AND step >= ? GROUP BY 1 ORDER BY 1`,
       ),
@@ -70,7 +68,7 @@ export function stepColumns(
       metrics[name][places.get(bucket)!] = finite(value);
     }
     const column = (name: keyof StepColumns["counts"] | "memory"): Column => rows.map((row) => finite(row[name]));
-    const counts = { proposals: 0, questions: 0, answers: 0, trained: 0, truncated: 0, seconds: 0 };
+    const counts = { proposals: 0, questions: 0, answers: 0, trained: 0, seconds: 0 };
     return {
       every,
       steps: rows.map((row) => (row.bucket ?? 0) * every + 1),

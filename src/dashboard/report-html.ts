@@ -129,5 +129,6 @@ function htmlTable({ header, rows }: NumberTable, kind: "words" | "model" = "wor
     kind === "model" ? `<td><bdi dir="ltr">${escapeHtml(text)}</bdi></td>` : `<td>${escapeHtml(text)}</td>`;
   const head = header.map((name) => `<th scope="col">${escapeHtml(name)}</th>`).join("");
   const body = rows.map((row) => `<tr>${row.map(cell).join("")}</tr>`).join("\n");
-  return `<div class="scroll"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`;
+  // What scrolls must be reached by the keyboard.
+  return `<div class="scroll" tabindex="0" role="region" aria-label="Table: ${escapeHtml(header.join(", "))}"><table><thead><tr>${head}</tr></thead><tbody>${body}</tbody></table></div>`;
 }

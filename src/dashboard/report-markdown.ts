@@ -6,7 +6,8 @@ import type { ReportData, ReportedRun } from "./report-data.ts";
 import { standaloneStyle } from "./report-style.ts";
 import { evaluationTable, kindTable, questionTable, settingsTable, standing } from "./report-tables.ts";
 import { runPictures } from "./run-pictures.ts";
-import { drawGrid, drawLines, escapeHtml, type SvgNode, svgText } from "./svg.ts";
+import { drawGrid, drawLines, type SvgNode, svgText } from "./svg.ts";
+import { visible } from "./visible.ts";
 
 export interface MarkdownReport {
   readonly text: string;
@@ -130,12 +131,12 @@ function markdownTable({ header, rows }: NumberTable, model: readonly number[] =
   ].join("\n");
 }
 
-/** Text in which no character is markup. */
+/** Text in which no character is markup, of Markdown or of HTML. */
 function plainText(text: string): string {
-  return escapeHtml(text.replaceAll("\n", " ")).replaceAll(
-    /[\\*_~[\]|#!(){}+]/g,
-    (character) => `&#${character.charCodeAt(0)};`,
-  );
+  const markup = /[&<>"'`\\*_~[\]|#!(){}+]/g;
+  return visible(text)
+    .replaceAll("\n", " ")
+    .replaceAll(markup, (character) => `&#${character.charCodeAt(0)};`);
 }
 
 /** Text in code, between more backticks than it has in a row; a pipe would end the table's cell. */
@@ -143,6 +144,6 @@ function codeText(text: string): string {
   if (text === "") return "";
   const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([run]) => run.length));
   const fence = "`".repeat(longest + 1);
-  const inside = text.replaceAll("\n", " ").replaceAll("|", "\\|");
+  const inside = visible(text).replaceAll("\n", " ").replaceAll("|", "\\|");
   return longest > 0 ? `${fence} ${inside} ${fence}` : `${fence}${inside}${fence}`;
 }

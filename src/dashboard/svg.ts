@@ -1,6 +1,7 @@
 // Draws pictures as SVG, as plain data: whoever shows it turns nodes into text or into elements, and escapes. Colours are
 // classes and CSS variables, so that one drawing serves light and dark ground. Pure.
 import { formatValue, type GridPicture, type LinePicture, type Mark, plain, span } from "./pictures.ts";
+import { visible } from "./visible.ts";
 
 export interface SvgNode {
   readonly tag: string;
@@ -307,7 +308,10 @@ export function svgText({ tag, attributes, children }: SvgNode): string {
   return `<${tag}${pairs.join("")}>${inside}</${tag}>`;
 }
 
-/** Text as it may stand in HTML, also between quotes. */
+/**
+ * Text as it may stand in HTML and XML, also between quotes. What would not be seen, or would turn the text around, is put
+ * in signs first: a control character cannot be escaped.
+ */
 export function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`);
+  return visible(text).replaceAll(/[&<>"'`]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -2,7 +2,6 @@
 // question that someone asks it can keep the run waiting, and no fault of it can end the run.
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { constants, setPriority } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { UsageError } from "../errors.ts";
@@ -48,7 +47,7 @@ export interface DashboardProcess extends Disposable {
 const startMilliseconds = 60_000;
 
 /**
- * Starts the dashboard in another process with a lower priority. Rejects with UsageError where it does not come up; a run
+ * Starts the dashboard in another process. Rejects with UsageError where it does not come up; a run
  * goes on without it.
  */
 export async function startDashboardProcess(workspace: string): Promise<DashboardProcess> {
@@ -59,11 +58,6 @@ export async function startDashboardProcess(workspace: string): Promise<Dashboar
     [...process.execArgv, main, "dashboard", "--workspace", workspace, "--port", String(defaultPort)],
     { stdio: ["ignore", "ignore", "pipe", "ipc"] },
   );
-  try {
-    if (child.pid !== undefined) setPriority(child.pid, constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch {
-    // A machine without priorities shows it all the same.
-  }
   const url = await readyUrl(child);
   // The run ends when its work is done, not when the dashboard is.
   child.unref();

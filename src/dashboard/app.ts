@@ -218,7 +218,10 @@ function compare(reader: Reader, { runs, experiment }: z.output<typeof compareQu
   const asked =
     experiment === undefined
       ? (runs ?? "").split(",").filter((name) => name !== "")
-      : findRuns(reader, { experiment, limit: mostCompared + 1 }).runs.map((row) => row.run);
+      : // Oldest first, as the experiment played them.
+        findRuns(reader, { experiment, limit: mostCompared + 1 })
+          .runs.map((row) => row.run)
+          .reverse();
   const left: string[] = asked.slice(mostCompared);
   const compared = asked.slice(0, mostCompared).flatMap((run) => {
     try {

@@ -11,22 +11,21 @@ export interface VisiblePart {
 const invisible =
   /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\u115f\u1160\u3164\uffa0]|[\u{fe00}-\u{fe0f}]|[\ud800-\udfff]/gu;
 
+/** Abbreviations of the first 32 controls, ECMA-48. */
+const controls =
+  "NUL SOH STX ETX EOT ENQ ACK BEL BS HT LF VT FF CR SO SI DLE DC1 DC2 DC3 DC4 NAK SYN ETB CAN EM SUB ESC FS GS RS US".split(
+    " ",
+  );
+
 const names: Readonly<Record<number, string>> = {
-  0: "null character",
-  7: "bell",
-  8: "backspace",
   9: "tab",
-  13: "carriage return",
   27: "escape, which commands a terminal",
-  127: "delete",
   155: "control sequence, which commands a terminal",
   8203: "zero-width space",
   8204: "zero-width non-joiner",
   8205: "zero-width joiner",
   8206: "left-to-right mark",
   8207: "right-to-left mark",
-  8232: "line separator",
-  8233: "paragraph separator",
   8234: "left-to-right embedding",
   8235: "right-to-left embedding",
   8236: "end of a change of direction",
@@ -36,7 +35,6 @@ const names: Readonly<Record<number, string>> = {
   8295: "right-to-left isolate",
   8296: "isolate",
   8297: "end of an isolate",
-  65279: "byte order mark",
 };
 
 /** The text in parts. Line feeds stay; every other character that shows nothing is a part with a name. */
@@ -63,16 +61,14 @@ export function visible(text: string): string {
 function sign(code: number): VisiblePart {
   const point = `U+${code.toString(16).toUpperCase().padStart(4, "0")}`;
   const name = names[code] === undefined ? point : `${names[code]}, ${point}`;
-  // Unicode has pictures of the first controls: ␛ for escape.
-  if (code < 32) return { text: String.fromCodePoint(0x2400 + code), name };
-  if (code === 127) return { text: "\u2421", name };
-  return { text: `⟨${point}⟩`, name };
+  // In letters, which every font has.
+  return { text: `⟨${controls[code] ?? (code === 127 ? "DEL" : point)}⟩`, name };
 }
 
 /** One line of at most `width` characters. */
 export function visibleLine(text: string, width = 200): string {
   // Cut first: what is cut away need not be read.
-  const line = visible(text.slice(0, 4 * width).replaceAll("\n", "⏎"));
+  const line = visible(text.slice(0, 4 * width).replaceAll("\n", "↵"));
   const characters = [...line];
   return characters.length <= width && text.length <= 4 * width ? line : `${characters.slice(0, width - 1).join("")}…`;
 }

@@ -21,9 +21,9 @@ export type StoreChange =
   | { readonly type: "problem"; readonly message: string; readonly hint: string };
 
 /** Looks for new events this often, in milliseconds. */
-const pollMilliseconds = 80;
+const pollMilliseconds = 50;
 /** Every so many looks also at the file itself and at the locks of runs. */
-const looksPerCheck = 12;
+const looksPerCheck = 20;
 /** Events told one by one; more at once are a `reset`. */
 const mostEvents = 200;
 

@@ -208,7 +208,9 @@ export function findQuestions(
     const from = `FROM questions WHERE ${conditions.join(" AND ")}`;
     const total = firstRow<{ n: number }>(reader.database.prepare(`SELECT count(*) AS n ${from}`), ...values)?.n ?? 0;
     const page = reader.database.prepare(
-      `SELECT ${questionColumns} ${from} ORDER BY ${sort.join(", ")} LIMIT ? OFFSET ?`,
+      // Texts and verdicts are read of the rows of the page alone, not of all that are sorted.
+      `SELECT ${questionColumns} FROM (SELECT id AS found ${from} ORDER BY ${sort.join(", ")} LIMIT ? OFFSET ?)
+         JOIN questions ON id = found ORDER BY ${sort.join(", ")}`,
     );
     const rows = allRows<StoredQuestion>(page, ...values, filter.limit ?? 20, filter.offset ?? 0);
     return { total, questions: rows.map(questionRow) };

@@ -203,6 +203,9 @@ ALTER TABLE questions ADD COLUMN taught REAL;
 UPDATE questions SET taught = (SELECT sum(abs(advantage)) FROM answers WHERE question_id = questions.id);
 ALTER TABLE answers ADD COLUMN logprobs BLOB;
 ALTER TABLE steps ADD COLUMN timing TEXT;
+-- What questions are counted, filtered and sorted by, without their texts and verdicts.
+CREATE INDEX questions_scanned ON questions
+  (run_id, step, position, difficulty, agreement, signal, taught, label_right, accuracy) WHERE superseded = 0;
 `;
 
 /** Migration i takes a database from version i to version i + 1. */

@@ -234,7 +234,7 @@ describe("in the terminal", () => {
     for (const text of [written.output, written.error]) {
       expect(text.replaceAll(/[\t\n]/g, "")).not.toMatch(/[\p{Cc}\p{Cf}]/u);
     }
-    expect(written.output).toContain("a line\tof ␛]0;owned␇␛[31m");
+    expect(written.output).toContain("a line\tof ⟨ESC⟩]0;owned⟨BEL⟩⟨ESC⟩[31m");
     expect(written.output.split("\n")).toHaveLength(3);
   });
 });

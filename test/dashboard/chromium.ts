@@ -63,7 +63,7 @@ export async function startBrowser(): Promise<Browser> {
       page.on("console", (message) => {
         if (["error", "warning"].includes(message.type())) complaints.push(`console: ${message.text()}`);
       });
-      page.on("pageerror", (error) => complaints.push(`exception: ${error.message}`));
+      page.on("pageerror", (error) => complaints.push(`exception: ${error.stack}`));
       page.on("dialog", (dialog) => {
         complaints.push(`dialog: ${dialog.message()}`);
         void dialog.dismiss();

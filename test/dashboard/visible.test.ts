@@ -23,7 +23,7 @@ describe("text that a model wrote", () => {
       }),
     );
     const parts = visibleParts("a\u202eb\u001b");
-    expect(parts.map(({ text }) => text)).toEqual(["a", "⟨U+202E⟩", "b", "␛"]);
+    expect(parts.map(({ text }) => text)).toEqual(["a", "⟨U+202E⟩", "b", "⟨ESC⟩"]);
     expect(parts[1].name).toContain("right-to-left override");
     expect(parts[3].name).toContain("commands a terminal");
   });

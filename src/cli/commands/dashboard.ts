@@ -1,4 +1,5 @@
 // `sqlm dashboard`: shows the runs of a workspace in a browser while they go, and afterwards.
+import { constants, setPriority } from "node:os";
 import type { Command } from "commander";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { defaultPort, openDashboard, readPort } from "../open-dashboard.ts";
@@ -22,6 +23,7 @@ export function dashboardCommand(): Command {
     .action(async (options: DashboardOptions) => {
       const terminal = terminalOf(options);
       const port = readPort(options.port);
+      yieldToRuns();
       await using dashboard = await openDashboard({
         workspace: options.workspace,
         host: options.host,
@@ -35,6 +37,15 @@ export function dashboardCommand(): Command {
       else terminal.note("Ctrl-C ends it; runs go on without it.");
       await ended();
     });
+}
+
+/** Runs come first: looking at one must not take its processor. */
+function yieldToRuns(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // A machine without priorities shows runs all the same.
+  }
 }
 
 /** Settles when the process is told to end, or when the run that started it has. */

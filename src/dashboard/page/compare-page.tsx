@@ -15,7 +15,7 @@ export function ComparePage({ route }: { route: Route }): JSX.Element {
   const experiment = route.query.get("experiment");
   const asked = experiment === null ? { runs: route.query.get("runs") ?? "" } : { experiment };
   const reply = useData<CompareReply>(`/api/compare?${new URLSearchParams(asked)}`);
-  const reload = useThrottled(reply.reload, 2000);
+  const reload = useThrottled(reply.reload, 2000, reply.took);
   useChanges((change) => {
     const shown = reply.value?.runs.some(({ state }) => "run" in change && change.run === state.run);
     if (!("run" in change) || shown === true || experiment !== null) reload();

@@ -9,6 +9,8 @@ export interface Loaded<Value> {
   readonly loading: boolean;
   /** Asks again; what is shown stays until the reply is there. */
   readonly reload: () => void;
+  /** How long the last reply took, in milliseconds. */
+  readonly took: number;
 }
 
 const unreachable: Problem = {
@@ -46,7 +48,12 @@ export function isProblem(error: unknown): error is Problem {
 
 /** Asks for `path`, and again whenever it changes; null asks nothing. */
 export function useData<Value>(path: string | null): Loaded<Value> {
-  const [state, setState] = useState<Omit<Loaded<Value>, "reload">>({ value: null, problem: null, loading: true });
+  const [state, setState] = useState<Omit<Loaded<Value>, "reload">>({
+    value: null,
+    problem: null,
+    loading: true,
+    took: 0,
+  });
   const running = useRef<{ readonly path: string; readonly stop: AbortController; again: boolean } | null>(null);
   const current = useRef(path);
   current.current = path;
@@ -61,6 +68,7 @@ export function useData<Value>(path: string | null): Loaded<Value> {
     const job = { path: asked, stop: new AbortController(), again: false };
     running.current = job;
     setState((before) => ({ ...before, loading: true }));
+    const started = performance.now();
     const done = (next: (before: Omit<Loaded<Value>, "reload">) => Omit<Loaded<Value>, "reload">): void => {
       if (running.current !== job) return;
       running.current = null;
@@ -68,7 +76,7 @@ export function useData<Value>(path: string | null): Loaded<Value> {
       if (job.again) load();
     };
     ask<Value>(asked, job.stop.signal).then(
-      (value) => done(() => ({ value, problem: null, loading: false })),
+      (value) => done(() => ({ value, problem: null, loading: false, took: performance.now() - started })),
       (error: unknown) => {
         if (job.stop.signal.aborted) return;
         const problem = isProblem(error) ? error : { message: String(error), hint: "" };
@@ -81,20 +89,29 @@ export function useData<Value>(path: string | null): Loaded<Value> {
   return { ...state, reload: load };
 }
 
-/** Calls `work` at once, then at most every `milliseconds` however often it is asked to; the last call is never lost. */
-export function useThrottled(work: () => void, milliseconds: number): () => void {
+/** Of the time, what asking again may take. */
+const shareOfTime = 0.1;
+
+/**
+ * Calls `work` at once, then at most every `milliseconds` however often it is asked to, and less often where a reply takes
+ * long: looking at a run must cost little, however large it is. The last call is never lost.
+ * @param took how long the replies to `work` took last
+ */
+export function useThrottled(work: () => void, milliseconds: number, took = 0): () => void {
   const state = useRef<{ last: number; timer: ReturnType<typeof setTimeout> | null }>({ last: 0, timer: null });
   const latest = useRef(work);
   latest.current = work;
+  const pause = useRef(0);
+  pause.current = Math.max(milliseconds, took / shareOfTime);
   useEffect(() => () => clearTimeout(state.current.timer ?? undefined), []);
   return useCallback(() => {
     const own = state.current;
     if (own.timer !== null) return;
-    const wait = Math.max(0, own.last + milliseconds - performance.now());
+    const wait = Math.max(0, own.last + pause.current - performance.now());
     own.timer = setTimeout(() => {
       own.timer = null;
       own.last = performance.now();
       latest.current();
     }, wait);
-  }, [milliseconds]);
+  }, []);
 }

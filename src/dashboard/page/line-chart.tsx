@@ -37,7 +37,6 @@ export function LineChart({ picture, marks, onCursor, onOpen }: LineChartProps):
     if (element === null) return;
     const made = new uPlot(options(latest, tones, element.clientWidth), data(latest.current.picture), element);
     chart.current = made;
-    sync.sub(made);
     const resize = new ResizeObserver(() => {
       const width = element.clientWidth;
       if (width > 0 && width !== made.width) made.setSize({ width, height });
@@ -45,12 +44,28 @@ export function LineChart({ picture, marks, onCursor, onOpen }: LineChartProps):
     resize.observe(element);
     return () => {
       resize.disconnect();
-      sync.unsub(made);
       made.destroy();
       chart.current = null;
     };
   }, [shape, tones]);
-  useEffect(() => chart.current?.setData(data(picture)), [picture]);
+  // What nobody sees is drawn when it comes into view.
+  const seen = useRef({ visible: false, due: false });
+  const draw = (): void => {
+    seen.current.due = !seen.current.visible;
+    const columns = data(latest.current.picture);
+    // A chart that has another number of lines is about to be replaced.
+    if (seen.current.visible && chart.current?.series.length === columns.length) chart.current.setData(columns);
+  };
+  useEffect(draw, [picture, marks]);
+  useEffect(() => {
+    if (holder.current === null) return;
+    const observer = new IntersectionObserver(([entry]) => {
+      seen.current.visible = entry?.isIntersecting === true;
+      if (seen.current.due) draw();
+    });
+    observer.observe(holder.current);
+    return () => observer.disconnect();
+  }, []);
 
   const steps = picture.x;
   const moveTo = (index: number): void => {
@@ -150,7 +165,14 @@ function options(latest: { readonly current: LineChartProps }, tones: Tones, wid
     legend: { show: false },
     cursor: { sync: { key: sync.key, setSeries: false }, drag: { x: true, y: false }, points: { size: 7 } },
     scales: {
-      x: { time: false, range: (_u, low, high) => [Math.min(low ?? 0, 1), Math.max(high ?? 1, (low ?? 0) + 1)] },
+      x: {
+        time: false,
+        range: (u, low, high) => {
+          // One step alone would be drawn amid a hundred others.
+          const only = u.data[0].length === 1 ? u.data[0][0] : null;
+          return only === null ? [low ?? 0, high ?? 1] : [only, only + 1];
+        },
+      },
       y: { range: () => [...valueRange(latest.current.picture)] },
     },
     axes: [

@@ -18,11 +18,15 @@ export function MapPage({ run }: { run: string }): JSX.Element {
   const state = useData<RunState>(base);
   const kinds = useData<KindMap>(`${base}/kinds`);
   const levels = useData<QuestionGrid>(`${base}/grid/difficulty`);
-  const reload = useThrottled(() => {
-    state.reload();
-    kinds.reload();
-    levels.reload();
-  }, 3000);
+  const reload = useThrottled(
+    () => {
+      state.reload();
+      kinds.reload();
+      levels.reload();
+    },
+    3000,
+    state.took + kinds.took + levels.took,
+  );
   useChanges((change) => {
     if (!("run" in change) || change.run === run) reload();
   });

@@ -1,7 +1,7 @@
 // A picture with its words, its legend, and its numbers as a table.
 import type { JSX } from "preact";
 import { createElement } from "preact";
-import { useRef, useState } from "preact/hooks";
+import { useMemo, useRef, useState } from "preact/hooks";
 import { formatValue, type GridPicture, type LinePicture, type Mark, numbersOf, type Picture } from "../pictures.ts";
 import { drawGrid, type SvgNode } from "../svg.ts";
 import { LineChart } from "./line-chart.tsx";
@@ -97,7 +97,11 @@ function Grid({
   wide: boolean;
   onCell: ((row: number, column: number) => void) | null;
 }): JSX.Element {
-  const drawn = drawGrid(picture, marks, wide ? { width: 1240, height: 260 } : { width: 400, height: 250 });
+  // The same element is not compared again.
+  const drawn = useMemo(
+    () => elementOf(drawGrid(picture, marks, wide ? { width: 1240, height: 260 } : { width: 400, height: 250 })),
+    [picture, marks, wide],
+  );
   const open = (event: MouseEvent): void => {
     const cell = event.target instanceof Element ? event.target.closest("[data-row]") : null;
     if (cell === null) return;
@@ -106,7 +110,7 @@ function Grid({
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions lint/a11y/useKeyWithClickEvents: what a click opens is reached by the keyboard through the list of questions.
     <div class={onCell === null ? "grid-chart" : "grid-chart opens"} onClick={open}>
-      {elementOf(drawn)}
+      {drawn}
     </div>
   );
 }

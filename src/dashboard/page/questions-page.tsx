@@ -32,10 +32,14 @@ export function QuestionsPage({ run, route }: { run: string; route: Route }): JS
   );
   const search = new URLSearchParams({ ...filter, offset: String(page * questionsPerPage) });
   const questions = useData<QuestionsReply>(`${base}/questions?${search}`);
-  const reload = useThrottled(() => {
-    state.reload();
-    questions.reload();
-  }, 1000);
+  const reload = useThrottled(
+    () => {
+      state.reload();
+      questions.reload();
+    },
+    1000,
+    state.took + questions.took,
+  );
   useChanges((change) => {
     if (!("run" in change) || change.run === run) reload();
   });

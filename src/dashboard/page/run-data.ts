@@ -22,11 +22,15 @@ export function useRun(run: string): RunData {
   const difficulty = useData<QuestionGrid>(`${base}/grid/difficulty`);
   const solveRate = useData<QuestionGrid>(`${base}/grid/solveRate`);
   const { steps, problem, add, reload } = useSteps(base);
-  const count = useThrottled(() => {
-    difficulty.reload();
-    solveRate.reload();
-  }, gridMilliseconds);
-  const restate = useThrottled(state.reload, 200);
+  const count = useThrottled(
+    () => {
+      difficulty.reload();
+      solveRate.reload();
+    },
+    gridMilliseconds,
+    difficulty.took + solveRate.took,
+  );
+  const restate = useThrottled(state.reload, 400, state.took);
   useChanges((change: Change) => {
     if ("run" in change && change.run !== run) return;
     restate();

@@ -1,6 +1,6 @@
 // A run: how it stands, what stood out, and its pictures.
 import type { JSX } from "preact";
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import type { QuestionsReply, RunState, StepColumns } from "../api.ts";
 import { marksOf, noticesOf } from "../notices.ts";
 import type { Mark } from "../pictures.ts";
@@ -27,7 +27,11 @@ export function RunPage({ run }: { run: string }): JSX.Element {
 
 function Run({ state, data: { steps, difficulty, solveRate } }: { state: RunState; data: RunData }): JSX.Element {
   const { run } = state;
-  const marks = useMemo(() => marksOf(state), [state]);
+  const same = useSame();
+  const marks = same(
+    "marks",
+    useMemo(() => marksOf(state), [state]),
+  );
   const groups = useMemo(
     () =>
       steps === null
@@ -63,7 +67,7 @@ function Run({ state, data: { steps, difficulty, solveRate } }: { state: RunStat
             {pictures.map((picture) => (
               <PictureCard
                 key={picture.id}
-                picture={picture}
+                picture={same(picture.id, picture)}
                 marks={marks}
                 onStep={(step) => go(stepLink(run, Math.max(1, step)))}
                 onCell={(row, column) => openCell(picture.id, row, column)}
@@ -77,6 +81,21 @@ function Run({ state, data: { steps, difficulty, solveRate } }: { state: RunStat
       <Settings state={state} />
     </>
   );
+}
+
+/**
+ * Gives what it was given before under the same name where nothing in it has changed: what is drawn from it then need not
+ * be drawn anew.
+ */
+function useSame(): <Value>(name: string, value: Value) => Value {
+  const known = useRef(new Map<string, { readonly text: string; readonly value: unknown }>());
+  return <Value,>(name: string, value: Value): Value => {
+    const text = JSON.stringify(value);
+    const before = known.current.get(name);
+    if (before?.text === text) return before.value as Value;
+    known.current.set(name, { text, value });
+    return value;
+  };
 }
 
 export function RunHeading({
@@ -180,10 +199,14 @@ function StoodOut({ state }: { state: RunState }): JSX.Element {
   const base = `/api/runs/${encodeURIComponent(run)}/questions?`;
   const taught = useData<QuestionsReply>(`${base}orderBy=taught&order=descending`);
   const wrong = useData<QuestionsReply>(knowsTruth ? `${base}label=wrong&orderBy=agreement&order=descending` : null);
-  const reload = useThrottled(() => {
-    taught.reload();
-    wrong.reload();
-  }, 3000);
+  const reload = useThrottled(
+    () => {
+      taught.reload();
+      wrong.reload();
+    },
+    3000,
+    taught.took + wrong.took,
+  );
   useChanges((change) => {
     if (!("run" in change) || change.run === run) reload();
   });

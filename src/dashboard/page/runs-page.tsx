@@ -17,10 +17,14 @@ export function RunsPage({ route }: { route: Route }): JSX.Element {
   const runs = useData<RunsReply>(`/api/runs?${search}`);
   const workspace = useData<WorkspaceReply>("/api/workspace");
   const [chosen, setChosen] = useState<readonly string[]>([]);
-  const reload = useThrottled(() => {
-    runs.reload();
-    workspace.reload();
-  }, 1000);
+  const reload = useThrottled(
+    () => {
+      runs.reload();
+      workspace.reload();
+    },
+    1000,
+    runs.took + workspace.took,
+  );
   useChanges(reload);
   const toggle = (run: string): void =>
     setChosen((before) => (before.includes(run) ? before.filter((one) => one !== run) : [...before, run]));

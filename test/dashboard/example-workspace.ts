@@ -84,7 +84,10 @@ export interface RunOptions {
 export async function recordRun(folder: string, options: RunOptions = {}): Promise<string> {
   const { config = {}, trial, steps = 12, record = step, end = true } = options;
   await using workspace = openWorkspace(folder);
-  await using run = workspace.createRun(runConfigSchema.parse({ steps, ...config }), trial);
+  await using run = workspace.createRun(
+    runConfigSchema.parse({ steps, ...config }),
+    trial === undefined ? {} : { trial },
+  );
   run.append({ type: "run-start", run: run.run, fromStep: 0, steps });
   run.append({ type: "evaluation-end", step: 0, evaluation: exampleEvaluation(0) });
   playSteps(run, 1, steps, record);

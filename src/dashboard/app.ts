@@ -6,7 +6,7 @@ import { streamSSE } from "hono/streaming";
 import { z } from "zod";
 import { SqlmError, UsageError } from "../errors.ts";
 import type { FollowedStore, StoreChange } from "../store/follow.ts";
-import { type Decode, findQuestions, type QuestionFilter, type Reader } from "../store/queries.ts";
+import { type Decode, findQuestions, type QuestionFilter, type Reader, runInfo } from "../store/queries.ts";
 import { kindMap } from "../store/view-kinds.ts";
 import { questionAt, stepAt } from "../store/view-question.ts";
 import { findExperiments, findRuns, runState } from "../store/view-runs.ts";
@@ -141,13 +141,16 @@ function found(c: Context, value: object | null): Response {
 /** Opens each run's tokenizer once; null where there is none, which is tried again later. */
 function decoderCache(store: FollowedStore, open: AppOptions["openDecoder"]): (run: string) => Promise<Decode | null> {
   const known = new Map<string, Decode>();
-  return async (run) => {
-    const cached = known.get(run);
+  return async (name) => {
+    const { run, created } = store.read((reader) => runInfo(reader, name));
+    // A run may be removed, and another made under its name.
+    const key = `${run} ${created}`;
+    const cached = known.get(key);
     if (cached !== undefined) return cached;
     try {
       const decode = await store.read((reader) => open(reader, run));
       if (known.size >= 16) known.delete([...known.keys()][0]);
-      known.set(run, decode);
+      known.set(key, decode);
       return decode;
     } catch (error) {
       // A question can be shown without its tokens: its model may have been removed.

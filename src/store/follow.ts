@@ -36,6 +36,7 @@ export class FollowedStore implements Disposable {
   #identity = "";
   #version = -1;
   #lastEvent = 0;
+  #runs = 0;
   #running = new Set<string>();
   #problem: string | null = null;
   #looks = 0;
@@ -76,6 +77,7 @@ export class FollowedStore implements Disposable {
       this.#version = -1;
       try {
         this.#lastEvent = this.lastEvent();
+        this.#runs = this.read(countRuns);
         this.#running = new Set(this.read(readRunning));
       } catch {
         // Said at the next look.
@@ -127,6 +129,7 @@ export class FollowedStore implements Disposable {
       if (this.#problem !== null || (before !== "" && before !== this.#identity)) {
         this.#problem = null;
         this.#lastEvent = readLastEvent(reader);
+        this.#runs = countRuns(reader);
         this.#running = new Set(readRunning(reader));
         this.#version = -1;
         this.#tell({ type: "reset" });
@@ -157,7 +160,11 @@ export class FollowedStore implements Disposable {
       this.#lastEvent,
       mostEvents + 1,
     );
-    if (events.length > mostEvents) {
+    // Where a run was removed, ids of events may come again.
+    const runs = countRuns(reader);
+    const removed = runs < this.#runs || readLastEvent(reader) < this.#lastEvent;
+    this.#runs = runs;
+    if (removed || events.length > mostEvents) {
       this.#lastEvent = readLastEvent(reader);
       this.#tell({ type: "reset" });
       return;
@@ -181,6 +188,10 @@ export class FollowedStore implements Disposable {
 
 function readLastEvent(reader: Reader): number {
   return firstRow<{ id: number | null }>(reader.database.prepare("SELECT max(id) AS id FROM events"))?.id ?? 0;
+}
+
+function countRuns(reader: Reader): number {
+  return firstRow<{ n: number }>(reader.database.prepare("SELECT count(*) AS n FROM runs"))?.n ?? 0;
 }
 
 /** Runs that are going, of the latest hundred that say so. */

@@ -5,6 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { expect, test } from "vitest";
 import { FollowedStore, type StoreChange } from "../../src/store/follow.ts";
 import { listRuns } from "../../src/store/queries.ts";
+import { removeRuns } from "../../src/store/remove-run.ts";
 import { migrations } from "../../src/store/schema.ts";
 import { openWorkspace } from "../../src/store/workspace.ts";
 import { exampleStep } from "../../src/testing/example-step.ts";
@@ -127,4 +128,18 @@ test("many events at once are one word: read anew", async () => {
   }
   await until(({ type }) => type === "reset" || type === "event");
   expect(told.length).toBeLessThan(300);
+});
+
+test("a run that is removed is told, and what is recorded afterwards too, although ids of events come again", async () => {
+  const folder = newFolder();
+  await recordRun(folder, { steps: 2 });
+  const newest = await recordRun(folder, { steps: 3, config: { seed: 2 } });
+  using store = new FollowedStore(folder);
+  const { told, until } = listen(store);
+  removeRuns(folder, [newest]);
+  await until(({ type }) => type === "reset");
+  told.length = 0;
+  await recordRun(folder, { steps: 1, config: { seed: 3 } });
+  await until((change) => change.type === "event" && change.event === "run-end");
+  expect(told.filter((change) => change.type === "event" && change.event === "step-end")).toHaveLength(1);
 });

@@ -14,6 +14,7 @@ import { readReport } from "../../src/dashboard/report-data.ts";
 import { reportHtml } from "../../src/dashboard/report-html.ts";
 import { type RunningDashboard, serveDashboard } from "../../src/dashboard/serve.ts";
 import { openReader } from "../../src/store/queries.ts";
+import { migrations } from "../../src/store/schema.ts";
 import { openWorkspace } from "../../src/store/workspace.ts";
 import { type Browser, startBrowser, whyNoBrowser } from "./chromium.ts";
 import { decode, hostileStep, newFolder, playSteps, recordRun, step, withoutTruth } from "./example-workspace.ts";
@@ -342,7 +343,7 @@ describe.skipIf(whyNoBrowser !== null)(
       const database = new DatabaseSync(path);
       database.exec("PRAGMA user_version = 99");
       await page.getByText("newer version of sqlm").first().waitFor();
-      database.exec("PRAGMA user_version = 4");
+      database.exec(`PRAGMA user_version = ${migrations.length}`);
       database.close();
       await page.locator(".connection-live").waitFor();
 

@@ -28,7 +28,10 @@ function isCurrent(): boolean {
   );
 }
 
-/** Builds the page into a folder, which it replaces in one move. Throws UnsupportedError where it cannot be built. */
+/**
+ * Builds the page into a folder, which it replaces in one move. Throws UnsupportedError where it cannot be built.
+ * @public scripts/build.mjs calls what it has just compiled
+ */
 export async function buildPage(folder: string): Promise<void> {
   mkdirSync(join(folder, ".."), { recursive: true });
   // Aside first: another process may be serving, or building, the same page.

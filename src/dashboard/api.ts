@@ -4,11 +4,11 @@ import type { ExperimentRow, RunRow, RunState } from "../store/view-runs.ts";
 import type { StepColumns } from "../store/view-steps.ts";
 
 export type { StoreChange } from "../store/follow.ts";
-export type { QuestionRow, RunOverview } from "../store/queries.ts";
+export type { QuestionRow } from "../store/queries.ts";
 export type { KindMap, QuestionKind } from "../store/view-kinds.ts";
 export type { AnswerView, FormView, ProposalView, QuestionView, StepView, TokenText } from "../store/view-question.ts";
-export type { ExperimentRow, RunRow, RunState } from "../store/view-runs.ts";
-export type { Column, GridCell, GridScale, QuestionGrid, StepColumns } from "../store/view-steps.ts";
+export type { RunRow, RunState } from "../store/view-runs.ts";
+export type { Column, QuestionGrid, StepColumns } from "../store/view-steps.ts";
 
 /** What cannot be shown, and why. */
 export interface Problem {

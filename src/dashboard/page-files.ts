@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 
-export interface PageFile {
+interface PageFile {
   readonly type: string;
   readonly bytes: Uint8Array;
   /** Null where packing does not help. */

@@ -51,7 +51,7 @@ summary{cursor:pointer;color:var(--soft);font-size:13px;padding:4px 0}
 }
 
 /** The part that drawings need: with it and one ground, an SVG file can stand alone. */
-export function pictureStyle(): string {
+function pictureStyle(): string {
   const own = Array.from({ length: 8 }, (_, i) => `.tone-${i}{--own:var(--tone-${i})}`).join("");
   const shades = Array.from({ length: cellShades }, (_, i) => `.shade-${i}{fill:var(--shade-${i})}`).join("");
   const marks = ["guard", "anomaly", "resumed", "evaluation", "checkpoint"]

@@ -16,7 +16,7 @@ import {
 import { unpackTokens } from "./token-blob.ts";
 
 /** A stretch of text with the log-probability of its tokens, in nats; null where it was not recorded. */
-export type TextPiece = readonly [text: string, logprob: number | null];
+type TextPiece = readonly [text: string, logprob: number | null];
 
 export interface TokenText {
   /** Empty pieces are tokens without text, such as the end token. */

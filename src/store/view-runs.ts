@@ -39,7 +39,7 @@ export interface RunRow {
   readonly curveOf: "labelAccuracy" | "agreement";
 }
 
-export interface EvaluatedStep {
+interface EvaluatedStep {
   readonly step: number;
   readonly levels: readonly Pick<LevelResult, "difficulty" | "passAt1">[];
 }

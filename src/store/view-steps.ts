@@ -121,7 +121,7 @@ export interface QuestionGrid {
   readonly cells: readonly GridCell[];
 }
 
-export interface GridCell {
+interface GridCell {
   readonly column: number;
   readonly row: number;
   readonly questions: number;

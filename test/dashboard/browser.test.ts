@@ -58,7 +58,7 @@ async function startRun(
 ): Promise<{ run: string; child: ChildProcess }> {
   const child = spawn(
     process.execPath,
-    [join(import.meta.dirname, "live-run.ts"), folder, String(steps), String(milliseconds)],
+    [join(import.meta.dirname, "live-run-child.ts"), folder, String(steps), String(milliseconds)],
     {
       stdio: ["ignore", "pipe", "inherit"],
     },

@@ -49,7 +49,7 @@ test("tells that a run was killed", async () => {
   const folder = newFolder();
   const child: ChildProcess = spawn(
     process.execPath,
-    [join(import.meta.dirname, "..", "dashboard", "live-run.ts"), folder, "1000", "20"],
+    [join(import.meta.dirname, "..", "dashboard", "live-run-child.ts"), folder, "1000", "20"],
     { stdio: ["ignore", "pipe", "inherit"] },
   );
   try {

@@ -103,7 +103,7 @@ export function LineChart({ picture, marks, onCursor, onOpen }: LineChartProps):
 }
 
 /** `step 12: agreement .812, labels right .953`. */
-export function describe(picture: LinePicture, index: number): string {
+function describe(picture: LinePicture, index: number): string {
   const step = picture.x[index];
   if (step === undefined) return "no steps yet";
   const values = picture.lines.map(

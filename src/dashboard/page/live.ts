@@ -6,7 +6,7 @@ import type { Problem, StoreChange } from "../api.ts";
 export type Change =
   | Exclude<StoreChange, { type: "problem" }>
   | { readonly type: "hello"; readonly lastEvent: number | null };
-export type Connection = "connecting" | "live" | "lost";
+type Connection = "connecting" | "live" | "lost";
 
 interface LiveState {
   readonly connection: Connection;

@@ -116,7 +116,7 @@ function Grid({
 }
 
 /** An SVG node as an element. Text stays text. */
-export function elementOf({ tag, attributes, children }: SvgNode): JSX.Element {
+function elementOf({ tag, attributes, children }: SvgNode): JSX.Element {
   return createElement(
     tag,
     attributes,

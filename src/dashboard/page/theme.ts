@@ -18,7 +18,7 @@ export function chosenTheme(): Theme {
   }
 }
 
-export function shownTheme(): "light" | "dark" {
+function shownTheme(): "light" | "dark" {
   const chosen = chosenTheme();
   if (chosen !== "auto") return chosen;
   return dark.matches ? "dark" : "light";

@@ -1,4 +1,4 @@
-// A run that goes on, to be looked at and killed: `node live-run.ts FOLDER STEPS MILLISECONDS`. Prints its name first.
+// A run that goes on, to be looked at and killed: `node live-run-child.ts FOLDER STEPS MILLISECONDS`. Prints its name first.
 import { runConfigSchema } from "../../src/config/config.ts";
 import { openWorkspace } from "../../src/store/workspace.ts";
 import { exampleEvaluation, exampleStep } from "../../src/testing/example-step.ts";

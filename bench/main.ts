@@ -3,6 +3,7 @@
 import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { didYouMean } from "../src/errors.ts";
+import { benchDashboard, type DashboardBench } from "./dashboard.ts";
 import { benchEngine, type EngineBench } from "./engine.ts";
 import { benchSandbox, type SandboxBenchmark } from "./sandbox.ts";
 import { benchStep } from "./step.ts";
@@ -40,6 +41,10 @@ const benches: Readonly<Record<string, () => Promise<BenchResult>>> = {
     const result = await benchStore();
     return { json: { store: result }, rows: storeRows(result) };
   },
+  dashboard: async () => {
+    const result = await benchDashboard();
+    return { json: { dashboard: result }, rows: dashboardRows(result) };
+  },
 };
 
 function engineRows({ training, sampling, mainThreadBlockedMs, parameters, threads }: EngineBench): Row[] {
@@ -62,6 +67,18 @@ function storeRows(store: StoreBench): Row[] {
     ...Object.entries(store.queryMilliseconds).map(
       ([name, milliseconds]): Row => [`store: ${name} over ${store.answers} answers`, `${milliseconds.toFixed(1)} ms`],
     ),
+  ];
+}
+
+function dashboardRows(result: DashboardBench): Row[] {
+  const { answers, firstPaintMilliseconds: paint, liveMilliseconds: live, watchedOverUnwatched: watched } = result;
+  const unknown = "no browser to measure with";
+  return [
+    ["dashboard: page, compressed", `${result.pageKilobytes} kB`],
+    [`dashboard: first paint, ${answers} answers`, paint === null ? unknown : `${paint} ms`],
+    ["dashboard: slowest filter", `${result.slowestFilterMilliseconds.toFixed(0)} ms`],
+    ["dashboard: a recorded step is seen", live === null ? unknown : `${live.median} ms, at most ${live.slowest} ms`],
+    ["dashboard: a watched run / an unwatched one", `${watched.median} (${watched.low} to ${watched.high})`],
   ];
 }
 

@@ -65,7 +65,7 @@ export const parts: readonly Part[] = [
   {
     name: "store queries",
     floor: 3,
-    files: /^store\/(queries|diff-runs|export|refused|summarize-run|tensorboard)\.ts$/,
+    files: /^store\/(queries|diff-runs|export|follow|refused|summarize-run|tensorboard|view-[a-z]+)\.ts$/,
     imports: ["nouns", "events", "config", "store contract", "store"],
   },
   { name: "store", floor: 3, files: /^store\//, imports: ["nouns", "events", "config", "model", "store contract"] },
@@ -143,6 +143,13 @@ export const parts: readonly Part[] = [
   },
 
   // Beside the loop: what shows a record, and what tests stand on.
+  // The page runs in a browser: of the server it sees types, and the pure functions that both draw with.
+  {
+    name: "dashboard page",
+    floor: 4,
+    files: /^dashboard\/page\//,
+    imports: ["nouns", "dashboard"],
+  },
   { name: "dashboard", floor: 4, files: /^dashboard\//, imports: ["nouns", "events", "store queries"] },
   { name: "testing", floor: 8, files: /^testing\//, imports: "all" },
 
@@ -207,7 +214,7 @@ function packagesImportedBy(source: string): Set<string> {
 
 /** Text of every TypeScript file below a folder, by its path with forward slashes. */
 export function readSources(folder: string): Map<string, string> {
-  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+  const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => /\.tsx?$/.test(name));
   return new Map(names.sort().map((name) => [name.replaceAll("\\", "/"), readFileSync(join(folder, name), "utf8")]));
 }
 

@@ -18,3 +18,7 @@ execFileSync(
 
 const { configJsonSchema } = await import(pathToFileURL(join(dist, "config", "layers.js")).href);
 writeFileSync(join(root, "sqlm.schema.json"), `${JSON.stringify(configJsonSchema(), null, 2)}\n`);
+
+// The dashboard's page. A package brings it built; a checkout builds it when someone first looks.
+const { buildPage } = await import(pathToFileURL(join(dist, "cli", "dashboard-page.js")).href);
+await buildPage(join(dist, "page"));

@@ -7,6 +7,7 @@ import { fileURLToPath } from "node:url";
 const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const checks: readonly (readonly [name: string, script: string, ...args: string[]])[] = [
   ["types", "node_modules/typescript/bin/tsc", "--noEmit"],
+  ["types of the dashboard's page", "node_modules/typescript/bin/tsc", "--noEmit", "-p", "src/dashboard/page"],
   ["lint", "node_modules/@biomejs/biome/bin/biome", "check", "."],
   ["unused", "node_modules/knip/bin/knip.js"],
   ["architecture", "scripts/architecture.ts"],

@@ -23,6 +23,16 @@ export interface StepRecord {
   /** Scalars of the step by name (see docs/metrics.md), e.g. `agreement`, `labelAccuracy`, `loss`, `gradNorm`. */
   readonly metrics: Readonly<Record<string, number>>;
   readonly seconds: number;
+  /** Where the time went; not decided by config and seed. */
+  readonly timing?: StepTiming;
+}
+
+/** What a step cost on this machine. */
+export interface StepTiming {
+  /** Wall-clock seconds by stage, in the order in which they came. */
+  readonly stages: Readonly<Record<string, number>>;
+  /** Memory of the whole process after the step, its worker threads included. */
+  readonly memoryBytes: number;
 }
 
 export type RunEvent =

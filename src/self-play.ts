@@ -92,6 +92,12 @@ async function playStep(
   const { sandbox, config, control } = options;
   const { topic, hidden } = options.topic;
   const started = performance.now();
+  const stages: Record<string, number> = {};
+  let lap = started;
+  const done = (stage: string): void => {
+    stages[stage] = (performance.now() - lap) / 1000;
+    lap = performance.now();
+  };
   const step = progress.step + 1;
   const { temperature, topP, topK, truncatedReplies } = config;
   const sampling = { temperature, topP, topK, truncatedReplies };
@@ -106,6 +112,7 @@ async function playStep(
     random: randomStream(config.seed, "propose", step),
     seed: seedFrom(config.seed, "propose", step),
   });
+  done("propose");
   const asked = await solve(cast.solver, topic, proposals, {
     ...sampling,
     groupSize: config.groupSize,
@@ -113,13 +120,17 @@ async function playStep(
     heldOutKeys: heldOut,
     seed: seedFrom(config.seed, "solve", step),
   });
+  done("solve");
   const { consistentVote } = config;
   const verified = await verify(topic, asked, { sandbox, consistentVote, changeVerdict: control?.verdict });
+  done("verify");
   const random = randomStream(config.seed, "control", step);
   const changeRewards = control?.rewards && ((rewards: readonly number[]) => control.rewards!(rewards, random));
   const judgement = judge({ step, proposals, groups: verified }, config, changeRewards);
   const training = await updateModel(cast, judgement, config);
+  done("learn");
   const groups = await diagnose(hidden, judgement.groups, sandbox);
+  done("diagnose");
 
   for (const { question } of groups) {
     progress.seen.add(question.key);
@@ -128,7 +139,9 @@ async function playStep(
   progress.recent.splice(0, progress.recent.length - recentQuestions);
   progress.step = step;
   const metrics = { ...health(judgement), ...truthMetrics(groups), ...training };
-  return { step, proposals: judgement.proposals, groups, metrics, seconds: (performance.now() - started) / 1000 };
+  const timing = { stages, memoryBytes: process.memoryUsage.rss() };
+  const seconds = (performance.now() - started) / 1000;
+  return { step, proposals: judgement.proposals, groups, metrics, seconds, timing };
 }
 
 async function examine(

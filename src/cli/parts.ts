@@ -13,6 +13,7 @@ import type { DefinedTopic } from "../topics/define-topic.ts";
 import type { Evaluation } from "../types.ts";
 import { engineOpened } from "./interrupt.ts";
 import type { AnswerRequest } from "./json-lines.ts";
+import type { DashboardProcess } from "./open-dashboard.ts";
 
 /** Answers of the script commands about programs. */
 export interface ProgramScripts extends AsyncDisposable {
@@ -36,6 +37,8 @@ export interface Parts {
   compareAnswers(): Promise<AnswerRequest>;
   openProgramScripts(): Promise<ProgramScripts>;
   sandboxChecks(): Promise<readonly DoctorCheck[]>;
+  /** A dashboard of this workspace in a process of its own. Throws UsageError where it does not start. */
+  startDashboard(workspace: string): Promise<DashboardProcess>;
   /** Runs a tiny graph; says which runtime it was. Throws when it does not load or gives a wrong result. */
   checkRuntime(): Promise<string>;
 }
@@ -90,5 +93,6 @@ export const projectParts: Parts = {
     };
   },
   sandboxChecks: async () => (await import("../sandbox/containment.ts")).runDoctorChecks(),
+  startDashboard: async (workspace) => (await import("./open-dashboard.ts")).startDashboardProcess(workspace),
   checkRuntime: async () => (await import("../engine/onnx/runtime/check-runtime.ts")).checkRuntime(),
 };

@@ -8,6 +8,7 @@ import { askCommand } from "./commands/ask.ts";
 import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion.ts";
 import { configCommand } from "./commands/config.ts";
+import { dashboardCommand } from "./commands/dashboard.ts";
 import { diffCommand } from "./commands/diff.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { evaluateCommand } from "./commands/evaluate.ts";
@@ -19,6 +20,7 @@ import { compareAnswersCommand, judgeCommand, runProgramCommand } from "./comman
 import { listCommand } from "./commands/list.ts";
 import { questionsCommand } from "./commands/questions.ts";
 import { rebuildCommand } from "./commands/rebuild.ts";
+import { reportCommand } from "./commands/report.ts";
 import { resumeCommand } from "./commands/resume.ts";
 import { rmCommand } from "./commands/rm.ts";
 import { runCommand, startCommand } from "./commands/run.ts";
@@ -64,6 +66,8 @@ export function buildProgram(parts: Parts): Command {
       showCommand(),
       questionsCommand(),
       diffCommand(),
+      dashboardCommand(),
+      reportCommand(),
       exportCommand(),
       rmCommand(),
       gcCommand(),

@@ -8,6 +8,7 @@ import { exitCodes } from "./command.ts";
 import { type EventOutputOptions, openEventOutputs } from "./event-outputs.ts";
 import { formatDuration, formatNumber, oneLine } from "./format.ts";
 import { listenForInterrupt } from "./interrupt.ts";
+import { liveCurves } from "./live-curves.ts";
 import { ownCommand } from "./own-command.ts";
 import type { Parts } from "./parts.ts";
 import { type NewRun, type PlayOptions, playRun } from "./play-run.ts";
@@ -24,6 +25,8 @@ export interface SessionOptions extends EventOutputOptions {
   readonly run: NewRun | Exclude<PlayOptions["run"], NewRun>;
   /** Show the result and what went wrong, and nothing else. */
   readonly quiet?: boolean | undefined;
+  /** Address of a dashboard that shows it, or null. */
+  readonly dashboard: string | null;
 }
 
 /** Runs to the end or to an interrupt; returns the exit code. */
@@ -43,7 +46,7 @@ export async function runSession(options: SessionOptions): Promise<number> {
   using outputs = openEventOutputs(options, workspace.folder);
   using interrupt = listenForInterrupt(terminal);
   using _watchdog = watchTopicCalls();
-  const show = eventPrinter(terminal, config, options.workspace, quiet);
+  const show = eventPrinter({ ...options, terminal, quiet }, config);
   let example: string | null = null;
   const onEvent = (event: RunEvent): void => {
     if (event.type === "step-end") example = questionToAsk(event.record) ?? example;
@@ -63,12 +66,11 @@ export async function runSession(options: SessionOptions): Promise<number> {
 
 /** Prints events as they come; the time left is estimated from the latest steps. */
 function eventPrinter(
-  terminal: Terminal,
+  { terminal, workspace, quiet = false, dashboard }: SessionOptions,
   config: RunConfig,
-  workspace: string,
-  quiet: boolean,
 ): (event: RunEvent) => void {
   const secondsOfSteps: number[] = [];
+  const curves = liveCurves();
   let name = "";
   const say = (line: string): void => {
     if (!quiet) terminal.say(line);
@@ -82,6 +84,7 @@ function eventPrinter(
           `run ${run}: ${config.topic} from ${config.model}, ${steps} steps of ${config.groupsPerBatch} questions × ` +
             `${config.groupSize} answers, seed ${config.seed}${fromStep > 0 ? `, going on from step ${fromStep}` : ""}`,
         );
+        if (dashboard !== null) terminal.note(`watch it at ${dashboard}#/run/${encodeURIComponent(run)}`);
         terminal.status("evaluating the model before the first step");
         break;
       }
@@ -94,7 +97,9 @@ function eventPrinter(
         const recent = secondsOfSteps.slice(-10);
         const left = (recent.reduce((sum, value) => sum + value, 0) / recent.length) * (config.steps - record.step);
         for (const line of describeStep(record, config.steps, left, terminal.columns)) say(line);
-        terminal.status(record.step < config.steps ? `step ${record.step + 1}/${config.steps} …` : "evaluating");
+        curves.add(record);
+        const next = record.step < config.steps ? `step ${record.step + 1}/${config.steps} …` : "evaluating";
+        terminal.status(curves.line(next, terminal.columns));
         break;
       }
       case "checkpoint-saved":

@@ -1,6 +1,7 @@
 // Where the command line writes. With `--json` standard output carries one object and nothing else, so everything for
 // people moves to standard error. Leaves what is written, and its layout, to the commands.
 import type { Writable } from "node:stream";
+import { visible } from "../dashboard/visible.ts";
 
 export interface Terminal {
   readonly json: boolean;
@@ -47,18 +48,20 @@ export function openTerminal(
     erase();
     stream.write(`${line}\n`);
   };
+  // Lines may hold what a model or a file says: nothing in them may command the terminal or turn the text around.
+  const harmless = (line: string): string => line.split("\t").map(visible).join("\t");
   return {
     json,
     interactive,
     columns,
     tableColumns: tableColumnsOf(json ? error : output),
-    say: (line) => write(json ? error : output, line),
-    note: (line) => write(error, line),
+    say: (line) => write(json ? error : output, harmless(line)),
+    note: (line) => write(error, harmless(line)),
     status: (line) => {
       if (!interactive) return;
       erase();
       if (line === null) return;
-      error.write(line.slice(0, columns - 1));
+      error.write(harmless(line).slice(0, columns - 1));
       drawn = true;
     },
     result: (value) => {

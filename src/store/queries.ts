@@ -9,7 +9,7 @@ import type { GroupSignal, LevelResult, Question, Verdict } from "../types.ts";
 import { allRows, firstRow, openDatabaseForReading, translateErrors } from "./database.ts";
 import { readEvaluations, readQuestion, readVerdict } from "./read-rows.ts";
 import type { RunInfo } from "./store.ts";
-import { unpackTokens } from "./token-blob.ts";
+import { unpackLogprobs, unpackTokens } from "./token-blob.ts";
 import { findRun, readRuns } from "./workspace.ts";
 
 /** Turns token ids into text; the tokenizer is in the run's checkpoints, which the store does not open. */
@@ -39,7 +39,9 @@ export function listRuns(reader: Reader): readonly RunInfo[] {
 
 /** One run. Throws UsageError, naming the nearest, when there is none of this name. */
 export function runInfo(reader: Reader, run: string): RunInfo {
-  return findRun(listRuns(reader), run);
+  const [found] = translateErrors(reader.path, () => readRuns(reader.database, reader.folder, run));
+  // All of them are read only to name the nearest.
+  return found ?? findRun(listRuns(reader), run);
 }
 
 export interface RunOverview extends RunInfo {
@@ -152,7 +154,7 @@ export interface QuestionFilter {
   readonly labelRight?: boolean;
   /** Part of the question's text. */
   readonly text?: string;
-  readonly orderBy?: "step" | "agreement" | "difficulty";
+  readonly orderBy?: "step" | "agreement" | "difficulty" | "taught";
   readonly descending?: boolean;
   /** Questions to return, 20 where not given. */
   readonly limit?: number;
@@ -170,6 +172,8 @@ export interface QuestionRow {
   readonly proposerReward: number;
   readonly labelRight: boolean | null;
   readonly accuracy: number | null;
+  /** Sum of the sizes of its answers' advantages: how much there was to learn from it. */
+  readonly taught: number;
   readonly verdict: Verdict;
 }
 
@@ -195,22 +199,29 @@ export function findQuestions(
   where("signal IN (SELECT value FROM json_each(?))", filter.signals && JSON.stringify(filter.signals));
   where("label_right = ?", filter.labelRight === undefined ? undefined : Number(filter.labelRight));
   where("instr(question, ?) > 0", filter.text);
-  const order = { step: "", agreement: "agreement", difficulty: "difficulty" }[filter.orderBy ?? "step"];
+  const order = { step: "", agreement: "agreement", difficulty: "difficulty", taught: "taught" }[
+    filter.orderBy ?? "step"
+  ];
   const direction = filter.descending === true ? "DESC" : "ASC";
   const sort = [order, "step", "position"].filter((column) => column !== "").map((column) => `${column} ${direction}`);
   return translateErrors(reader.path, () => {
     const from = `FROM questions WHERE ${conditions.join(" AND ")}`;
     const total = firstRow<{ n: number }>(reader.database.prepare(`SELECT count(*) AS n ${from}`), ...values)?.n ?? 0;
     const page = reader.database.prepare(
-      `SELECT step, position, question, key, difficulty, tests, agreement, winner, signal, proposer_reward, label_right,
-         accuracy, verdict ${from} ORDER BY ${sort.join(", ")} LIMIT ? OFFSET ?`,
+      // Texts and verdicts are read of the rows of the page alone, not of all that are sorted.
+      `SELECT ${questionColumns} FROM (SELECT id AS found ${from} ORDER BY ${sort.join(", ")} LIMIT ? OFFSET ?)
+         JOIN questions ON id = found ORDER BY ${sort.join(", ")}`,
     );
     const rows = allRows<StoredQuestion>(page, ...values, filter.limit ?? 20, filter.offset ?? 0);
     return { total, questions: rows.map(questionRow) };
   });
 }
 
-interface StoredQuestion {
+/** Columns of `questions` that `questionRow` reads. */
+export const questionColumns = `step, position, question, key, difficulty, tests, agreement, winner, signal,
+  proposer_reward, label_right, accuracy, taught, verdict`;
+
+export interface StoredQuestion {
   readonly step: number;
   readonly position: number;
   readonly question: string;
@@ -223,10 +234,12 @@ interface StoredQuestion {
   readonly proposer_reward: number;
   readonly label_right: number | null;
   readonly accuracy: number | null;
+  readonly taught: number | null;
   readonly verdict: string;
 }
 
-function questionRow(row: StoredQuestion): QuestionRow {
+/** A question with what came of it, from its row. */
+export function questionRow(row: StoredQuestion): QuestionRow {
   return {
     step: row.step,
     position: row.position,
@@ -237,6 +250,7 @@ function questionRow(row: StoredQuestion): QuestionRow {
     proposerReward: row.proposer_reward,
     labelRight: row.label_right === null ? null : row.label_right === 1,
     accuracy: row.accuracy,
+    taught: row.taught ?? 0,
     verdict: readVerdict(row.verdict),
   };
 }
@@ -253,6 +267,8 @@ export interface AnswerRow {
   /** Log-probability of the whole answer, and of its least likely token, in nats. */
   readonly logprobSum: number;
   readonly logprobMin: number;
+  /** Of each token, rounded (see packLogprobs); null in runs that older versions recorded. */
+  readonly logprobs: readonly number[] | null;
   readonly value: string | null;
   readonly reason: string | null;
   readonly reward: number;
@@ -272,7 +288,7 @@ export function answersTo(
     allRows<StoredAnswer>(
       reader.database.prepare(
         `SELECT answers.position, answers.form, prompts.tokens AS prompt, answers.tokens, stop_reason AS stopReason,
-           logprob_sum AS logprobSum, logprob_min AS logprobMin, value, reason, reward, advantage
+           logprob_sum AS logprobSum, logprob_min AS logprobMin, answers.logprobs, value, reason, reward, advantage
          FROM questions JOIN answers ON answers.question_id = questions.id
            JOIN prompts ON prompts.question_id = questions.id AND prompts.form = answers.form
          WHERE run_id = ? AND step = ? AND superseded = 0 AND questions.position = ? ORDER BY answers.position`,
@@ -280,18 +296,19 @@ export function answersTo(
       runId,
       step,
       position,
-    ).map(({ prompt, tokens, ...row }) => {
+    ).map(({ prompt, tokens, logprobs, ...row }) => {
       const promptTokens = unpackTokens(prompt);
       const ids = unpackTokens(tokens);
       const texts = decode === undefined ? {} : { prompt: decode(promptTokens), text: decode(ids) };
-      return { ...row, promptTokens, tokens: ids, ...texts };
+      return { ...row, promptTokens, tokens: ids, logprobs: logprobs && unpackLogprobs(logprobs), ...texts };
     }),
   );
 }
 
-interface StoredAnswer extends Omit<AnswerRow, "promptTokens" | "tokens" | "prompt" | "text"> {
+interface StoredAnswer extends Omit<AnswerRow, "promptTokens" | "tokens" | "logprobs" | "prompt" | "text"> {
   readonly prompt: Uint8Array;
   readonly tokens: Uint8Array;
+  readonly logprobs: Uint8Array | null;
 }
 
 /** The run's id in this database. Throws UsageError, naming the nearest, when there is none of this name. */

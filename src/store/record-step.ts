@@ -2,7 +2,7 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { GroupRecord, StepRecord } from "../events.ts";
 import type { Completion, JudgedProposal, Question, Refusal } from "../types.ts";
-import { packTokens } from "./token-blob.ts";
+import { packLogprobs, packTokens } from "./token-blob.ts";
 
 /** Counts that a step's row carries, so that summaries need not visit its answers. */
 export interface StepCounts {
@@ -27,7 +27,8 @@ export function prepareStepWriter(
   database: DatabaseSync,
 ): (runId: number, record: StepRecord, recorded: number) => void {
   const insertStep = database.prepare(
-    "INSERT INTO steps (run_id, step, proposals, questions, answers, trained, seconds, recorded) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    `INSERT INTO steps (run_id, step, proposals, questions, answers, trained, seconds, recorded, timing)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const insertMetric = database.prepare("INSERT INTO metrics (step_id, name, value) VALUES (?, ?, ?)");
   const insertProposal = database.prepare(
@@ -36,12 +37,13 @@ export function prepareStepWriter(
   );
   const insertQuestion = database.prepare(
     `INSERT INTO questions (run_id, step_id, step, position, proposal, question, key, difficulty, agreement, winner, signal,
-       proposer_reward, label_right, accuracy, tests, verdict) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       proposer_reward, label_right, accuracy, tests, verdict, taught)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const insertPrompt = database.prepare("INSERT OR IGNORE INTO prompts (question_id, form, tokens) VALUES (?, ?, ?)");
   const insertAnswer = database.prepare(
     `INSERT INTO answers (question_id, position, form, tokens, stop_reason, logprob_sum, logprob_min, value, reason, reward,
-       advantage) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       advantage, logprobs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
 
   const writeProposal = (stepId: number, position: number, proposal: JudgedProposal): void => {
@@ -83,6 +85,7 @@ export function prepareStepWriter(
         answer.reason ?? null,
         answer.reward,
         answer.advantage,
+        packLogprobs(answer.logprobs),
       );
     });
   };
@@ -99,6 +102,7 @@ export function prepareStepWriter(
         counts.trained,
         record.seconds,
         recorded,
+        record.timing === undefined ? null : JSON.stringify(record.timing),
       ).lastInsertRowid,
     );
     for (const [name, value] of Object.entries(record.metrics)) {
@@ -127,6 +131,7 @@ export function prepareStepWriter(
         truth?.accuracy ?? null,
         testsJson(question),
         JSON.stringify(verdict),
+        group.answers.reduce((sum, { advantage }) => sum + Math.abs(advantage), 0),
       ).lastInsertRowid;
       writeAnswers(Number(questionId), group);
     });

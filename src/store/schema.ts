@@ -197,8 +197,19 @@ UPDATE runs SET config = json_patch('{
 }', config);
 `;
 
+// What people look at: how much a question taught, the confidence of every token, where a step's time went.
+const version5 = `
+ALTER TABLE questions ADD COLUMN taught REAL;
+UPDATE questions SET taught = (SELECT sum(abs(advantage)) FROM answers WHERE question_id = questions.id);
+ALTER TABLE answers ADD COLUMN logprobs BLOB;
+ALTER TABLE steps ADD COLUMN timing TEXT;
+-- What questions are counted, filtered and sorted by, without their texts and verdicts.
+CREATE INDEX questions_scanned ON questions
+  (run_id, step, position, difficulty, agreement, signal, taught, label_right, accuracy) WHERE superseded = 0;
+`;
+
 /** Migration i takes a database from version i to version i + 1. */
-export const migrations: readonly string[] = [version1, version2, version3, version4];
+export const migrations: readonly string[] = [version1, version2, version3, version4, version5];
 
 /** Tables whose rows carry `run_id`, `step` and `superseded` and are rewound together. */
 export const steppedTables = [

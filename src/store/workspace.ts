@@ -164,12 +164,13 @@ interface RunRow extends TrialColumns {
   readonly last_step: number;
 }
 
-/** All runs in the order in which they were made, which is not that of a clock that was set back. */
-export function readRuns(database: DatabaseSync, folder: string): RunInfo[] {
+/** All runs, or those of one name, in the order in which they were made, which is not that of a clock that was set back. */
+export function readRuns(database: DatabaseSync, folder: string, name: string | null = null): RunInfo[] {
   const rows = database.prepare(
-    "SELECT name, config, sources, experiment, variant, control, created, status, last_step FROM runs ORDER BY id",
+    `SELECT name, config, sources, experiment, variant, control, created, status, last_step FROM runs
+       WHERE ?1 IS NULL OR name = ?1 ORDER BY id`,
   );
-  return allRows<RunRow>(rows).map((row) => ({
+  return allRows<RunRow>(rows, name).map((row) => ({
     run: row.name,
     config: readConfig(join(folder, "sqlm.db"), row.name, row.config),
     trial: readTrial(row),

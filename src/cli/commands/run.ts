@@ -1,6 +1,7 @@
 // `sqlm run`: self-play on a topic. `sqlm start` is the same under the name that `npm start` calls.
 import type { Command } from "commander";
-import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
+import { addDashboardFlag, besideDashboard, type DashboardFlag } from "../beside-dashboard.ts";
+import { exitCodes, makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { addConfigFlags } from "../config-flags.ts";
 import { configOf } from "../config-options.ts";
 import { fetchWithProgress } from "../fetch-model.ts";
@@ -9,7 +10,7 @@ import { runNamed } from "../run-name.ts";
 import { runSession } from "../run-session.ts";
 import { addSessionFlags, type SessionFlags, sessionOptionsOf } from "../session-flags.ts";
 
-interface RunOptions extends Record<string, unknown>, SessionFlags {
+interface RunOptions extends Record<string, unknown>, SessionFlags, DashboardFlag {
   readonly json?: boolean;
   readonly workspace: string;
   readonly name?: string;
@@ -18,6 +19,7 @@ interface RunOptions extends Record<string, unknown>, SessionFlags {
 const examples = [
   "sqlm run                                    arithmetic from the shipped model, default settings",
   "sqlm run multiplication --seed 2 --steps 40",
+  "sqlm run --dashboard                        watched in a browser",
   "sqlm run ./my-topic.ts --preset paper       a topic of your own, the published settings",
   "sqlm run --model latest --name second       from where the run before ended, under a name of your choice",
   "sqlm run arithmetic --json > summary.json   for scripts",
@@ -34,7 +36,7 @@ export function startCommand(parts: Parts): Command {
 
 function make(name: string, description: string, parts: Parts): Command {
   const command = makeCommand(name, description, examples).argument("[topic]", "Topic name or path of a topic file.");
-  const withFlags = addSessionFlags(withWorkspace(command)).option(
+  const withFlags = addSessionFlags(addDashboardFlag(withWorkspace(command))).option(
     "--name <name>",
     "Name of the run (default: its topic, time and seed).",
   );
@@ -48,12 +50,10 @@ function make(name: string, description: string, parts: Parts): Command {
     const found = await fetchWithProgress(request, terminal);
     const model = given.model === "seed" ? given.model : found;
     for (const note of notes) terminal.note(note);
-    process.exitCode = await runSession({
-      ...outputs,
-      terminal,
-      parts,
-      workspace: options.workspace,
-      run: { config: { ...given, model }, name: options.name },
+    const run = { config: { ...given, model }, name: options.name };
+    await besideDashboard({ terminal, parts, workspace, wanted: options.dashboard === true }, async (dashboard) => {
+      process.exitCode = await runSession({ ...outputs, terminal, parts, workspace, run, dashboard });
+      return process.exitCode === exitCodes.ok;
     });
   });
 }

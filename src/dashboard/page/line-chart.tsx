@@ -179,6 +179,7 @@ function options(latest: { readonly current: LineChartProps }, tones: Tones, wid
       {
         ...axis,
         grid: { show: false },
+        size: 30,
         space: 60,
         values: (_u, splits) => splits.map((v) => (Number.isInteger(v) ? String(v) : "")),
       },

@@ -1,9 +1,13 @@
 // Whether a kind of question is asked more or less than before: what a proposer took up, and what it gave up. Pure.
 
-export type Trend = "gave up" | "took up" | "less" | "more" | "steady";
+export type Trend = "gave up" | "took up" | "less" | "more" | "steady" | "few";
+
+/** Fewer questions than this in both thirds together say nothing about a trend. */
+const fewest = 20;
 
 /**
- * Compares a kind's share of all questions in the last third of the columns with that in the first.
+ * Compares a kind's share of all questions in the last third of the columns with that in the first; `few` where there are too
+ * few to compare.
  * @param counts questions of the kind in each column
  * @param asked all questions in each column
  */
@@ -13,7 +17,7 @@ export function trendOf(counts: readonly number[], asked: readonly number[]): Tr
     const all = sum(asked.slice(from, to));
     return all === 0 ? 0 : sum(counts.slice(from, to)) / all;
   };
-  if (counts.length < 3) return "steady";
+  if (counts.length < 3 || sum(counts.slice(0, third)) + sum(counts.slice(-third)) < fewest) return "few";
   const [before, after] = [share(0, third), share(counts.length - third, counts.length)];
   if (after < before * 0.05) return "gave up";
   if (before < after * 0.05) return "took up";

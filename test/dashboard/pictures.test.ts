@@ -233,11 +233,14 @@ describe("runs side by side", () => {
 });
 
 test("a kind that is asked no more was given up, one that was not asked before was taken up", () => {
-  const asked = [10, 10, 10, 10, 10, 10];
-  expect(trendOf([5, 5, 2, 1, 0, 0], asked)).toBe("gave up");
-  expect(trendOf([0, 0, 1, 2, 5, 5], asked)).toBe("took up");
-  expect(trendOf([5, 5, 5, 5, 5, 5], asked)).toBe("steady");
+  const asked = [100, 100, 100, 100, 100, 100];
+  expect(trendOf([50, 50, 20, 10, 0, 0], asked)).toBe("gave up");
+  expect(trendOf([0, 0, 10, 20, 50, 50], asked)).toBe("took up");
+  expect(trendOf([50, 50, 50, 50, 50, 50], asked)).toBe("steady");
+  expect(trendOf([50, 50, 50, 50, 20, 20], asked)).toBe("less");
   // Shares count, not numbers.
-  expect(trendOf([5, 5, 5, 5, 1, 1], [10, 10, 10, 10, 2, 2])).toBe("steady");
-  expect(trendOf([], [])).toBe("steady");
+  expect(trendOf([50, 50, 50, 50, 10, 10], [100, 100, 100, 100, 20, 20])).toBe("steady");
+  // A handful says nothing.
+  expect(trendOf([5, 5, 5, 5, 0, 0], asked)).toBe("few");
+  expect(trendOf([], [])).toBe("few");
 });

@@ -1,4 +1,5 @@
-// Writes the rows of one step. Statements are prepared once a connection. The caller holds the transaction. Texts of proposals and answers are not stored: they are decoded from the tokens by who has the tokenizer.
+// Writes the rows of one step. Statements are prepared once a connection. The caller holds the transaction. Texts of
+// proposals and answers are not stored: they are decoded from the tokens by who has the tokenizer.
 import type { DatabaseSync } from "node:sqlite";
 import type { GroupRecord, StepRecord } from "../events.ts";
 import type { Completion, JudgedProposal, Question, Refusal } from "../types.ts";
@@ -31,24 +32,35 @@ export function prepareStepWriter(
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const insertMetric = database.prepare("INSERT INTO metrics (step_id, name, value) VALUES (?, ?, ?)");
-  const insertProposal = database.prepare(
+  const writeProposal = prepareProposalWriter(database);
+  const writeGroup = prepareGroupWriter(database);
+
+  return (runId, record, recorded) => {
+    const { step, seconds, timing } = record;
+    const { proposals, questions, answers, trained } = countStep(record);
+    const timingJson = timing === undefined ? null : JSON.stringify(timing);
+    const { lastInsertRowid } = insertStep.run(
+      ...[runId, step, proposals, questions, answers, trained, seconds, recorded, timingJson],
+    );
+    const stepId = Number(lastInsertRowid);
+    for (const [name, value] of Object.entries(record.metrics)) {
+      insertMetric.run(stepId, name, Number.isNaN(value) ? null : value);
+    }
+    for (const [position, proposal] of record.proposals.entries()) writeProposal(stepId, position, proposal);
+    for (const [position, group] of record.groups.entries()) writeGroup({ runId, stepId, step, position }, group);
+  };
+}
+
+function prepareProposalWriter(
+  database: DatabaseSync,
+): (stepId: number, position: number, proposal: JudgedProposal) => void {
+  const insert = database.prepare(
     `INSERT INTO proposals (step_id, position, prompt, tokens, stop_reason, logprob_sum, logprob_min, reward, advantage,
        reason, question, key, difficulty, tests) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
-  const insertQuestion = database.prepare(
-    `INSERT INTO questions (run_id, step_id, step, position, proposal, question, key, difficulty, agreement, winner, signal,
-       proposer_reward, label_right, accuracy, tests, verdict, taught)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
-  const insertPrompt = database.prepare("INSERT OR IGNORE INTO prompts (question_id, form, tokens) VALUES (?, ?, ?)");
-  const insertAnswer = database.prepare(
-    `INSERT INTO answers (question_id, position, form, tokens, stop_reason, logprob_sum, logprob_min, value, reason, reward,
-       advantage, logprobs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
-
-  const writeProposal = (stepId: number, position: number, proposal: JudgedProposal): void => {
+  return (stepId, position, proposal) => {
     const { question } = proposal;
-    insertProposal.run(
+    insert.run(
       stepId,
       position,
       packTokens(proposal.promptTokens),
@@ -65,10 +77,58 @@ export function prepareStepWriter(
       testsJson(question),
     );
   };
+}
 
-  const writeAnswers = (questionId: number, group: GroupRecord): void => {
+/** Where a group stands: in which step of which run, and at which place in it. */
+interface GroupPlace {
+  readonly runId: number;
+  readonly stepId: number;
+  readonly step: number;
+  readonly position: number;
+}
+
+function prepareGroupWriter(database: DatabaseSync): (place: GroupPlace, group: GroupRecord) => void {
+  const insert = database.prepare(
+    `INSERT INTO questions (run_id, step_id, step, position, proposal, question, key, difficulty, agreement, winner, signal,
+       proposer_reward, label_right, accuracy, tests, verdict, taught)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const writeAnswers = prepareAnswersWriter(database);
+  return ({ runId, stepId, step, position }, group) => {
+    const { question, truth, verdict } = group;
+    const labelRight = truth?.labelRight ?? null;
+    const { lastInsertRowid } = insert.run(
+      runId,
+      stepId,
+      step,
+      position,
+      group.proposal,
+      question.text,
+      question.key,
+      question.difficulty,
+      verdict.agreement,
+      verdict.winner,
+      group.signal,
+      group.proposerReward,
+      labelRight === null ? null : Number(labelRight),
+      truth?.accuracy ?? null,
+      testsJson(question),
+      JSON.stringify(verdict),
+      group.answers.reduce((sum, { advantage }) => sum + Math.abs(advantage), 0),
+    );
+    writeAnswers(Number(lastInsertRowid), group.answers);
+  };
+}
+
+function prepareAnswersWriter(database: DatabaseSync): (questionId: number, answers: GroupRecord["answers"]) => void {
+  const insertPrompt = database.prepare("INSERT OR IGNORE INTO prompts (question_id, form, tokens) VALUES (?, ?, ?)");
+  const insertAnswer = database.prepare(
+    `INSERT INTO answers (question_id, position, form, tokens, stop_reason, logprob_sum, logprob_min, value, reason, reward,
+       advantage, logprobs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  return (questionId, answers) => {
     const forms = new Set<number>();
-    group.answers.forEach((answer, position) => {
+    for (const [position, answer] of answers.entries()) {
       if (!forms.has(answer.form)) {
         forms.add(answer.form);
         insertPrompt.run(questionId, answer.form, packTokens(answer.promptTokens));
@@ -87,54 +147,7 @@ export function prepareStepWriter(
         answer.advantage,
         packLogprobs(answer.logprobs),
       );
-    });
-  };
-
-  return (runId, record, recorded) => {
-    const counts = countStep(record);
-    const stepId = Number(
-      insertStep.run(
-        runId,
-        record.step,
-        counts.proposals,
-        counts.questions,
-        counts.answers,
-        counts.trained,
-        record.seconds,
-        recorded,
-        record.timing === undefined ? null : JSON.stringify(record.timing),
-      ).lastInsertRowid,
-    );
-    for (const [name, value] of Object.entries(record.metrics)) {
-      insertMetric.run(stepId, name, Number.isNaN(value) ? null : value);
     }
-    record.proposals.forEach((proposal, position) => {
-      writeProposal(stepId, position, proposal);
-    });
-    record.groups.forEach((group, position) => {
-      const { question, truth, verdict } = group;
-      const labelRight = truth?.labelRight ?? null;
-      const questionId = insertQuestion.run(
-        runId,
-        stepId,
-        record.step,
-        position,
-        group.proposal,
-        question.text,
-        question.key,
-        question.difficulty,
-        verdict.agreement,
-        verdict.winner,
-        group.signal,
-        group.proposerReward,
-        labelRight === null ? null : Number(labelRight),
-        truth?.accuracy ?? null,
-        testsJson(question),
-        JSON.stringify(verdict),
-        group.answers.reduce((sum, { advantage }) => sum + Math.abs(advantage), 0),
-      ).lastInsertRowid;
-      writeAnswers(Number(questionId), group);
-    });
   };
 }
 

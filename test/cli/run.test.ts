@@ -108,7 +108,7 @@ describe("run", () => {
     const { code, stdout, stderr } = await run([], scriptedParts({ failAt: 2 }));
     expect(code).toBe(3);
     expect(stderr).toContain("sqlm: The loss is NaN.\n  Lower the learning rate.");
-    expect(stdout).toMatch(/Go on with: sqlm resume arithmetic-/);
+    expect(stdout).toMatch(/Go on with: (npx )?sqlm resume arithmetic-/);
   });
 
   test("what is advised where numbers are no longer finite can be done", async () => {

@@ -20,7 +20,8 @@ async function play(): Promise<StepRecord[]> {
     const config = runConfigSchema.parse({
       topic: "coding",
       steps: 2,
-      groupsPerBatch: 2,
+      // One question a step: a program that uses up the memory does so in each of its calls, which takes a second.
+      groupsPerBatch: 1,
       groupSize: 6,
       evalQuestions: 1,
     });
@@ -45,11 +46,11 @@ async function play(): Promise<StepRecord[]> {
 }
 
 test("the same seed gives the same run, sandbox included", async () => {
-  const withoutTime = (records: StepRecord[]) => records.map(({ seconds: _, ...record }) => record);
+  const withoutTime = (records: StepRecord[]) => records.map(({ seconds: _, timing: __, ...record }) => record);
   const first = withoutTime(await play());
   expect(first).toHaveLength(2);
   const verdicts = first.flatMap(({ groups }) => groups.map(({ verdict }) => verdict));
-  expect(verdicts).toHaveLength(4);
+  expect(verdicts).toHaveLength(2);
   for (const verdict of verdicts)
     expect(verdict).toMatchObject({ kind: "tests", unagreedTests: expect.arrayContaining([2]) });
   expect(withoutTime(await play())).toEqual(first);

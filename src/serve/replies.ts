@@ -24,7 +24,7 @@ export function readChoices(
   return rows.flat().map((completion) => readChoice(tokenizer, completion, stops));
 }
 
-export function usageOf({ prompts, choices }: Pick<ReplyFacts, "prompts" | "choices">) {
+function usageOf({ prompts, choices }: Pick<ReplyFacts, "prompts" | "choices">) {
   const promptTokens = prompts.reduce((sum, ask) => sum + ask.promptTokens.length, 0);
   const completionTokens = choices.reduce((sum, { tokens }) => sum + tokens, 0);
   return {

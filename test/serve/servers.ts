@@ -17,7 +17,7 @@ export function afterwards<One extends AsyncDisposable>(one: One): One {
   return one;
 }
 
-export interface Call {
+interface Call {
   readonly asks: readonly Ask[];
   readonly options: SampleOptions;
 }

@@ -30,6 +30,8 @@ export const parts: readonly Part[] = [
   { name: "config", floor: 2, files: /^config\//, imports: ["nouns"] },
   { name: "model", floor: 2, files: /^model\//, imports: ["nouns"] },
   { name: "answer", floor: 2, files: /^answer\//, imports: ["nouns"] },
+  // What every server of this package needs: where it listens, and who may ask.
+  { name: "http", floor: 2, files: /^http\//, imports: ["nouns"] },
   // The plain values that pass the sandbox's wall are part of what it promises.
   { name: "sandbox contract", floor: 2, files: /^sandbox\/(sandbox|plain-values)\.ts$/, imports: ["nouns"] },
   { name: "sandboxes", floor: 2, files: /^sandbox\//, imports: ["nouns", "sandbox contract"] },
@@ -150,7 +152,14 @@ export const parts: readonly Part[] = [
     files: /^dashboard\/page\//,
     imports: ["nouns", "dashboard"],
   },
-  { name: "dashboard", floor: 4, files: /^dashboard\//, imports: ["nouns", "events", "store queries"] },
+  { name: "dashboard", floor: 4, files: /^dashboard\//, imports: ["nouns", "events", "http", "store queries"] },
+  // A model for other programs. It is handed a player.
+  {
+    name: "serve",
+    floor: 5,
+    files: /^serve\//,
+    imports: ["nouns", "http", "engine contract", "engine definition", "play"],
+  },
   { name: "testing", floor: 8, files: /^testing\//, imports: "all" },
 
   // 8: where everything is put together.

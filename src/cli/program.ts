@@ -24,6 +24,7 @@ import { reportCommand } from "./commands/report.ts";
 import { resumeCommand } from "./commands/resume.ts";
 import { rmCommand } from "./commands/rm.ts";
 import { runCommand, startCommand } from "./commands/run.ts";
+import { serveCommand } from "./commands/serve.ts";
 import { showCommand } from "./commands/show.ts";
 import { testCommand } from "./commands/test.ts";
 import { topicsCommand } from "./commands/topics.ts";
@@ -74,7 +75,7 @@ export function buildProgram(parts: Parts): Command {
       rebuildCommand(),
     ],
     "Topics of your own:": [initCommand(), checkCommand(parts), testCommand()],
-    "Models:": [evaluateCommand(parts), askCommand(parts)],
+    "Models:": [evaluateCommand(parts), askCommand(parts), serveCommand(parts)],
     "This installation:": [
       topicsCommand(),
       configCommand(),

@@ -100,7 +100,7 @@ export function flagName(key: string): string {
 const variablePrefix = "SQLM_";
 
 /** Variables that are no settings of a run. */
-const otherVariables: ReadonlySet<string> = new Set(["SQLM_DEBUG", "SQLM_WORKSPACE"]);
+const otherVariables: ReadonlySet<string> = new Set(["SQLM_DEBUG", "SQLM_SERVE_KEY", "SQLM_WORKSPACE"]);
 
 /** `SQLM_GROUPS_PER_BATCH` for `groupsPerBatch`. */
 export function variableName(key: string): string {

@@ -5,6 +5,7 @@ import { getCookie, setCookie } from "hono/cookie";
 import { streamSSE } from "hono/streaming";
 import { z } from "zod";
 import { SqlmError, UsageError } from "../errors.ts";
+import type { Access } from "../http/access.ts";
 import type { FollowedStore, StoreChange } from "../store/follow.ts";
 import { type Decode, findQuestions, type QuestionFilter, type Reader, runInfo } from "../store/queries.ts";
 import { kindMap } from "../store/view-kinds.ts";
@@ -12,7 +13,7 @@ import { questionAt, stepAt } from "../store/view-question.ts";
 import { findExperiments, findRuns, runState } from "../store/view-runs.ts";
 import { questionGrid, stepColumns } from "../store/view-steps.ts";
 import { groupSignals } from "../types.ts";
-import { type Access, checkAccess, securityHeaders } from "./access.ts";
+import { checkAccess, securityHeaders } from "./access.ts";
 import { type CompareReply, comparedMetrics, mostCompared, type Problem, questionsPerPage } from "./api.ts";
 import type { PageFiles } from "./page-files.ts";
 

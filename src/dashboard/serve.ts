@@ -1,11 +1,8 @@
-// Listens: on this machine unless told otherwise, on the port that was asked for or the next free one.
+// The dashboard on a port: on this machine unless told otherwise, on the port that was asked for or the next free one.
 import { randomBytes } from "node:crypto";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { createAdaptorServer } from "@hono/node-server";
-import { UsageError } from "../errors.ts";
+import { type Access, isLoopback } from "../http/access.ts";
+import { type Listening, listen } from "../http/listen.ts";
 import { FollowedStore } from "../store/follow.ts";
-import { type Access, isLoopback } from "./access.ts";
 import { type AppOptions, createApp } from "./app.ts";
 import { readPageFiles } from "./page-files.ts";
 
@@ -31,59 +28,24 @@ const triedPorts = 100;
 export async function serveDashboard(options: ServeOptions): Promise<RunningDashboard> {
   const { host, workspace, page, version, openDecoder } = options;
   const store = new FollowedStore(workspace);
-  let access: Access = { port: options.port, token: null };
-  const app = createApp({ store, page: readPageFiles(page), access: () => access, version, openDecoder });
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const token = isLoopback(host) ? null : randomBytes(16).toString("base64url");
+  let access: Access = { port: options.port, token };
+  const { fetch } = createApp({ store, page: readPageFiles(page), access: () => access, version, openDecoder });
+  let listening: Listening;
   try {
-    await listen(server, host, options.port);
+    listening = await listen({ fetch, name: "The dashboard", host, port: options.port, triedPorts });
   } catch (error) {
     store[Symbol.dispose]();
     throw error;
   }
-  const { port } = server.address() as AddressInfo;
-  const token = isLoopback(host) ? null : randomBytes(16).toString("base64url");
+  const { port, url } = listening;
   access = { port, token };
-  const name = host.includes(":") ? `[${host}]` : host;
   return {
     port,
-    url: `http://${name}:${port}/${token === null ? "" : `?token=${token}`}`,
+    url: `${url}/${token === null ? "" : `?token=${token}`}`,
     [Symbol.asyncDispose]: async () => {
-      const closed = new Promise((resolve) => server.close(resolve));
-      // Pages keep a connection open for events.
-      server.closeAllConnections();
-      await closed;
+      await listening[Symbol.asyncDispose]();
       store[Symbol.dispose]();
     },
   };
-}
-
-async function listen(server: Server, host: string, first: number): Promise<void> {
-  const last = first === 0 ? 0 : Math.min(65_535, first + triedPorts);
-  for (let port = first; port <= last; port++) {
-    const code = await tryListen(server, host, port);
-    if (code === null) return;
-    if (code === "EADDRINUSE") continue;
-    throw new UsageError(
-      `The dashboard cannot listen on ${host}, port ${port} (${code}).`,
-      "Leave --host out to show it on this machine, or choose another --port.",
-    );
-  }
-  throw new UsageError(`Ports ${first} to ${last} are taken.`, "Choose another with --port; 0 takes any that is free.");
-}
-
-/** Null where it listens now, else the code of what is in the way. */
-function tryListen(server: Server, host: string, port: number): Promise<string | null> {
-  return new Promise((resolve) => {
-    const failed = (error: NodeJS.ErrnoException): void => {
-      server.off("listening", listening);
-      resolve(error.code ?? error.message);
-    };
-    const listening = (): void => {
-      server.off("error", failed);
-      resolve(null);
-    };
-    server.once("error", failed);
-    server.once("listening", listening);
-    server.listen(port, host);
-  });
 }

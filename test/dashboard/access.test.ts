@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { checkAccess, isLoopback, type RequestFacts } from "../../src/dashboard/access.ts";
+import { checkAccess, type RequestFacts } from "../../src/dashboard/access.ts";
+import { isLoopback } from "../../src/http/access.ts";
 
 const local = { port: 4750, token: null };
 const remote = { port: 4750, token: "secret-token" };

@@ -1,0 +1,118 @@
+// From tokens to the text that is sent: nothing is lost, doubled or cut elsewhere than said.
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { packageRoot } from "../../src/model/find-model.ts";
+import { openTokenizer } from "../../src/model/tokenizer.ts";
+import { readChoice, tokenTexts } from "../../src/serve/choices.ts";
+import type { Tokenizer } from "../../src/types.ts";
+
+/** A token is a byte, as the rarest characters are in any byte-level vocabulary; 256 ends. */
+const bytes: Pick<Tokenizer, "decode" | "endTokens"> = {
+  decode: (tokens) => Buffer.from(tokens.filter((token) => token < 256)).toString("utf8"),
+  endTokens: [256],
+};
+
+/** Puts a space between words but none before the first, as decoders of word pieces do. */
+const words: Pick<Tokenizer, "decode"> = { decode: (tokens) => tokens.map((token) => `w${token}`).join(" ") };
+
+const completion = (tokens: readonly number[], stopReason: "stop" | "length" = "length") => ({
+  tokens,
+  logprobs: tokens.map((_, i) => -i),
+  stopReason,
+});
+
+describe("the text of each token", () => {
+  test("together it is the text of all, for any bytes", () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(255), { maxLength: 60 }), (tokens) => {
+        expect(tokenTexts(bytes, tokens).join("")).toBe(bytes.decode(tokens));
+      }),
+    );
+  });
+
+  test("a character comes whole, with its last token", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 20 }), (text) => {
+        const tokens = [...Buffer.from(text)];
+        const texts = tokenTexts(bytes, tokens);
+        if (!text.includes("\u{FFFD}")) expect(texts.filter((one) => one !== "")).toEqual([...text]);
+        expect(texts.join("")).toBe(text);
+      }),
+    );
+  });
+
+  test("what a decoder puts between tokens is there", () => {
+    expect(tokenTexts(words, [1, 2, 3])).toEqual(["w1", " w2", " w3"]);
+  });
+
+  test("of a decoder that looks back as far as it likes, the text is right all the same", () => {
+    const reversed = { decode: (tokens: readonly number[]) => String.fromCharCode(...tokens.toReversed()) };
+    expect(tokenTexts(reversed, [97, 98, 99]).join("")).toBe("cba");
+  });
+
+  test("with a shipped model's tokenizer", () => {
+    const tokenizer = openTokenizer(join(packageRoot, "models", "arithmetic"));
+    const tokens = tokenizer.encode("S321+654=975");
+    expect(tokenTexts(tokenizer, tokens).join("")).toBe("S321+654=975");
+  });
+
+  test("a reply of nothing but beginnings of characters is read in a time that grows with its length", () => {
+    let decoded = 0;
+    const counted = {
+      decode: (tokens: readonly number[]) => {
+        decoded += tokens.length;
+        return bytes.decode(tokens);
+      },
+    };
+    const tokens = Array.from({ length: 2000 }, () => 0xf0);
+    expect(tokenTexts(counted, tokens).join("")).toBe(bytes.decode(tokens));
+    expect(decoded).toBeLessThan(100 * tokens.length);
+  });
+});
+
+describe("a choice", () => {
+  const read = (text: string, ...stops: string[]) => {
+    const { pieces, finishReason, tokens } = readChoice(bytes, completion([...Buffer.from(text)]), stops);
+    return [pieces.map((piece) => piece.text).join(""), finishReason, tokens];
+  };
+
+  test("ends with the first stop text that is complete", () => {
+    expect(read("abcdef")).toEqual(["abcdef", "length", 6]);
+    expect(read("abcdef", "x", "de", "c")).toEqual(["ab", "stop", 3]);
+    expect(read("abcdef", "abcd", "b")).toEqual(["a", "stop", 2]);
+    expect(read("abcdef", "bc", "abc", "c")).toEqual(["", "stop", 3]);
+    expect(read("a\u{1F427}b", "\u{1F427}")).toEqual(["a", "stop", 5]);
+  });
+
+  test("what would have come after a stop text changes nothing", () => {
+    const letters = fc.string({ unit: fc.constantFrom("a", "b", "é"), maxLength: 12 });
+    const stops = fc.array(fc.string({ unit: fc.constantFrom("a", "b", "é"), minLength: 1, maxLength: 3 }), {
+      maxLength: 4,
+    });
+    fc.assert(
+      fc.property(letters, letters, stops, (text, more, list) => {
+        const [cut, reason, tokens] = read(text, ...list);
+        if (reason === "stop") expect(read(text + more, ...list)).toEqual([cut, reason, tokens]);
+        for (const stop of list) expect(cut).not.toContain(stop);
+      }),
+    );
+  });
+
+  test("the end token has no text, and is counted", () => {
+    const choice = readChoice(bytes, completion([104, 105, 256], "stop"), []);
+    expect(choice).toEqual({
+      pieces: [
+        { text: "h", logprob: -0 },
+        { text: "i", logprob: -1 },
+      ],
+      finishReason: "stop",
+      tokens: 3,
+    });
+    expect(readChoice(bytes, completion([256], "stop"), ["x"])).toEqual({
+      pieces: [],
+      finishReason: "stop",
+      tokens: 1,
+    });
+  });
+});

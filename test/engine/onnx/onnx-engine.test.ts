@@ -33,6 +33,17 @@ for (const [name, model] of Object.entries(models)) {
   });
 }
 
+const adapted = join(folder, "adapted");
+describeEngineContract("onnx, LoRA on a frozen base", {
+  open: () => {
+    createModel(adapted, models["qwen2, tied"]);
+    return openOnnxEngine({ model: adapted, threads: 1, loraRank: 4, loraAlpha: 16 });
+  },
+  vocabularySize: characters.length + 2,
+  learns: true,
+  text: "12+34=46",
+});
+
 describe("onnx engine", () => {
   const open = async (name: string) => {
     const path = join(folder, name);

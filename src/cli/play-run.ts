@@ -99,11 +99,10 @@ export async function playRun({ parts, workspace, run, signal, onEvent, onProgre
   return { summary: summarizeRun(reader, store.run, topic.hidden?.frontier ?? null), reason };
 }
 
-/** What a run's config says to the engine. A run that was recorded before there were adapters trains all weights. */
+/** What a run's config says to the engine. */
 function engineOptions(config: RunConfig): Omit<OpenEngineOptions, "model"> {
-  const { engine, threads, seed, loraRank = 0, loraAlpha, loraTargets, weights, adapter } = config as Partial<RunConfig>;
-  const options = { engine, threads, seed, loraRank, loraAlpha, loraTargets, weights, adapter };
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+  const { engine, threads, seed, loraRank, loraAlpha, loraTargets, weights, adapter } = config;
+  return { engine, threads, seed, loraRank, loraAlpha, loraTargets, weights, adapter };
 }
 
 /** Folder of the checkpoint that stands in for a starting model. Throws UsageError where there is none. */
@@ -145,6 +144,6 @@ function withThreadsOf({ capabilities: { threads } }: Engine, config: RunConfig)
 /** The same config for a process in another working folder: a run may be resumed from anywhere. */
 export function withAbsolutePaths(config: RunConfig, workspace: string): RunConfig {
   const model = findModel({ ...config, workspace });
-  const adapter = config.adapter ? resolve(config.adapter) : config.adapter;
+  const adapter = config.adapter === "" ? "" : resolve(config.adapter);
   return { ...config, topic: absoluteTopicName(config.topic), model, adapter };
 }

@@ -5,6 +5,7 @@ import type { RunConfig } from "../config/config.ts";
 import type { RunEvent, RunSummary, StepRecord } from "../events.ts";
 import { metricSeries, openReader } from "../store/queries.ts";
 import { exitCodes } from "./command.ts";
+import { engineProgress } from "./engine-progress.ts";
 import { type EventOutputOptions, openEventOutputs } from "./event-outputs.ts";
 import { formatDuration, formatNumber, oneLine } from "./format.ts";
 import { listenForInterrupt } from "./interrupt.ts";
@@ -54,8 +55,9 @@ export async function runSession(options: SessionOptions): Promise<number> {
     show(event);
   };
   const { signal } = interrupt;
+  const onProgress = quiet ? undefined : engineProgress(terminal);
   try {
-    const { summary, reason } = await playRun({ parts, workspace, run, signal, onEvent });
+    const { summary, reason } = await playRun({ parts, workspace, run, signal, onEvent, onProgress });
     if (reason === "finished") printResult(terminal, config, summary, options.workspace, example);
     terminal.result(summary);
     return reason === "finished" ? exitCodes.ok : exitCodes.stopped;

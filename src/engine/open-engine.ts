@@ -32,7 +32,17 @@ export interface OpenEngineOptions extends ModelRequest, Partial<WeightSettings>
  * for (const { tokens } of answers) console.log(tokenizer.decode(tokens)); // 975 when right: last digit first
  */
 export async function openEngine(options: OpenEngineOptions): Promise<Engine> {
-  const { engine = "onnx", threads = 0, loraRank, loraAlpha, loraTargets, weights, seed, onProgress, ...request } = options;
+  const {
+    engine = "onnx",
+    threads = 0,
+    loraRank,
+    loraAlpha,
+    loraTargets,
+    weights,
+    seed,
+    onProgress,
+    ...request
+  } = options;
   const { adapter = "", ...named } = request;
   switch (engine) {
     case "onnx": {

@@ -144,6 +144,6 @@ function withThreadsOf({ capabilities: { threads } }: Engine, config: RunConfig)
 /** The same config for a process in another working folder: a run may be resumed from anywhere. */
 export function withAbsolutePaths(config: RunConfig, workspace: string): RunConfig {
   const model = findModel({ ...config, workspace });
-  const adapter = config.adapter === "" ? "" : resolve(config.adapter);
+  const adapter = config.adapter === "none" ? "none" : resolve(config.adapter);
   return { ...config, topic: absoluteTopicName(config.topic), model, adapter };
 }

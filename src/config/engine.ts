@@ -35,8 +35,10 @@ export const weights = {
     { loraRank: "not 0" },
     z
       .string()
-      .default("")
-      .describe("Folder of a PEFT adapter to begin with; its rank, alpha and targets are then those in force."),
+      .default("none")
+      .describe(
+        "Folder of a PEFT adapter to begin with, or none; its rank, alpha and targets are then those in force.",
+      ),
   ),
 };
 

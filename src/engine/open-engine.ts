@@ -43,14 +43,14 @@ export async function openEngine(options: OpenEngineOptions): Promise<Engine> {
     onProgress,
     ...request
   } = options;
-  const { adapter = "", ...named } = request;
+  const { adapter = "none", ...named } = request;
   switch (engine) {
     case "onnx": {
       const settings = { loraRank, loraAlpha, loraTargets, weights, seed, onProgress };
       const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
       const model = await fetchModel(named);
       const { openOnnxEngine } = await import("./onnx/onnx-engine.ts");
-      return openOnnxEngine({ model, threads, ...given, ...(adapter === "" ? {} : { adapter: resolve(adapter) }) });
+      return openOnnxEngine({ model, threads, ...given, ...(adapter === "none" ? {} : { adapter: resolve(adapter) }) });
     }
   }
 }

@@ -215,7 +215,7 @@ UPDATE runs SET config = json_patch('{
   "loraAlpha": 32,
   "loraTargets": "all-linear",
   "weights": "f32",
-  "adapter": "",
+  "adapter": "none",
   "importanceCap": 0
 }', config);
 `;

@@ -77,7 +77,7 @@ test("an adapter is trained, resumed, asked, exported and merged", async () => {
   }
   writeFileSync(weights, kept);
   expect((await runCli(["ask", run, ...asking])).code).toBe(0);
-}, 120_000);
+}, 600_000);
 
 test("settings that cannot be, and adapters that do not fit, are refused before any work", async () => {
   const folder = temporaryFolder();

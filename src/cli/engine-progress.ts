@@ -1,6 +1,6 @@
 // What the engine says of its long calls, as one line: stage, how far, tokens a second and time left. Redrawn in place for a
 // person, a plain line now and then in a log, nothing with --json.
-import type { EngineProgress } from "../engine/engine.ts";
+import type { EngineCapabilities, EngineProgress } from "../engine/engine.ts";
 import { formatDuration } from "./format.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -34,6 +34,12 @@ export function engineProgress(terminal: Terminal, now = () => Date.now()): (pro
       lastLine = time;
     }
   };
+}
+
+/** Says what trains and how weights are held, where it is not all of them in float32. */
+export function sayWeights(terminal: Terminal, { weights, coarseSampling = false }: EngineCapabilities): void {
+  if (weights === undefined || weights.startsWith("all")) return;
+  terminal.note(`${weights}${coarseSampling ? "; --weights f32 is exact and takes more memory" : ""}`);
 }
 
 /** `sampling 24/128 answers, 210 tokens/s, 31 s left`. */

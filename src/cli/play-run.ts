@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { RunConfig } from "../config/config.ts";
-import type { Engine, EngineProgress } from "../engine/engine.ts";
+import type { Engine, EngineCapabilities, EngineProgress } from "../engine/engine.ts";
 import type { OpenEngineOptions } from "../engine/open-engine.ts";
 import { UnsupportedError } from "../errors.ts";
 import { makeControl } from "../evaluate/controls.ts";
@@ -25,6 +25,8 @@ export interface PlayOptions {
   /** Ends the run after the current step. */
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
+  /** Hears what trains and how weights are held, once the model is open. */
+  readonly onOpened?: ((capabilities: EngineCapabilities) => void) | undefined;
   /** Hears of the engine's long calls. */
   readonly onProgress?: ((progress: EngineProgress) => void) | undefined;
 }
@@ -44,7 +46,15 @@ export interface PlayedRun {
  * Plays a run, under the control that its trial names: a run that is resumed goes on under the one in its record. Throws what cannot work before a run is made (UsageError, UnsupportedError), and RunStoppedError where the
  * loop had to stop.
  */
-export async function playRun({ parts, workspace, run, signal, onEvent, onProgress }: PlayOptions): Promise<PlayedRun> {
+export async function playRun({
+  parts,
+  workspace,
+  run,
+  signal,
+  onEvent,
+  onOpened,
+  onProgress,
+}: PlayOptions): Promise<PlayedRun> {
   const info = "config" in run ? null : workspace.info(run.resume);
   const { config: given, trial } = "config" in run ? run : info!;
   if ("config" in run && run.name !== undefined) checkRunName(run.name, workspace.list());
@@ -72,6 +82,7 @@ export async function playRun({ parts, workspace, run, signal, onEvent, onProgre
   }
   const model = gone ? checkpointInPlaceOf(config.model, start?.checkpoint ?? null) : config.model;
   await using engine = await parts.openEngine({ ...engineOptions(config), model, onProgress });
+  onOpened?.(engine.capabilities);
   const playOptions = {
     topic,
     engine,

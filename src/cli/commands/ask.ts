@@ -10,7 +10,7 @@ import type { Question, Restatement, VoteVerdict } from "../../types.ts";
 import { vote } from "../../verify/vote.ts";
 import { chooseModel } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
-import { engineProgress } from "../engine-progress.ts";
+import { engineProgress, sayWeights } from "../engine-progress.ts";
 import { bar, formatShare, formatTable, oneLine } from "../format.ts";
 import { type ModelCommandOptions, modelSettings, withModelOptions } from "../model-options.ts";
 import type { Parts } from "../parts.ts";
@@ -65,6 +65,7 @@ export function askCommand(parts: Parts): Command {
         ...modelSettings(options),
         onProgress,
       });
+      sayWeights(terminal, engine.capabilities);
       await using player = await engine.openPolicy();
       terminal.status(`sampling ${votes} answers`);
       const forms = await askForms(player, topic, question, votes, seed);

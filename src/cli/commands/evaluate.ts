@@ -6,7 +6,7 @@ import { openTopic } from "../../topics/registry.ts";
 import type { Topic } from "../../topics/topic.ts";
 import { chooseModel } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
-import { engineProgress } from "../engine-progress.ts";
+import { engineProgress, sayWeights } from "../engine-progress.ts";
 import { type ModelCommandOptions, modelSettings, withModelOptions } from "../model-options.ts";
 import type { Parts } from "../parts.ts";
 import { startProgress } from "../progress.ts";
@@ -55,6 +55,7 @@ export function evaluateCommand(parts: Parts): Command {
         ...modelSettings(options),
         onProgress,
       });
+      sayWeights(terminal, engine.capabilities);
       await using player = await engine.openPolicy();
       const progress = startProgress(terminal, "evaluating, level", topic.hidden.levels.length);
       const readings = countReadings(topic);

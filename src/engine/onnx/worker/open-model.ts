@@ -38,6 +38,8 @@ export interface OpenedModel {
 /** Models with more parameters train an adapter where nothing else is asked for. */
 const largestFullyTrained = 50e6;
 const defaultRank = 16;
+const defaultAlpha = 32;
+const allLinear = "all-linear";
 /** Models with more parameters are held as int8 where nothing else is asked for: float32 would take over a gigabyte, twice. */
 const largestFloat32 = 250e6;
 
@@ -64,6 +66,7 @@ export function openModel(options: ModelOptions): OpenedModel {
   const folder = openModelFolder(base?.model ?? options.model);
   const { config } = folder;
   const lora = adapterFolder === undefined ? loraOf(config, options) : readAdapterConfig(adapterFolder);
+  checkInForce(options, folder.folder, config, lora, adapterFolder);
   const blocks = blocksOf(config, lora, options.weights ?? "auto");
   const adapter =
     lora === null
@@ -76,9 +79,31 @@ export function openModel(options: ModelOptions): OpenedModel {
   return { folder, layout, adapter };
 }
 
+/** What somebody asked for and what would change nothing, which only the model's size or the adapter tells. Throws UsageError. */
+function checkInForce(
+  { loraRank = 0, loraAlpha = defaultAlpha, loraTargets = allLinear }: ModelOptions,
+  model: string,
+  config: ModelConfig,
+  lora: Lora | null,
+  adapter: string | undefined,
+): void {
+  if (lora === null && loraRank < 0 && (loraAlpha !== defaultAlpha || loraTargets !== allLinear)) {
+    throw new UsageError(
+      `${model} has ${(parameterCount(config) / 1e6).toFixed(1)} M parameters, so all of them train, and loraAlpha and loraTargets change nothing.`,
+      "Give --lora-rank too, or leave them out.",
+    );
+  }
+  if (adapter !== undefined && loraRank > 0 && lora?.rank !== loraRank) {
+    throw new UsageError(
+      `The adapter ${adapter} has rank ${lora?.rank}, not ${loraRank}.`,
+      "Leave out --lora-rank: an adapter that is given keeps its own.",
+    );
+  }
+}
+
 function loraOf(
   config: ModelConfig,
-  { loraRank = 0, loraAlpha = 32, loraTargets = "all-linear" }: ModelOptions,
+  { loraRank = 0, loraAlpha = defaultAlpha, loraTargets = allLinear }: ModelOptions,
 ): Lora | null {
   const large = parameterCount(config) > largestFullyTrained;
   const rank = loraRank >= 0 ? loraRank : large ? defaultRank : 0;

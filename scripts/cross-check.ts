@@ -5,7 +5,7 @@ import { basename, join, resolve } from "node:path";
 import { Graph } from "../src/engine/onnx/graph/graph.ts";
 import { openOnnxEngine } from "../src/engine/onnx/onnx-engine.ts";
 import { createSession, float32Data, float32Tensor, int64Tensor } from "../src/engine/onnx/runtime/runtime.ts";
-import { declareParameters } from "../src/engine/onnx/transformer/linear.ts";
+import { declareParameters, plainLayout } from "../src/engine/onnx/transformer/linear.ts";
 import { transformerLogits } from "../src/engine/onnx/transformer/whole-sequences.ts";
 import { createModel, type NewModel } from "../src/model/create-model.ts";
 import { openModelFolder, readWeights } from "../src/model/model-folder.ts";
@@ -72,12 +72,10 @@ async function writeCase(folder: string, model: string, train: boolean): Promise
 async function logitsOf(folder: string, tokens: readonly number[]): Promise<number[][]> {
   const model = openModelFolder(folder);
   const { vocabSize } = model.config;
+  const layout = plainLayout(model.config);
   const graph = Graph.create();
   const input = graph.input("tokens", [tokens.length], "int64");
-  graph.output(
-    "logits",
-    transformerLogits(model.config, declareParameters(graph, model.config), input, 1, tokens.length),
-  );
+  graph.output("logits", transformerLogits(layout, declareParameters(graph, layout), input, 1, tokens.length));
   const session = await createSession(graph, { threads: 1 });
   const weights = [...readWeights(model)].map(([name, { shape, data }]) => [name, float32Tensor(shape, data)] as const);
   const feeds = { ...Object.fromEntries(weights), tokens: int64Tensor([tokens.length], tokens) };

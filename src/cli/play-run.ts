@@ -1,7 +1,9 @@
 // Opens what a run needs, plays it to its end and sums it up. Prints nothing: whoever plays a run sees every event.
 import { existsSync } from "node:fs";
+import { resolve } from "node:path";
 import type { RunConfig } from "../config/config.ts";
-import type { Engine } from "../engine/engine.ts";
+import type { Engine, EngineCapabilities, EngineProgress } from "../engine/engine.ts";
+import type { OpenEngineOptions } from "../engine/open-engine.ts";
 import { UnsupportedError } from "../errors.ts";
 import { makeControl } from "../evaluate/controls.ts";
 import type { RunEvent, RunSummary } from "../events.ts";
@@ -23,6 +25,10 @@ export interface PlayOptions {
   /** Ends the run after the current step. */
   readonly signal: AbortSignal;
   readonly onEvent: (event: RunEvent) => void;
+  /** Hears what trains and how weights are held, once the model is open. */
+  readonly onOpened?: ((capabilities: EngineCapabilities) => void) | undefined;
+  /** Hears of the engine's long calls. */
+  readonly onProgress?: ((progress: EngineProgress) => void) | undefined;
 }
 
 export interface NewRun {
@@ -40,7 +46,15 @@ export interface PlayedRun {
  * Plays a run, under the control that its trial names: a run that is resumed goes on under the one in its record. Throws what cannot work before a run is made (UsageError, UnsupportedError), and RunStoppedError where the
  * loop had to stop.
  */
-export async function playRun({ parts, workspace, run, signal, onEvent }: PlayOptions): Promise<PlayedRun> {
+export async function playRun({
+  parts,
+  workspace,
+  run,
+  signal,
+  onEvent,
+  onOpened,
+  onProgress,
+}: PlayOptions): Promise<PlayedRun> {
   const info = "config" in run ? null : workspace.info(run.resume);
   const { config: given, trial } = "config" in run ? run : info!;
   if ("config" in run && run.name !== undefined) checkRunName(run.name, workspace.list());
@@ -67,7 +81,8 @@ export async function playRun({ parts, workspace, run, signal, onEvent }: PlayOp
     );
   }
   const model = gone ? checkpointInPlaceOf(config.model, start?.checkpoint ?? null) : config.model;
-  await using engine = await parts.openEngine({ engine: config.engine, model, threads: config.threads });
+  await using engine = await parts.openEngine({ ...engineOptions(config), model, onProgress });
+  onOpened?.(engine.capabilities);
   const playOptions = {
     topic,
     engine,
@@ -93,6 +108,12 @@ export async function playRun({ parts, workspace, run, signal, onEvent }: PlayOp
   }
   using reader = openReader(workspace.folder);
   return { summary: summarizeRun(reader, store.run, topic.hidden?.frontier ?? null), reason };
+}
+
+/** What a run's config says to the engine. */
+function engineOptions(config: RunConfig): Omit<OpenEngineOptions, "model"> {
+  const { engine, threads, seed, loraRank, loraAlpha, loraTargets, weights, adapter } = config;
+  return { engine, threads, seed, loraRank, loraAlpha, loraTargets, weights, adapter };
 }
 
 /** Folder of the checkpoint that stands in for a starting model. Throws UsageError where there is none. */
@@ -133,5 +154,7 @@ function withThreadsOf({ capabilities: { threads } }: Engine, config: RunConfig)
 
 /** The same config for a process in another working folder: a run may be resumed from anywhere. */
 export function withAbsolutePaths(config: RunConfig, workspace: string): RunConfig {
-  return { ...config, topic: absoluteTopicName(config.topic), model: findModel({ ...config, workspace }) };
+  const model = findModel({ ...config, workspace });
+  const adapter = config.adapter === "none" ? "none" : resolve(config.adapter);
+  return { ...config, topic: absoluteTopicName(config.topic), model, adapter };
 }

@@ -2,9 +2,12 @@
 // Leaves the playing to play-run.ts and every decision about a run to its config.
 import { resolve } from "node:path";
 import type { RunConfig } from "../config/config.ts";
+import type { EngineCapabilities } from "../engine/engine.ts";
 import type { RunEvent, RunSummary, StepRecord } from "../events.ts";
+import { isAdapterFolder } from "../model/adapter.ts";
 import { metricSeries, openReader } from "../store/queries.ts";
 import { exitCodes } from "./command.ts";
+import { engineProgress, sayWeights } from "./engine-progress.ts";
 import { type EventOutputOptions, openEventOutputs } from "./event-outputs.ts";
 import { formatDuration, formatNumber, oneLine } from "./format.ts";
 import { listenForInterrupt } from "./interrupt.ts";
@@ -54,8 +57,12 @@ export async function runSession(options: SessionOptions): Promise<number> {
     show(event);
   };
   const { signal } = interrupt;
+  const onOpened = (capabilities: EngineCapabilities): void => {
+    if (!quiet) sayWeights(terminal, capabilities);
+  };
+  const onProgress = quiet ? undefined : engineProgress(terminal);
   try {
-    const { summary, reason } = await playRun({ parts, workspace, run, signal, onEvent });
+    const { summary, reason } = await playRun({ parts, workspace, run, signal, onEvent, onOpened, onProgress });
     if (reason === "finished") printResult(terminal, config, summary, options.workspace, example);
     terminal.result(summary);
     return reason === "finished" ? exitCodes.ok : exitCodes.stopped;
@@ -155,7 +162,12 @@ function printResult(
       `Warning: ${steps} had no question to ask and taught nothing. See: ${ownCommand(["questions", summary.run, "--refused"], workspace)}`,
     );
   }
-  terminal.say(`The result is a Hugging Face folder: ${summary.checkpoint}`);
+  const isAdapter = summary.checkpoint !== null && isAdapterFolder(summary.checkpoint);
+  terminal.say(
+    isAdapter
+      ? `The result is an adapter: ${summary.checkpoint}. As a model: ${ownCommand(["export", "model", summary.run, "--to", "FOLDER"], workspace)}`
+      : `The result is a Hugging Face folder: ${summary.checkpoint}`,
+  );
   terminal.say(`Look at the run with: ${ownCommand(["show", summary.run], workspace)}`);
   if (example !== null) terminal.say(`Ask its model with: ${ownCommand(["ask", summary.run, example], workspace)}`);
 }

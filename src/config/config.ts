@@ -1,6 +1,7 @@
 // One schema for a run: defaults, validation, command-line flags, help text, the editor schema and the stored JSON all
 // come from here. How layers of values are put together is in layers.ts.
 import { z } from "zod";
+import { weights } from "./engine.ts";
 import { learning, optimizer, rewards } from "./learn.ts";
 import { count, positiveCount } from "./numbers.ts";
 import { sampling } from "./play.ts";
@@ -41,6 +42,7 @@ const record = {
 /** The keys by what they are about, in the order in which help shows them. */
 export const configGroups = {
   "What to run": what,
+  Weights: weights,
   Sampling: sampling,
   Rewards: rewards,
   Learning: learning,
@@ -50,6 +52,7 @@ export const configGroups = {
 
 export const runConfigSchema = z.strictObject({
   ...what,
+  ...weights,
   ...sampling,
   ...rewards,
   ...learning,

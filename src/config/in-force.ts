@@ -2,8 +2,8 @@
 // a flag it is refused, from a file it is noted (layers.ts).
 import { z } from "zod";
 
-/** By key of another setting: the values beside which this one counts, or `above 0`. All of them must hold. */
-export type Condition = Readonly<Record<string, readonly string[] | "above 0">>;
+/** By key of another setting: the values beside which this one counts, or `above 0`, or `not 0`. All of them must hold. */
+export type Condition = Readonly<Record<string, readonly string[] | "above 0" | "not 0">>;
 
 const conditions = z.registry<{ readonly onlyWith: Condition }>();
 
@@ -22,8 +22,14 @@ export function conditionOf(schema: z.ZodType): Condition | null {
 export function idleBecause(schema: z.ZodType, config: Readonly<Record<string, unknown>>): string | null {
   for (const [key, wanted] of Object.entries(conditionOf(schema) ?? {})) {
     const value = config[key];
-    if (wanted === "above 0" ? Number(value) > 0 : wanted.includes(String(value))) continue;
-    return `it counts only with ${key} ${wanted === "above 0" ? wanted : wanted.join(" or ")}, and ${key} is ${String(value)}`;
+    const holds =
+      wanted === "above 0"
+        ? Number(value) > 0
+        : wanted === "not 0"
+          ? Number(value) !== 0
+          : wanted.includes(String(value));
+    if (holds) continue;
+    return `it counts only with ${key} ${typeof wanted === "string" ? wanted : wanted.join(" or ")}, and ${key} is ${String(value)}`;
   }
   return null;
 }

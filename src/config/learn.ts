@@ -77,6 +77,13 @@ export const learning = {
   ),
   lossAggregation: z.enum(lossAggregations).default("token-mean").describe("How token losses are summed into one."),
   klPenaltyCoef: z.number().min(0).default(0).describe("Weight of the KL penalty to the starting model."),
+  importanceCap: z
+    .number()
+    .min(-1)
+    .default(-1)
+    .describe(
+      "Weigh each token by min(trainer's over sampler's probability, this), for a sampler with coarser weights; 0 is off, -1 chooses: 2 with int8 weights, else off.",
+    ),
   numSubsteps: positiveCount.default(1).describe("Optimizer updates that a step's batch is split over."),
 };
 

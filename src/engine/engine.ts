@@ -38,7 +38,7 @@ export interface LossConfig {
 }
 
 export interface ForwardBackwardResult {
-  /** Log-probability of every token, entry 0 of each row is 0; same shapes as the data. */
+  /** Log-probability of every token whose weight is not 0; others may be 0, entry 0 of each row is. Same shapes as the data. */
   readonly logprobs: readonly (readonly number[])[];
   /** At least `loss` (sum over tokens of weight × token loss); also `kl`, `clipFraction`, `tokens` where they apply. */
   readonly metrics: Readonly<Record<string, number>>;
@@ -68,8 +68,25 @@ export interface EngineCapabilities {
   readonly topP: boolean;
   readonly topK: boolean;
   readonly klPenalty: boolean;
+  /**
+   * Sampling computes with coarser weights than training and scoring, so that log-probabilities of samples differ from those
+   * of `score` by more than rounding.
+   */
+  readonly coarseSampling?: boolean;
+  /** What trains, where it is less than all weights, and how weights are held, in words for people. */
+  readonly weights?: string;
   /** Threads in use, where their number can change the last digits of results: a run is recorded and resumed with it. */
   readonly threads?: number;
+}
+
+/** How far a call is that may take long. */
+export interface EngineProgress {
+  readonly stage: "loading" | "sampling" | "scoring" | "training";
+  /** Of `total`: weights that are read, completions that are sampled, tokens that are scored or trained. */
+  readonly done: number;
+  readonly total: number;
+  /** Tokens that this call has sampled, scored or trained so far; 0 while loading. */
+  readonly tokens: number;
 }
 
 /**

@@ -1,13 +1,19 @@
 // Opens an engine by name, and the model in it by whatever name fetchModel knows. Engines are loaded when they are asked for: none pays for what another needs.
+import { resolve } from "node:path";
 import type { RunConfig } from "../config/config.ts";
+import type { WeightSettings } from "../config/engine.ts";
 import { fetchModel, type ModelRequest } from "../model/find-model.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine, EngineProgress } from "./engine.ts";
 
-export interface OpenEngineOptions extends ModelRequest {
+export interface OpenEngineOptions extends ModelRequest, Partial<WeightSettings> {
   /** Which engine; `onnx` by default. */
   readonly engine?: RunConfig["engine"];
   /** Threads of the engine; 0 (the default) measures and chooses. */
   readonly threads?: number;
+  /** Seed of a new adapter. */
+  readonly seed?: number;
+  /** Called while the model loads and while long calls are under way. */
+  readonly onProgress?: ((progress: EngineProgress) => void) | undefined;
 }
 
 /**
@@ -25,9 +31,26 @@ export interface OpenEngineOptions extends ModelRequest {
  * const [answers = []] = await player.sample([ask], { maxTokens: 12, temperature: 1, stop: tokenizer.endTokens });
  * for (const { tokens } of answers) console.log(tokenizer.decode(tokens)); // 975 when right: last digit first
  */
-export async function openEngine({ engine = "onnx", threads = 0, ...request }: OpenEngineOptions): Promise<Engine> {
+export async function openEngine(options: OpenEngineOptions): Promise<Engine> {
+  const {
+    engine = "onnx",
+    threads = 0,
+    loraRank,
+    loraAlpha,
+    loraTargets,
+    weights,
+    seed,
+    onProgress,
+    ...request
+  } = options;
+  const { adapter = "none", ...named } = request;
   switch (engine) {
-    case "onnx":
-      return (await import("./onnx/onnx-engine.ts")).openOnnxEngine({ model: await fetchModel(request), threads });
+    case "onnx": {
+      const settings = { loraRank, loraAlpha, loraTargets, weights, seed, onProgress };
+      const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+      const model = await fetchModel(named);
+      const { openOnnxEngine } = await import("./onnx/onnx-engine.ts");
+      return openOnnxEngine({ model, threads, ...given, ...(adapter === "none" ? {} : { adapter: resolve(adapter) }) });
+    }
   }
 }

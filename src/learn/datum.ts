@@ -84,6 +84,49 @@ export function withReference(batch: readonly Datum[], referenceLogprobs: readon
 }
 
 /**
+ * Corrects for a sampler that is not quite the policy that trains (coarser weights): each token's weight is multiplied by
+ * min(π_train / π_sample, cap), truncated importance sampling (Ionides 2008; for roll-outs of language models FlashRL, Yao et al.
+ * 2025), and the log-probabilities become those of the trainer. `logprobs` are the trainer's before the first update, in the
+ * shape that `Player.score` returns.
+ */
+export function withImportance(
+  batch: readonly Datum[],
+  logprobs: readonly (readonly number[])[],
+  cap: number,
+): Datum[] {
+  return batch.map((datum, row) => ({
+    ...datum,
+    weights: datum.weights.map((weight, t) =>
+      weight === 0 ? 0 : weight * Math.min(cap, Math.exp(logprobs[row][t] - datum.logprobs[t])),
+    ),
+    logprobs: [...logprobs[row]],
+  }));
+}
+
+/**
+ * How far sampler and trainer are apart over the trained tokens: mean and largest |Δ log-probability|, and the estimate
+ * r − 1 − log r, r = π_train / π_sample, of KL(sampler ‖ trainer), never negative (k3 of Schulman 2020).
+ */
+export function samplerGap(
+  batch: readonly Datum[],
+  logprobs: readonly (readonly number[])[],
+): { readonly meanLogprobGap: number; readonly largestLogprobGap: number; readonly samplerKl: number } {
+  let [tokens, sum, largest, kl] = [0, 0, 0, 0];
+  for (const [row, { weights, logprobs: sampled }] of batch.entries()) {
+    for (const [t, weight] of weights.entries()) {
+      if (weight === 0) continue;
+      const difference = logprobs[row][t] - sampled[t];
+      tokens += 1;
+      sum += Math.abs(difference);
+      largest = Math.max(largest, Math.abs(difference));
+      kl += Math.exp(difference) - 1 - difference;
+    }
+  }
+  const count = Math.max(1, tokens);
+  return { meanLogprobGap: sum / count, largestLogprobGap: largest, samplerKl: kl / count };
+}
+
+/**
  * Splits a batch into `parts` of equal size (the first ones take one more where it does not divide), one for each
  * optimizer update; empty parts are left out. With more than one part the order is drawn from `random`, so that no
  * update sees only one kind of question. Aggregate after splitting: each update is a mean of its own.

@@ -5,14 +5,16 @@ import type { Cast } from "../cast.ts";
 import type { LearningSettings, OptimizerSettings, RewardSettings } from "../config/learn.ts";
 import { notFiniteHint, RunStoppedError } from "../errors.ts";
 import { randomStream } from "../random.ts";
-import type { Judgement } from "../types.ts";
+import type { Datum, Judgement } from "../types.ts";
 import {
   aggregateLoss,
   buildDatum,
   mergeRepeated,
+  samplerGap,
   scaleLoss,
   splitBatch,
   type TrainingSample,
+  withImportance,
   withReference,
 } from "./datum.ts";
 
@@ -40,26 +42,52 @@ export async function updateModel(
   const { lossFn, clipLow, clipHigh, klPenaltyCoef, lossAggregation, beta1, beta2, eps, weightDecay, gradClipNorm } =
     config;
 
-  const totals: Record<string, number> = {};
-  const parts = Math.max(solverParts.length, proposerParts.length);
-  for (let part = 0; part < parts; part++) {
-    const aggregate = (samples: readonly TrainingSample[] = []) =>
-      aggregateLoss(samples.map(buildDatum), lossAggregation);
-    let data = mergeRepeated([
+  const aggregate = (samples: readonly TrainingSample[] = []) =>
+    aggregateLoss(samples.map(buildDatum), lossAggregation);
+  const batches = Array.from({ length: Math.max(solverParts.length, proposerParts.length) }, (_, part) =>
+    mergeRepeated([
       ...aggregate(solverParts[part]),
       ...scaleLoss(aggregate(proposerParts[part]), config.proposerLossWeight),
-    ]);
+    ]),
+  );
+  const cap = config.importanceCap < 0 ? (solver.capabilities.coarseSampling ? coarseCap : 0) : config.importanceCap;
+  // Under the policy before the first update: later ones move it on purpose.
+  const gaps = cap > 0 ? await correctForSampler(solver, batches, cap) : null;
+
+  const totals: Record<string, number> = {};
+  for (const [part, batch] of batches.entries()) {
+    let data = batch;
     if (reference !== null) data = withReference(data, await reference.score(data.map(({ tokens }) => tokens)));
     const forward = await solver.forwardBackward(data, lossFn, { clipLow, clipHigh, klPenaltyCoef });
     if (!Number.isFinite(forward.metrics["loss"])) {
       throw new RunStoppedError(`The loss of step ${step} is ${forward.metrics["loss"]}.`, notFiniteHint);
     }
     const update = await solver.optimStep({ learningRate, beta1, beta2, eps, weightDecay, gradClipNorm });
-    for (const [name, value] of Object.entries({ ...forward.metrics, gradNorm: update.metrics["gradNorm"] })) {
-      totals[name] = (totals[name] ?? 0) + value / parts;
+    const { largestLogprobGap: _, ...gap } = samplerGap(data, forward.logprobs);
+    const measured = { ...gap, ...forward.metrics, ...gaps?.[part], gradNorm: update.metrics["gradNorm"] };
+    for (const [name, value] of Object.entries(measured)) {
+      totals[name] = (totals[name] ?? 0) + value / batches.length;
     }
   }
-  return { ...totals, updates: parts, learningRate };
+  return { ...totals, updates: batches.length, learningRate };
+}
+
+/** Cap of importance weights where the sampler is coarser than the trainer and nothing else is asked for. */
+const coarseCap = 2;
+
+/** Replaces each batch by the corrected one; returns how far sampler and trainer were apart in it. */
+async function correctForSampler(
+  solver: Pick<Cast["solver"], "score">,
+  batches: Datum[][],
+  cap: number,
+): Promise<Record<string, number>[]> {
+  const gaps: Record<string, number>[] = [];
+  for (const [part, batch] of batches.entries()) {
+    const logprobs = await solver.score(batch.map(({ tokens }) => tokens));
+    gaps.push({ ...samplerGap(batch, logprobs) });
+    batches[part] = withImportance(batch, logprobs, cap);
+  }
+  return gaps;
 }
 
 /** Learning rate of a step, counted from 1: a linear rise over `warmupSteps`, then the schedule. */

@@ -183,9 +183,10 @@ export function writeSafetensors(
 ): void {
   const header: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
-  for (const [name, { shape, data }] of tensors) {
-    header[name] = { dtype: "F32", shape, data_offsets: [offset, offset + data.byteLength] };
-    offset += data.byteLength;
+  for (const [name, { shape }] of tensors) {
+    const bytes = 4 * elementCount(shape);
+    header[name] = { dtype: "F32", shape, data_offsets: [offset, offset + bytes] };
+    offset += bytes;
   }
   // The header is padded with spaces so that the data begin at a multiple of 8.
   const json = JSON.stringify(header);

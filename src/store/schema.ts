@@ -208,8 +208,20 @@ CREATE INDEX questions_scanned ON questions
   (run_id, step, position, difficulty, agreement, signal, taught, label_right, accuracy) WHERE superseded = 0;
 `;
 
+// Before there were adapters all weights trained, as float32, and nothing corrected for the sampler.
+const version6 = `
+UPDATE runs SET config = json_patch('{
+  "loraRank": 0,
+  "loraAlpha": 32,
+  "loraTargets": "all-linear",
+  "weights": "f32",
+  "adapter": "none",
+  "importanceCap": 0
+}', config);
+`;
+
 /** Migration i takes a database from version i to version i + 1. */
-export const migrations: readonly string[] = [version1, version2, version3, version4, version5];
+export const migrations: readonly string[] = [version1, version2, version3, version4, version5, version6];
 
 /** Tables whose rows carry `run_id`, `step` and `superseded` and are rewound together. */
 export const steppedTables = [

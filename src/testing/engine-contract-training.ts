@@ -31,6 +31,8 @@ export function describeGradients(fixture: EngineFixture): void {
         logprobs.forEach((row, i) => {
           expect(Math.abs(row[0])).toBe(0);
           row.forEach((logprob, j) => {
+            // Where nothing is trained an engine need not say.
+            if (data[i].weights[j] === 0) return;
             expect(Math.abs(logprob - scored[i][j])).toBeLessThan(1e-4);
           });
         });

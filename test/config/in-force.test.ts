@@ -95,6 +95,7 @@ const others = {
   clipHigh: 0.01,
   lossAggregation: "token-sum",
   klPenaltyCoef: 0.5,
+  importanceCap: 0.8,
   numSubsteps: 2,
   learningRate: 0.5,
   learningRateSchedule: "constant",
@@ -113,7 +114,8 @@ function circumstances(key: ConfigKey): Partial<RunConfig>[] {
   const condition = conditionOf(runConfigSchema.shape[key]) ?? {};
   return Object.entries(condition).flatMap(([other, wanted]) => {
     const schema = runConfigSchema.shape[other as ConfigKey];
-    const values = wanted === "above 0" ? [0, 1] : Object.values((schema.unwrap() as { enum: object }).enum);
+    const values =
+      wanted === "above 0" || wanted === "not 0" ? [0, 1] : Object.values((schema.unwrap() as { enum: object }).enum);
     return values.map((value: unknown) => ({ [other]: value }) as Partial<RunConfig>);
   });
 }

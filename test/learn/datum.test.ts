@@ -6,8 +6,10 @@ import {
   aggregateLoss,
   buildDatum,
   mergeRepeated,
+  samplerGap,
   scaleLoss,
   splitBatch,
+  withImportance,
   withReference,
 } from "../../src/learn/datum.ts";
 import { randomStream } from "../../src/random.ts";
@@ -133,5 +135,35 @@ describe("splitBatch", () => {
 
   it("keeps the order of a batch that is not split", () => {
     expect(splitBatch([3, 1, 2], 1, randomStream("test"))).toEqual([[3, 1, 2]]);
+  });
+});
+
+describe("correcting for the sampler", () => {
+  const datum = {
+    tokens: [5, 6, 7, 8],
+    weights: [0, 0.5, 0.25, 0.25],
+    logprobs: [0, -1, -2, -3],
+    advantages: [0, 1, 1, 1],
+  };
+  const trained = [[0, -1.5, -1, -3]];
+
+  it("weighs each token by the truncated ratio and takes the trainer's log-probabilities", () => {
+    const [corrected] = withImportance([datum], trained, 2);
+    expect(corrected.logprobs).toEqual(trained[0]);
+    expect(corrected.weights[0]).toBe(0);
+    expect(corrected.weights[1]).toBeCloseTo(0.5 * Math.exp(-0.5), 12);
+    // e is above the cap.
+    expect(corrected.weights[2]).toBeCloseTo(0.25 * 2, 12);
+    expect(corrected.weights[3]).toBe(0.25);
+    expect(corrected.advantages).toEqual(datum.advantages);
+  });
+
+  it("measures the gap over trained tokens only", () => {
+    const gap = samplerGap([datum], [[9, -1.5, -1, -3]]);
+    expect(gap.meanLogprobGap).toBeCloseTo(0.5, 12);
+    expect(gap.largestLogprobGap).toBe(1);
+    const k3 = (d: number): number => Math.exp(d) - 1 - d;
+    expect(gap.samplerKl).toBeCloseTo((k3(-0.5) + k3(1)) / 3, 12);
+    expect(samplerGap([], [])).toEqual({ meanLogprobGap: 0, largestLogprobGap: 0, samplerKl: 0 });
   });
 });

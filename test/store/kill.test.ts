@@ -13,3 +13,9 @@ test("self-play that was killed and resumed equals self-play that was not", asyn
   const { runs } = await killRuns({ script, args: ["scripted", "16"], kills: 4, seed: 5, longestDelay: 1000 });
   expect(runs).toBeGreaterThan(0);
 });
+
+test("self-play that trains an adapter: killed and resumed it equals, token for token, one that was not", async () => {
+  const script = join(import.meta.dirname, "self-play-child.ts");
+  const { runs } = await killRuns({ script, args: ["lora", "8"], kills: 2, seed: 6, longestDelay: 6000 });
+  expect(runs).toBeGreaterThan(0);
+});

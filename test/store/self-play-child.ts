@@ -1,4 +1,4 @@
-// Self-play that goes on from where it was killed: `node self-play-child.ts FOLDER scripted|onnx STEPS`. The model is a tiny
+// Self-play that goes on from where it was killed: `node self-play-child.ts FOLDER scripted|onnx|lora STEPS`. The model is a tiny
 // random one beside the folder, the topic one to which any reply is a question, so that every step trains.
 import { existsSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -52,7 +52,8 @@ async function openEngine(): Promise<Engine> {
     const size = { hiddenSize: 32, intermediateSize: 64, layers: 2, heads: 2, maxPositions: 32 };
     createModel(model, { architecture: "LlamaForCausalLM", characters, ...size, seed: 5 });
   }
-  return openOnnxEngine({ model, threads: 1 });
+  const adapter = engineName === "lora" ? { loraRank: 2, loraAlpha: 8 } : {};
+  return openOnnxEngine({ model, threads: 1, ...adapter });
 }
 
 await using workspace = openWorkspace(folder);

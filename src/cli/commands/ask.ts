@@ -10,10 +10,12 @@ import type { Question, Restatement, VoteVerdict } from "../../types.ts";
 import { vote } from "../../verify/vote.ts";
 import { chooseModel } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
+import { engineProgress, sayWeights } from "../engine-progress.ts";
 import { bar, formatShare, formatTable, oneLine } from "../format.ts";
+import { type ModelCommandOptions, modelSettings, withModelOptions } from "../model-options.ts";
 import type { Parts } from "../parts.ts";
 
-interface AskOptions {
+interface AskOptions extends ModelCommandOptions {
   readonly json?: boolean;
   readonly workspace: string;
   readonly topic?: string;
@@ -33,7 +35,7 @@ export function askCommand(parts: Parts): Command {
     `sqlm ask models/arithmetic "123+456=" --votes 16`,
     `sqlm ask RUN "98*7=" --json                  the newest checkpoint of a run`,
   ]);
-  return withWorkspace(command)
+  return withModelOptions(withWorkspace(command))
     .argument("<model>", "Folder in Hugging Face layout, GGUF file, hub id ORG/NAME[@REVISION], or the name of a run.")
     .argument("<question>", "The question, as the topic writes it.")
     .option("--votes <count>", "Answers to sample, split over the question's equivalent forms.", "16")
@@ -55,9 +57,19 @@ export function askCommand(parts: Parts): Command {
       }
       const question = readQuestion(topic, text);
       if (chosen.note !== null) terminal.note(chosen.note);
-      await using engine = await parts.openEngine({ model: chosen.folder, threads });
+      const onProgress = engineProgress(terminal);
+      terminal.status(`opening ${model}`);
+      await using engine = await parts.openEngine({
+        model: chosen.folder,
+        threads,
+        ...modelSettings(options),
+        onProgress,
+      });
+      sayWeights(terminal, engine.capabilities);
       await using player = await engine.openPolicy();
+      terminal.status(`sampling ${votes} answers`);
       const forms = await askForms(player, topic, question, votes, seed);
+      terminal.status(null);
       const verdict = vote(forms.flatMap(({ values }, form) => values.map((value) => ({ form, value }))));
 
       terminal.say(

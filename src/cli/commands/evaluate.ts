@@ -6,11 +6,13 @@ import { openTopic } from "../../topics/registry.ts";
 import type { Topic } from "../../topics/topic.ts";
 import { chooseModel } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
+import { engineProgress, sayWeights } from "../engine-progress.ts";
+import { type ModelCommandOptions, modelSettings, withModelOptions } from "../model-options.ts";
 import type { Parts } from "../parts.ts";
 import { startProgress } from "../progress.ts";
 import { levelTable } from "../step-line.ts";
 
-interface EvaluateCommandOptions {
+interface EvaluateCommandOptions extends ModelCommandOptions {
   readonly json?: boolean;
   readonly workspace: string;
   readonly topic?: string;
@@ -25,7 +27,7 @@ export function evaluateCommand(parts: Parts): Command {
     "sqlm evaluate RUN --json                                  the newest checkpoint of a run, on its own topic",
     "sqlm evaluate ./my-model --topic arithmetic",
   ]);
-  return withWorkspace(command)
+  return withModelOptions(withWorkspace(command))
     .argument("<model>", "Folder in Hugging Face layout, GGUF file, hub id ORG/NAME[@REVISION], or the name of a run.")
     .option("--topic <name>", "Topic name or path of a topic file (default: the one that the model was trained on).")
     .option("--questions <count>", "Held-out questions a difficulty level.", "200")
@@ -46,7 +48,14 @@ export function evaluateCommand(parts: Parts): Command {
       }
       if (chosen.note !== null) terminal.note(chosen.note);
       await using sandbox = topic.topic.verification === "tests" ? await parts.openSandbox() : undefined;
-      await using engine = await parts.openEngine({ model: chosen.folder, threads });
+      const onProgress = engineProgress(terminal);
+      await using engine = await parts.openEngine({
+        model: chosen.folder,
+        threads,
+        ...modelSettings(options),
+        onProgress,
+      });
+      sayWeights(terminal, engine.capabilities);
       await using player = await engine.openPolicy();
       const progress = startProgress(terminal, "evaluating, level", topic.hidden.levels.length);
       const readings = countReadings(topic);

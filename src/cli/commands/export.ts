@@ -4,6 +4,7 @@ import { cp } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Argument, type Command, Option } from "commander";
 import { didYouMean, UsageError } from "../../errors.ts";
+import { adapterConfigFile, adapterWeightsFile, isAdapterFolder } from "../../model/adapter.ts";
 import { type ExportTable, exportJsonl, exportParquet, exportTables } from "../../store/export.ts";
 import { makeFolder } from "../../store/make-folder.ts";
 import { openReader, type Reader, runInfo } from "../../store/queries.ts";
@@ -13,7 +14,7 @@ import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts
 import { formatTable } from "../format.ts";
 import { startProgress } from "../progress.ts";
 
-type Format = "model" | "jsonl" | "parquet" | "tensorboard";
+type Format = "model" | "adapter" | "jsonl" | "parquet" | "tensorboard";
 
 interface ExportOptions {
   readonly json?: boolean;
@@ -30,11 +31,14 @@ const loopFiles: ReadonlySet<string> = new Set(["state.json", "manifest.json", "
 export function exportCommand(): Command {
   const command = makeCommand("export", "Take a run's model or data out.", [
     "sqlm export model RUN --to ./my-model                        a Hugging Face folder",
+    "sqlm export adapter RUN --to ./my-adapter                    a PEFT adapter, of a run that trains one",
     "sqlm export parquet RUN --to ./data --tables questions,answers --text",
     "sqlm export tensorboard RUN --to ./logs",
   ]);
   return withWorkspace(command)
-    .addArgument(new Argument("<what>", "What to write.").choices(["model", "jsonl", "parquet", "tensorboard"]))
+    .addArgument(
+      new Argument("<what>", "What to write.").choices(["model", "adapter", "jsonl", "parquet", "tensorboard"]),
+    )
     .argument("<run>", "Name of the run.")
     .addOption(
       new Option("--to <folder>", "Folder to write into; it is made where there is none.").makeOptionMandatory(),
@@ -47,10 +51,10 @@ export function exportCommand(): Command {
       using reader = openReader(options.workspace);
       const { run } = runInfo(reader, given);
       const to = resolve(options.to);
-      if (what === "model") {
+      if (what === "model" || what === "adapter") {
         const step = options.step === undefined ? undefined : readCount("--step", options.step);
-        await exportModel(reader, run, to, step);
-        terminal.say(`The model of ${run} is in ${to}`);
+        await (what === "model" ? exportModel : exportAdapter)(reader, run, to, step);
+        terminal.say(`The ${what} of ${run} is in ${to}`);
         terminal.result({ run, to, files: readdirSync(to).map((name) => join(to, name)) });
         return;
       }
@@ -109,12 +113,33 @@ function readTables(names: string | undefined): readonly ExportTable[] {
   });
 }
 
-/** Copies a checkpoint without the loop's own files. Throws UsageError when `to` already holds a model. */
+/** Copies the adapter of a checkpoint. Throws UsageError for a run that trains all weights. */
+async function exportAdapter(reader: Reader, run: string, to: string, step?: number): Promise<void> {
+  const from = checkpointOf(reader, run, step);
+  if (!isAdapterFolder(from)) {
+    throw new UsageError(
+      `Run ${run} trains all weights and has no adapter.`,
+      `Take its model: sqlm export model ${run}.`,
+    );
+  }
+  if (existsSync(join(to, adapterConfigFile))) {
+    throw new UsageError(`${to} already holds an adapter.`, "Give another folder with --to, or remove that one first.");
+  }
+  openTarget(to);
+  for (const name of [adapterConfigFile, adapterWeightsFile]) await cp(join(from, name), join(to, name));
+}
+
+/** Copies a checkpoint without the loop's own files; an adapter is merged into its base. Throws UsageError when `to` already holds a model. */
 async function exportModel(reader: Reader, run: string, to: string, step?: number): Promise<void> {
   const from = checkpointOf(reader, run, step);
   if (existsSync(join(to, "config.json"))) {
     throw new UsageError(`${to} already holds a model.`, "Give another folder with --to, or remove that one first.");
   }
   openTarget(to);
+  if (isAdapterFolder(from)) {
+    const { writeMergedModel } = await import("../../model/merge-adapter.ts");
+    writeMergedModel(from, to);
+    return;
+  }
   await cp(from, to, { recursive: true, filter: (path) => !loopFiles.has(path.slice(from.length + 1)) });
 }

@@ -5,12 +5,14 @@ import type { Command } from "commander";
 import { UnsupportedError } from "../../errors.ts";
 import type { Tokenizer } from "../../types.ts";
 import { describeError, makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
+import { sayWeights } from "../engine-progress.ts";
 import { fetchWithProgress } from "../fetch-model.ts";
+import { type ModelCommandOptions, modelSettings, withModelOptions } from "../model-options.ts";
 import { readPort } from "../open-dashboard.ts";
 import type { Parts } from "../parts.ts";
 import { runNamed } from "../run-name.ts";
 
-interface ServeOptions {
+interface ServeOptions extends ModelCommandOptions {
   readonly json?: boolean;
   readonly workspace: string;
   readonly host: string;
@@ -25,7 +27,7 @@ export function serveCommand(parts: Parts): Command {
     "sqlm serve RUN --port 8000                   the newest checkpoint of a run",
     "SQLM_SERVE_KEY=... sqlm serve MODEL --host 0.0.0.0     for other machines too; they send the key",
   ]);
-  return withWorkspace(command)
+  return withModelOptions(withWorkspace(command))
     .argument("<model>", "Folder in Hugging Face layout, GGUF file, hub id ORG/NAME[@REVISION], or the name of a run.")
     .option("--port <number>", "Port; 0 takes any that is free.", "4760")
     .option(
@@ -48,7 +50,8 @@ export function serveCommand(parts: Parts): Command {
       const folder = await fetchWithProgress({ model: meant, workspace: options.workspace }, terminal);
       const model = modelName(meant);
       // Disposed of, it ends the player at once; a player would first finish what nobody waits for any more.
-      await using engine = await parts.openEngine({ model: folder, threads });
+      await using engine = await parts.openEngine({ model: folder, threads, ...modelSettings(options) });
+      sayWeights(terminal, engine.capabilities);
       const player = await engine.openPolicy();
       const report = (error: unknown): void => terminal.note(describeError(error).text);
       await using server = await serveModel({ player, model, maxTokens, host, port, key, report });

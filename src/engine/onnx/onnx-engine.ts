@@ -1,21 +1,20 @@
 // The in-process engine: a transformer in Hugging Face layout, sampled and trained through ONNX Runtime in a worker
 // thread. This file is the main thread's side: it checks what is asked for, posts calls and waits for answers.
-import { totalmem } from "node:os";
-import { SqlmError, UnsupportedError } from "../../errors.ts";
-import { type ModelConfig, parameterCount } from "../../model/model-config.ts";
+import { SqlmError } from "../../errors.ts";
 import { openModelFolder } from "../../model/model-folder.ts";
 import { openTokenizer } from "../../model/tokenizer.ts";
 import { lossFunctions, type Tokenizer } from "../../types.ts";
 import { checkAdam, checkSampling, checkSequences, checkTraining } from "../checks.ts";
-import type { Engine, EngineCapabilities, Player, Policy } from "../engine.ts";
+import type { Engine, EngineCapabilities, EngineProgress, Player, Policy } from "../engine.ts";
 import { openWorker, WorkerConnection } from "./worker/connection.ts";
+import type { ModelOptions } from "./worker/open-model.ts";
 import type { PlayerId } from "./worker/protocol.ts";
 
-export interface OnnxEngineOptions {
-  /** Folder of the model in Hugging Face layout, or GGUF file. */
-  readonly model: string;
+export interface OnnxEngineOptions extends ModelOptions {
   /** Threads that share one operator's work; 0 (the default) measures and chooses. */
   readonly threads?: number;
+  /** Called while the model loads and while long calls are under way. */
+  readonly onProgress?: (progress: EngineProgress) => void;
 }
 
 export interface OnnxEngine extends Engine {
@@ -26,12 +25,11 @@ export interface OnnxEngine extends Engine {
  * Opens a model. Throws UsageError, FileFormatError or UnsupportedError before any work when the folder, its weights or
  * its architecture cannot be used.
  */
-export async function openOnnxEngine({ model, threads = 0 }: OnnxEngineOptions): Promise<OnnxEngine> {
-  const { config, companions } = openModelFolder(model);
-  checkMemory(model, config);
-  const tokenizer = openTokenizer(model, companions);
-  const connection = new WorkerConnection(openWorker({ model, threads }));
-  const { maxPositions, parameters, threads: chosen } = await connection.ready;
+export async function openOnnxEngine({ threads = 0, onProgress, ...options }: OnnxEngineOptions): Promise<OnnxEngine> {
+  const { companions } = openModelFolder(options.model);
+  const tokenizer = openTokenizer(options.model, companions);
+  const connection = new WorkerConnection(openWorker({ ...options, threads }), onProgress);
+  const { maxPositions, parameters, threads: chosen, coarseSampling, weights } = await connection.ready;
   const capabilities: EngineCapabilities = {
     name: "onnx",
     lossFunctions,
@@ -39,6 +37,8 @@ export async function openOnnxEngine({ model, threads = 0 }: OnnxEngineOptions):
     topP: true,
     topK: true,
     klPenalty: true,
+    coarseSampling,
+    weights,
     threads: chosen,
   };
   return {
@@ -48,19 +48,6 @@ export async function openOnnxEngine({ model, threads = 0 }: OnnxEngineOptions):
     openPolicy: async () => new OnnxPolicy(tokenizer, capabilities, connection, await connection.call("openPolicy")),
     [Symbol.asyncDispose]: () => connection.close(),
   };
-}
-
-/** Weights that do not fit into the machine's memory are refused before they are read. What else a run needs depends on the run. */
-function checkMemory(model: string, config: ModelConfig): void {
-  const needed = 4 * parameterCount(config);
-  const limit = process.constrainedMemory();
-  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
-  if (needed < memory) return;
-  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
-  throw new UnsupportedError(
-    `The weights of ${model} need ${gigabytes(needed)}, and this machine has ${gigabytes(memory)} of memory.`,
-    "Use a smaller model.",
-  );
 }
 
 /** One player of the worker, named by its number in every call. */

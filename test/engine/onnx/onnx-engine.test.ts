@@ -33,6 +33,38 @@ for (const [name, model] of Object.entries(models)) {
   });
 }
 
+const adapted = join(folder, "adapted");
+describeEngineContract("onnx, LoRA on a frozen base", {
+  open: () => {
+    createModel(adapted, models["qwen2, tied"]);
+    return openOnnxEngine({ model: adapted, threads: 1, loraRank: 4, loraAlpha: 16 });
+  },
+  vocabularySize: characters.length + 2,
+  learns: true,
+  text: "12+34=46",
+});
+
+test("int8 weights: sampling is coarser than scoring, a little, and says so", async () => {
+  const path = join(folder, "blocks");
+  createModel(path, { ...models["qwen2, tied"], hiddenSize: 64, intermediateSize: 96 });
+  await using engine = await openOnnxEngine({ model: path, threads: 1, loraRank: 2, weights: "int8" });
+  await using policy = await engine.openPolicy();
+  expect(engine.capabilities).toMatchObject({ coarseSampling: true, weights: expect.stringContaining("int8") });
+  const asks = askEach([[3, 4, 5], [7]], { numSamples: 16, seed: 2 });
+  for (const temperature of [1, 0]) {
+    const completions = await policy.sample(asks, { maxTokens: 12, temperature, stop: [] });
+    const sequences = completions.flatMap((row, i) => row.map(({ tokens }) => [...asks[i].promptTokens, ...tokens]));
+    const scored = await policy.score(sequences);
+    const gaps = completions.flat().flatMap(({ logprobs }, i) => {
+      const own = scored[i].slice(-logprobs.length);
+      return logprobs.map((logprob, t) => Math.abs(logprob - own[t]));
+    });
+    expect(Math.max(...gaps)).toBeLessThan(0.3);
+    expect(gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length).toBeLessThan(0.05);
+    expect(await policy.sample(asks, { maxTokens: 12, temperature, stop: [] })).toEqual(completions);
+  }
+});
+
 describe("onnx engine", () => {
   const open = async (name: string) => {
     const path = join(folder, name);

@@ -7,10 +7,8 @@ import {
   add,
   cast,
   greater,
-  logSoftmax,
   maximum,
   multiply,
-  pickFromRows,
   reduceSum,
   reshape,
   subtract,
@@ -18,7 +16,6 @@ import {
   where,
 } from "../graph/operators.ts";
 import { decoderLayer, type LayerParts, outputLogits } from "../transformer/decoder-layer.ts";
-import { parameter } from "../transformer/linear.ts";
 import { attention, type Memory } from "./decode-attention.ts";
 import type { Caches } from "./decode-caches.ts";
 import { type GenerationWeights, generationParts } from "./generation-parts.ts";
@@ -70,7 +67,7 @@ export function takeSteps(
     const { logits, nextRecent } = nextLogits(inputs, rows, token, add(generated, rows.length), recent);
     const busy = greater(left, nothing);
     const place = where(busy, add(generated, rows.firstPlace), rest);
-    const next = choose(logits, place);
+    const { tokens: next, logprobs } = choose(logits, place);
     const nextLeft = multiply(maximum(subtract(left, one), nothing), gatherInto(next, unstopped));
     const nextBusy = cast(greater(nextLeft, nothing), "int64");
     return {
@@ -82,7 +79,7 @@ export function takeSteps(
         left: nextLeft,
         ...nextRecent,
       },
-      scanned: { places: place, tokens: next, logprobs: pickFromRows(logSoftmax(logits), next) },
+      scanned: { places: place, tokens: next, logprobs },
     };
   });
 }
@@ -95,10 +92,10 @@ function nextLogits(
   position: Value,
   recent: Values,
 ): { logits: Value; nextRecent: Values } {
-  const { config, parameters } = weights;
+  const { config } = weights;
   const parts: LayerParts = generationParts(weights, unsqueeze(position, 1));
   const nextRecent: Record<string, Value> = {};
-  let hidden = unsqueeze(gatherInto(token, parameter(parameters, "model.embed_tokens.weight")), 1);
+  let hidden = unsqueeze(weights.embed(token), 1);
   for (let layer = 0; layer < config.layers; layer++) {
     const [keysAt, valuesAt] = [2 * layer, 2 * layer + 1];
     const memory: Memory = {

@@ -6,23 +6,55 @@ import { reshapeLike } from "../graph/decode-operators.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import { rotary } from "../graph/operators.ts";
 import { type LayerParts, rmsNormOf } from "../transformer/decoder-layer.ts";
-import { type Linear, type Parameters, turnedLinear } from "../transformer/linear.ts";
+import { constantProduct, type FrozenWeights } from "../transformer/frozen-weights.ts";
+import {
+  declareParameters,
+  embed,
+  generationLinear,
+  type Linear,
+  type Parameters,
+  turnedProduct,
+  type WeightLayout,
+} from "../transformer/linear.ts";
 
 /** What the layers of one graph share, whatever the positions are. */
 export interface GenerationWeights {
   readonly config: ModelConfig;
   readonly parameters: Parameters;
   readonly linear: Linear;
+  /** Rows of the embedding by int64 tokens; recorded in the graph of the tokens. */
+  readonly embed: (tokens: Value) => Value;
   /** Rotary tables [positions, headSize / 2], inputs of the graph. */
   readonly cosines: Value;
   readonly sines: Value;
 }
 
-/** Adds the inputs `cosines` and `sines` to the graph of the weights. */
-export function generationWeights(graph: Graph, config: ModelConfig, parameters: Parameters): GenerationWeights {
+/** Adds the weights as inputs, and `cosines` and `sines`, to the graph. */
+export function generationWeights(graph: Graph, layout: WeightLayout): GenerationWeights {
+  const parameters = declareParameters(graph, layout);
+  const linear = generationLinear(parameters, layout.lora, turnedProduct(parameters));
+  return { ...sharedParts(graph, layout, parameters), linear };
+}
+
+/** The same with frozen matrices in blocks as constants, packed once; the embedding, vectors and the adapter stay inputs. */
+export function constantGenerationWeights(
+  graph: Graph,
+  layout: WeightLayout,
+  frozen: FrozenWeights,
+): GenerationWeights {
+  const parameters = declareParameters(graph, layout);
+  const linear = generationLinear(parameters, layout.lora, constantProduct(layout, frozen, parameters));
+  return { ...sharedParts(graph, layout, parameters), linear };
+}
+
+function sharedParts(
+  graph: Graph,
+  { config }: WeightLayout,
+  parameters: Parameters,
+): Omit<GenerationWeights, "linear"> {
   const shape = ["positions", config.headSize / 2];
   const [cosines, sines] = [graph.input("cosines", shape), graph.input("sines", shape)];
-  return { config, parameters, linear: turnedLinear(parameters), cosines, sines };
+  return { config, parameters, embed: (tokens) => embed(parameters, tokens), cosines, sines };
 }
 
 /** `positions` say where each entry stands: int64 [rows, time], or [1] for the first of every row. */

@@ -1,10 +1,10 @@
 // The graph that computes the keys and values of prompts, which generation then continues from (decode-graph.ts).
 
 import type { ModelConfig } from "../../../model/model-config.ts";
-import { causalAttention, gatherInto } from "../graph/decode-operators.ts";
+import { causalAttention } from "../graph/decode-operators.ts";
 import { Graph } from "../graph/graph.ts";
 import { decoderLayer } from "../transformer/decoder-layer.ts";
-import { declareParameters, parameter } from "../transformer/linear.ts";
+import type { WeightLayout } from "../transformer/linear.ts";
 import { generationParts, generationWeights } from "./generation-parts.ts";
 
 /** Names of the keys and values of each layer's prompts, outputs of one graph and inputs of the other. */
@@ -18,16 +18,17 @@ export function prefixNames(config: ModelConfig): string[] {
  * Outputs: `prefix_keys_n`, `prefix_values_n` [prompts, keyValueHeads, time, headSize] of each layer, keys rotated.
  * Attention is causal, so what stands in the padding does not reach the positions before it.
  */
-export function buildPrefillGraph(config: ModelConfig): Graph {
+export function buildPrefillGraph(layout: WeightLayout): Graph {
+  const { config } = layout;
   const graph = Graph.create();
-  const parameters = declareParameters(graph, config);
   const tokens = graph.input("tokens", ["prompts", "time"], "int64");
-  const parts = generationParts(generationWeights(graph, config, parameters), graph.integers([0]));
+  const weights = generationWeights(graph, layout);
+  const parts = generationParts(weights, graph.integers([0]));
   const lengths = {
     lastPositions: graph.input("last_positions", ["prompts"], "int32"),
     total: graph.input("total", [1], "int32"),
   };
-  let hidden = gatherInto(tokens, parameter(parameters, "model.embed_tokens.weight"));
+  let hidden = weights.embed(tokens);
   for (let layer = 0; layer < config.layers; layer++) {
     hidden = decoderLayer(config, parts, layer, hidden, (query, key, value) => {
       const { context, keys, values } = causalAttention(query, key, value, config, lengths);

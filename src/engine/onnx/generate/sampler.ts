@@ -7,7 +7,9 @@ import { uniformAt } from "../../../random.ts";
 import type { Completion } from "../../../types.ts";
 import type { Ask, SampleOptions } from "../../engine.ts";
 import { checkModelShape, checkTokens } from "../check-request.ts";
+import type { Graph } from "../graph/graph.ts";
 import {
+  boolTensor,
   createSession,
   float32Data,
   float32Tensor,
@@ -17,6 +19,8 @@ import {
   type Tensor,
   type Tensors,
 } from "../runtime/runtime.ts";
+import type { FrozenWeights } from "../transformer/frozen-weights.ts";
+import type { WeightLayout } from "../transformer/linear.ts";
 import { buildDecodeGraph } from "./decode-graph.ts";
 import { buildPrefillGraph, prefixNames } from "./prefill-graph.ts";
 import type { Choice } from "./token-choice.ts";
@@ -24,7 +28,8 @@ import type { Choice } from "./token-choice.ts";
 /** Samples from any weights of one shape, as they are at the time of the call. Calls may not overlap. */
 export interface Sampler {
   /**
-   * Completions as [ask][sample]. `weights`: float32 tensors by Hugging Face name, in Hugging Face layout. Throws
+   * Completions as [ask][sample]. `weights`: what trains, float32 tensors by name, matrices
+   * [out, in]. Throws
    * UnsupportedError before any work for what cannot be honoured.
    */
   sample(weights: ReadonlyMap<string, Tensor>, asks: readonly Ask[], options: SampleOptions): Promise<Completion[][]>;
@@ -35,6 +40,13 @@ export interface SamplerOptions {
   readonly threads: number;
   /** Sequences that are generated at the same time; bounds memory. */
   readonly maxBatch?: number;
+  /**
+   * Weights that never change. They become constants of the one decode graph that is kept, memory is given back after each run,
+   * and rows are bounded by the size of their caches: the ways of large models.
+   */
+  readonly frozen?: FrozenWeights | null;
+  /** Called after each run of the decode graph with the completions so far, all of the call, and the tokens so far. */
+  readonly onProgress?: (done: number, total: number, tokens: number) => void;
 }
 
 /** Steps between two refills: with fewer no row is idle for long, with more less is copied. 4 to 8 were alike, 16 slower. */
@@ -45,6 +57,10 @@ const lastStretch = 10;
 const groupBytes = 2 ** 26;
 /** … and their sequences at most this many tokens. */
 const groupTokens = 2 ** 22;
+/** Keys and values of all rows together, where rows are bounded. */
+const cacheBytes = 2 ** 29;
+/** Fewer rows are not worth a run. */
+const smallestBatch = 8;
 /** Prompts up to this length share a group with any shorter ones. */
 const shortPrompt = 16;
 /** The greatest number whose product with a float32 is always less than it. */
@@ -64,60 +80,129 @@ function sequencesOf({ promptTokens, numSamples, seed, first }: Ask, ask: number
 }
 
 /** Throws UnsupportedError for a model that generation cannot compute. */
-export function createSampler(config: ModelConfig, { threads, maxBatch = 128 }: SamplerOptions): Sampler {
+export function createSampler(layout: WeightLayout, options: SamplerOptions): Sampler {
+  const { config } = layout;
+  const { maxBatch = 128, frozen = null, onProgress = () => undefined } = options;
   checkModelShape(config);
-  const sessions = new Map<string, Promise<Session>>();
-  const session = (kind: Choice | "prefill"): Promise<Session> => {
-    const graph = () => (kind === "prefill" ? buildPrefillGraph(config) : buildDecodeGraph(config, kind));
-    const known = sessions.get(kind) ?? createSession(graph(), { threads });
-    sessions.set(kind, known);
-    return known;
-  };
+  const sessions = generationSessions(layout, options);
   const rotaryFeeds = rotaryFeedsFor(config);
 
   return {
-    sample: async (weights, asks, options) => {
+    sample: async (weights, asks, settings) => {
       const prompts = asks.map(({ promptTokens }) => promptTokens);
       checkTokens(config, prompts);
-      const { maxTokens } = options;
+      const { maxTokens } = settings;
       const longest = Math.max(0, ...prompts.map(({ length }) => length)) + maxTokens;
-      const shared = { ...Object.fromEntries(weights), ...rotaryFeeds(longest) };
-      const choice = choiceFor(config, options);
-      const settings = choiceFeeds(config, options, choice);
+      const shared = { ...Object.fromEntries(frozen ?? []), ...Object.fromEntries(weights), ...rotaryFeeds(longest) };
+      const choice = frozen === null ? choiceFor(config, settings) : constantChoice(choiceFor(config, settings));
+      const adapted = layout.lora !== null && changesAnything(weights);
       const completions: Completion[][] = asks.map(() => []);
-      for (const group of groupAsks(config, asks, maxTokens)) {
-        const sequences = group.flatMap((ask) => sequencesOf(asks[ask], ask));
-        const { rows, inputs } = uniquePrefixes(sequences);
+      const total = asks.reduce((sum, { numSamples }) => sum + numSamples, 0);
+      let [done, tokens] = [0, 0];
+      for (const { group, rows: rowLimit } of plannedGroups(config, asks, maxTokens, maxBatch, frozen !== null)) {
+        const { rows, inputs } = uniquePrefixes(group);
         const prefixes =
-          inputs === null ? noPrefix(config) : await (await session("prefill")).run({ ...shared, ...inputs });
-        const output = await (await session(choice)).run({
+          inputs === null ? noPrefix(config) : await (await sessions.prefill(adapted)).run({ ...shared, ...inputs });
+        const output = await (await sessions.decode(choice, adapted)).run({
           ...shared,
-          ...settings,
+          ...choiceFeeds(config, settings, choice),
           ...prefixes,
-          ...queueFeeds(sequences, rows, Math.min(maxBatch, sequences.length)),
-          ...(choice === "greedy" ? {} : { uniforms: uniformsFor(sequences, maxTokens) }),
+          ...queueFeeds(group, rows, Math.min(rowLimit, group.length)),
+          ...(choice === "greedy" ? {} : { uniforms: uniformsFor(group, maxTokens) }),
         });
-        for (const [i, { ask }] of sequences.entries()) completions[ask].push(readCompletion(output, i, options));
+        for (const [i, { ask }] of group.entries()) {
+          const completion = readCompletion(output, i, settings);
+          completions[ask].push(completion);
+          tokens += completion.tokens.length;
+        }
+        done += group.length;
+        onProgress(done, total, tokens);
       }
       return completions;
     },
+    dispose: () => sessions.dispose(),
+  };
+}
+
+interface GenerationSessions {
+  prefill(adapted: boolean): Promise<Session>;
+  decode(choice: Choice, adapted: boolean): Promise<Session>;
+  dispose(): Promise<void>;
+}
+
+/**
+ * Sessions as they are asked for. `adapted` false leaves the adapter out, which changes nothing as long as its B is zero. With
+ * frozen weights only one decode session is kept: each packs the weights for itself.
+ */
+function generationSessions(layout: WeightLayout, { threads, frozen = null }: SamplerOptions): GenerationSessions {
+  const sessions = new Map<string, Session>();
+  const get = async (name: string, build: () => Graph): Promise<Session> => {
+    const session = sessions.get(name) ?? (await createSession(build(), { threads, keepMemory: frozen === null }));
+    sessions.set(name, session);
+    return session;
+  };
+  const layoutFor = (adapted: boolean): WeightLayout => (adapted ? layout : { ...layout, lora: null });
+  return {
+    prefill: (adapted) => get(`prefill${adapted ? "+adapter" : ""}`, () => buildPrefillGraph(layoutFor(adapted))),
+    decode: async (choice, adapted) => {
+      const name = `${choice}${adapted ? "+adapter" : ""}`;
+      if (frozen !== null && !sessions.has(name)) {
+        for (const [other, session] of sessions) {
+          if (other.startsWith("prefill")) continue;
+          sessions.delete(other);
+          await session.dispose();
+        }
+      }
+      return get(name, () => buildDecodeGraph(layoutFor(adapted), choice, frozen));
+    },
     dispose: async () => {
-      for (const open of sessions.values()) await (await open).dispose();
+      for (const session of sessions.values()) await session.dispose();
       sessions.clear();
     },
   };
+}
+
+const constantChoice = (choice: Choice): Choice => (choice === "truncated" ? choice : "switched");
+
+/** Whether an adapter among these weights does anything yet: its B are zero at first. */
+function changesAnything(weights: ReadonlyMap<string, Tensor>): boolean {
+  return [...weights].some(
+    ([name, tensor]) => name.endsWith("lora_B.weight") && float32Data(tensor).some((x) => x !== 0),
+  );
+}
+
+/**
+ * Sequences that one run of the decode graph generates, and how many rows at a time. Bounded: as many rows as caches have room for,
+ * and runs of twice as many sequences, so that progress shows.
+ */
+function plannedGroups(
+  config: ModelConfig,
+  asks: readonly Ask[],
+  maxTokens: number,
+  maxBatch: number,
+  bounded: boolean,
+): { readonly group: Sequence[]; readonly rows: number }[] {
+  const groups = groupAsks(config, asks, maxTokens).map((group) => group.flatMap((ask) => sequencesOf(asks[ask], ask)));
+  if (!bounded) return groups.map((group) => ({ group, rows: maxBatch }));
+  return groups.flatMap((sequences) => {
+    // Caches stand twice in memory when a stretch ends.
+    const room = (sequences[0].prompt.length + maxTokens) * cacheBytesPerToken(config) * 2;
+    const rows = Math.min(maxBatch, Math.max(smallestBatch, Math.floor(cacheBytes / room)));
+    const runs = Math.ceil(sequences.length / (2 * rows));
+    return Array.from({ length: runs }, (_, i) => ({ group: sequences.slice(2 * rows * i, 2 * rows * (i + 1)), rows }));
+  });
+}
+
+function cacheBytesPerToken({ layers, keyValueHeads, headSize }: ModelConfig): number {
+  return layers * 2 * keyValueHeads * headSize * 4;
 }
 
 /**
  * Indices of asks, longest prompt first, in groups that fit the limits and in which the longest, unless it is short, is at
  * most twice as long as the shortest, since a group's keys and values are as wide as its longest prompt.
  */
-function groupAsks(
-  { layers, keyValueHeads, headSize }: ModelConfig,
-  asks: readonly Ask[],
-  maxTokens: number,
-): number[][] {
-  const bytesPerToken = layers * 2 * keyValueHeads * headSize * 4;
+function groupAsks(config: ModelConfig, asks: readonly Ask[], maxTokens: number): number[][] {
+  const bytesPerToken = cacheBytesPerToken(config);
   const groups: number[][] = [];
   let samples = 0;
   const length = (ask: number): number => asks[ask].promptTokens.length;
@@ -202,7 +287,9 @@ function choiceFeeds(config: ModelConfig, options: SampleOptions, choice: Choice
     max_tokens: int64Tensor([1], [options.maxTokens]),
   };
   if (choice === "greedy") return feeds;
-  const temperature = float32Tensor([], Float32Array.of(options.temperature));
+  const isGreedy = options.temperature === 0;
+  const temperature = float32Tensor([], Float32Array.of(isGreedy ? 1 : options.temperature));
+  if (choice === "switched") return { ...feeds, temperature, greedy: boolTensor([], [isGreedy]) };
   if (choice === "full") return { ...feeds, temperature };
   const { topP = 1, topK = 0 } = options;
   const count = topK === 0 ? config.vocabSize : Math.min(topK, config.vocabSize);

@@ -69,6 +69,12 @@ export function argMax(x: Value): Value {
   })[0];
 }
 
+/** log Σ exp over each row of a matrix: [rows]. */
+export function logSumExp(x: Value): Value {
+  const inputs = [x, x.graph.integers([1])];
+  return x.graph.emit("ReduceLogSumExp", inputs, [{ shape: [x.shape[0]] }], { attributes: { keepdims: 0 } })[0];
+}
+
 /** The greatest element of a vector, as a vector of one. */
 export function vectorMaximum(x: Value): Value {
   return x.graph.emit("ReduceMax", [x], [{ shape: [1], type: x.type }], { attributes: { keepdims: 1 } })[0];

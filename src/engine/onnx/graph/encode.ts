@@ -4,6 +4,8 @@ import {
   type Attribute,
   type Dimension,
   type ElementType,
+  type ExternalConstant,
+  elementTypeCode,
   Graph,
   type GraphNode,
   type Initializer,
@@ -13,7 +15,21 @@ import {
 
 const irVersion = 10;
 const opsetVersion = 21;
-const elementTypeCode: Readonly<Record<ElementType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
+/** Name of the file that holds the external constants of a graph, beside the model or where the session is told to look. */
+export const externalFile = "constants.bin";
+/** External constants begin at multiples of this, so that the file can be mapped. */
+const externalAlignment = 4096;
+
+/** Where each external constant of a graph stands in its file, and how long the file is. */
+export function placeExternals({ externals }: Graph): { readonly offsets: readonly number[]; readonly bytes: number } {
+  let end = 0;
+  const offsets = externals.map(({ bytes }) => {
+    const offset = Math.ceil(end / externalAlignment) * externalAlignment;
+    end = offset + bytes;
+    return offset;
+  });
+  return { offsets, bytes: end };
+}
 
 /** The serialised ModelProto of a graph. */
 export function encodeModel(graph: Graph): Uint8Array {
@@ -56,6 +72,10 @@ function writeGraph(writer: BinaryWriter, graph: Graph, outputs: readonly Encode
   }
   text(writer, 2, "graph");
   for (const initializer of graph.initializers) message(writer, 5, (w) => writeTensor(w, initializer));
+  const { offsets } = placeExternals(graph);
+  for (const [i, external] of graph.externals.entries()) {
+    if (external.value.graph === graph) message(writer, 5, (w) => writeExternal(w, external, offsets[i]));
+  }
   for (const { name, shape, type } of graph.inputs) message(writer, 11, (w) => writeValueInfo(w, name, type, shape));
   for (const { name, value } of outputs) {
     message(writer, 12, (w) => writeValueInfo(w, name, value.type, value.shape));
@@ -98,6 +118,17 @@ function writeTensor(writer: BinaryWriter, { value, data }: Initializer): void {
   writer.tag(2, WireType.Varint).int32(elementTypeCode[value.type]);
   text(writer, 8, value.name);
   writer.tag(9, WireType.LengthDelimited).bytes(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+}
+
+function writeExternal(writer: BinaryWriter, { value, bytes }: ExternalConstant, offset: number): void {
+  for (const dimension of value.shape) writer.tag(1, WireType.Varint).int64(Number(dimension));
+  writer.tag(2, WireType.Varint).int32(elementTypeCode[value.type]);
+  text(writer, 8, value.name);
+  for (const [key, entry] of Object.entries({ location: externalFile, offset, length: bytes })) {
+    message(writer, 13, (w) => text(text(w, 1, key), 2, String(entry)));
+  }
+  // data_location: EXTERNAL
+  writer.tag(14, WireType.Varint).int32(1);
 }
 
 function writeValueInfo(writer: BinaryWriter, name: string, type: ElementType, shape: readonly Dimension[]): void {

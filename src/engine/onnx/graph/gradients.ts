@@ -9,9 +9,21 @@ import { add } from "./operators.ts";
  * that names the operator when one on the way has no rule; a parameter that the loss does not depend on gives null.
  */
 export function gradients(graph: Graph, loss: Value, parameters: readonly Value[]): (Value | null)[] {
+  return gradientsFrom(graph, new Map([[loss, graph.scalar(1)]]), parameters);
+}
+
+/**
+ * The same where the loss is a function of some values whose gradients are known already: `seeds` gives the gradient of each,
+ * of its shape. What led from them to the loss is not looked at.
+ */
+export function gradientsFrom(
+  graph: Graph,
+  seeds: ReadonlyMap<Value, Value>,
+  parameters: readonly Value[],
+): (Value | null)[] {
   const forward = [...graph.nodes];
   const active = reachableFrom(forward, parameters);
-  const gradientOf = new Map<Value, Value>([[loss, graph.scalar(1)]]);
+  const gradientOf = new Map(seeds);
   for (const node of forward.toReversed()) {
     const outputGradient = gradientOf.get(node.outputs[0]);
     if (outputGradient === undefined || !node.inputs.some((input) => input !== null && active.has(input))) continue;

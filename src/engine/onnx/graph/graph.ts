@@ -1,12 +1,23 @@
 // A typed builder of ONNX graphs. A Graph records nodes in the order in which they are emitted, which is a valid order of
 // execution; operators.ts adds the operators, gradients.ts walks the record backwards, encode.ts writes the bytes.
-// It leaves out everything that a language model does not need: sequences, maps, quantised types, strings.
+// It leaves out everything that a language model does not need: sequences, maps, strings.
 
-export type ElementType = "float32" | "int64" | "int32" | "bool";
+export type ElementType = "float32" | "int64" | "int32" | "int8" | "uint8" | "bool";
+
+/** TensorProto.DataType of onnx.proto. */
+export const elementTypeCode: Readonly<Record<ElementType, number>> = {
+  float32: 1,
+  uint8: 2,
+  int8: 3,
+  int32: 6,
+  int64: 7,
+  bool: 9,
+};
+
 /** A size, or the name of a size that is known only when the graph runs. */
 export type Dimension = number | string;
 export type Shape = readonly Dimension[];
-export type TensorData = Float32Array | BigInt64Array | Int32Array | Uint8Array;
+export type TensorData = Float32Array | BigInt64Array | Int32Array | Int8Array | Uint8Array;
 
 /** A tensor in a graph that is being built. */
 export interface Value {
@@ -33,6 +44,14 @@ export interface Initializer {
   readonly data: TensorData;
 }
 
+/** A constant whose numbers stay outside of the model's bytes, in a file that the runtime maps (runtime.ts). */
+export interface ExternalConstant {
+  readonly value: Value;
+  readonly bytes: number;
+  /** The numbers, little-endian; called once for each session that is made. */
+  readonly read: () => Uint8Array;
+}
+
 export interface EmitOptions {
   readonly attributes?: Readonly<Record<string, Attribute>>;
   readonly domain?: string;
@@ -46,20 +65,23 @@ export class Graph {
   readonly outputs: { readonly name: string; readonly value: Value }[] = [];
   readonly nodes: GraphNode[] = [];
   readonly initializers: Initializer[] = [];
+  /** Of this graph and of every body in it. */
+  readonly externals: ExternalConstant[];
   readonly #constants = new Map<string, Value>();
   readonly #names: { next: number };
 
-  private constructor(names: { next: number }) {
+  private constructor(names: { next: number }, externals: ExternalConstant[]) {
     this.#names = names;
+    this.externals = externals;
   }
 
   static create(): Graph {
-    return new Graph({ next: 0 });
+    return new Graph({ next: 0 }, []);
   }
 
   /** A graph for the body of a Loop or If. Its nodes may use values of this graph; names stay unique across both. */
   createBody(): Graph {
-    return new Graph(this.#names);
+    return new Graph(this.#names, this.externals);
   }
 
   input(name: string, shape: Shape, type: ElementType = "float32"): Value {
@@ -80,6 +102,18 @@ export class Graph {
     const value = { graph: this, name: this.#freshName("constant"), shape, type };
     this.initializers.push({ value, data: toTensorData(data, type) });
     if (key !== null) this.#constants.set(key, value);
+    return value;
+  }
+
+  /**
+   * A large constant: a weight that no run of the graph changes. It must be one of the graph whose nodes use it: the runtime packs
+   * weights for the kernels of their own graph and of the bodies right below it, not of those further in.
+   */
+  external(name: string, shape: readonly number[], type: ElementType, bytes: number, read: () => Uint8Array): Value {
+    const known = this.externals.find(({ value }) => value.graph === this && value.name === name);
+    if (known !== undefined) return known.value;
+    const value = { graph: this, name, shape, type };
+    this.externals.push({ value, bytes, read });
     return value;
   }
 
@@ -123,6 +157,9 @@ function toTensorData(data: readonly number[] | TensorData, type: ElementType): 
       return BigInt64Array.from(data, BigInt);
     case "int32":
       return Int32Array.from(data);
+    case "int8":
+      return Int8Array.from(data);
+    case "uint8":
     case "bool":
       return Uint8Array.from(data);
   }

@@ -1,7 +1,7 @@
 // The operators that a decoder-only transformer and its training need, with the shapes of their results.
 // Each function records one ONNX node (a few record two) in the graph of its first operand. Which of them can be
 // differentiated is told by the table in gradient-rules.ts.
-import { type Dimension, type ElementType, microsoftDomain, type Shape, type Value } from "./graph.ts";
+import { type Dimension, type ElementType, elementTypeCode, microsoftDomain, type Shape, type Value } from "./graph.ts";
 
 const one = (
   op: string,
@@ -43,10 +43,8 @@ export function where(condition: Value, a: Value, b: Value): Value {
   return one("Where", [condition, a, b], broadcastShape(condition.shape, broadcastShape(a.shape, b.shape)), {}, a.type);
 }
 
-const onnxTypeCode: Readonly<Record<ElementType, number>> = { float32: 1, int32: 6, int64: 7, bool: 9 };
-
 export function cast(x: Value, type: ElementType): Value {
-  return one("Cast", [x], x.shape, { to: onnxTypeCode[type] }, type);
+  return one("Cast", [x], x.shape, { to: elementTypeCode[type] }, type);
 }
 
 /** x, taken for a constant by differentiation. */
@@ -141,6 +139,17 @@ export function pickFromRows(x: Value, indices: Value): Value {
   const column = unsqueeze(indices, 1);
   const picked = one("GatherElements", [x, column], [x.shape[0], 1], { axis: 1 });
   return reshape(picked, [x.shape[0]]);
+}
+
+/** Values in a block of quantised weights, which share one scale. */
+export const blockLength = 32;
+
+/**
+ * float32 [rows, columns] of int8 blocks [rows, columns] along the columns, each with its scale [rows, columns / blockLength].
+ * `axis` is the last one: 1, or −1 for the same, whatever the number of axes.
+ */
+export function dequantise(blocks: Value, scales: Value, axis: 1 | -1 = 1): Value {
+  return one("DequantizeLinear", [blocks, scales], blocks.shape, { axis, block_size: blockLength }, "float32");
 }
 
 export function unsqueeze(x: Value, axis: number): Value {

@@ -1,7 +1,10 @@
 // The one door to ONNX Runtime: makes sessions from graphs and tensors from numbers.
 // It leaves out what the graphs compute and when they run. `run` computes on the calling thread and blocks it: whoever
 // calls this belongs in a worker thread.
-import { encodeModel } from "../graph/encode.ts";
+import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { encodeModel, externalFile, placeExternals } from "../graph/encode.ts";
 import type { Graph } from "../graph/graph.ts";
 import { InferenceSession, Tensor } from "./binding.ts";
 
@@ -12,6 +15,11 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 export interface SessionOptions {
   /** Threads that share one operator's work; 1 computes on the calling thread alone. */
   readonly threads: number;
+  /**
+   * Keep the memory of earlier runs for later ones (the default): faster, but a session stays as large as its largest run. Large
+   * models give it back.
+   */
+  readonly keepMemory?: boolean;
 }
 
 /** A graph made ready to run. Owns native memory until `dispose`. */
@@ -24,8 +32,51 @@ export interface Session {
   dispose(): Promise<void>;
 }
 
-/** Encodes and optimises a graph. Small models take some tens of milliseconds: cache what comes back. */
-export async function createSession(graph: Graph, { threads }: SessionOptions): Promise<Session> {
+/**
+ * Encodes and optimises a graph. Small models take some tens of milliseconds: cache what comes back. External constants are
+ * written to a temporary file that the runtime maps while it packs them for its kernels, so that they are not copied on the way.
+ */
+export async function createSession(graph: Graph, options: SessionOptions): Promise<Session> {
+  if (graph.externals.length === 0) return openSession(graph, options, null);
+  const folder = mkdtempSync(join(tmpdir(), "sqlm-constants-"));
+  try {
+    writeExternals(graph, join(folder, externalFile));
+    return await openSession(graph, options, folder);
+  } finally {
+    // What is still mapped stays readable.
+    removeQuietly(folder);
+  }
+}
+
+/** Windows refuses to remove what is mapped; it is in the folder of temporary files all the same. */
+function removeQuietly(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
+  } catch (error) {
+    if (process.platform !== "win32") throw error;
+  }
+}
+
+function writeExternals(graph: Graph, path: string): void {
+  const { offsets } = placeExternals(graph);
+  const file = openSync(path, "w");
+  try {
+    for (const [i, { read, bytes }] of graph.externals.entries()) {
+      const data = read();
+      if (data.byteLength !== bytes)
+        throw new Error(`An external constant has ${data.byteLength} bytes, not ${bytes}.`);
+      for (let done = 0; done < bytes; ) done += writeSync(file, data, done, bytes - done, offsets[i] + done);
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+async function openSession(
+  graph: Graph,
+  { threads, keepMemory = true }: SessionOptions,
+  externals: string | null,
+): Promise<Session> {
   const session = await InferenceSession.create(encodeModel(graph), {
     executionMode: "sequential",
     graphOptimizationLevel: "all",
@@ -34,8 +85,14 @@ export async function createSession(graph: Graph, { threads }: SessionOptions): 
     logSeverityLevel: 3,
     // A plan of all memory up front makes every session a third larger and none faster.
     enableMemPattern: false,
+    enableCpuMemArena: keepMemory,
     // Idle threads sleep instead of spinning, so that others who share the machine's cores can work.
-    extra: { session: { intra_op: { allow_spinning: "0" } } },
+    extra: {
+      session: {
+        intra_op: { allow_spinning: "0" },
+        ...(externals === null ? {} : { model_external_initializers_file_folder_path: externals }),
+      },
+    },
   });
   return {
     run: async (feeds, outputs) =>
@@ -54,6 +111,14 @@ export function float32Tensor(
 
 export function int32Tensor(shape: readonly number[], data: Int32Array | readonly number[]): Tensor {
   return new Tensor("int32", data instanceof Int32Array ? data : Int32Array.from(data), shape);
+}
+
+export function int8Tensor(shape: readonly number[], data: Int8Array): Tensor {
+  return new Tensor("int8", data, shape);
+}
+
+export function boolTensor(shape: readonly number[], data: readonly boolean[]): Tensor {
+  return new Tensor("bool", Uint8Array.from(data, Number), shape);
 }
 
 /** An int64 tensor of safe integers. */

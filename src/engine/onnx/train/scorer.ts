@@ -1,7 +1,7 @@
 // Log-probabilities of whole sequences, for any weights of one shape.
-import type { ModelConfig } from "../../../model/model-config.ts";
 import { float32Data, type Tensor } from "../runtime/runtime.ts";
 import type { SessionCache } from "../runtime/session-cache.ts";
+import type { WeightLayout } from "../transformer/linear.ts";
 import { microBatches, tokenFeeds, unpackRows } from "./batch-feeds.ts";
 import { scoreGraph } from "./training-graph.ts";
 
@@ -12,15 +12,23 @@ export interface Scorer {
 }
 
 /** The cache may be shared with whatever names its sessions otherwise. */
-export function createScorer(config: ModelConfig, sessions: SessionCache): Scorer {
+export function createScorer(
+  layout: WeightLayout,
+  sessions: SessionCache,
+  onProgress: (done: number, total: number, tokens: number) => void = () => undefined,
+): Scorer {
   return {
     async score(weights, sequences) {
       const weightFeeds = Object.fromEntries(weights);
       const logprobs: number[][] = sequences.map(() => []);
-      for (const batch of microBatches(config, sequences)) {
-        const { run } = await sessions.get(`score ${batch.batch}x${batch.time}`, () => scoreGraph(config, batch));
-        const result = await run({ ...weightFeeds, ...tokenFeeds(batch, sequences) });
+      const total = sequences.reduce((sum, { length }) => sum + length, 0);
+      let done = 0;
+      for (const batch of microBatches(layout, sequences)) {
+        const { run } = await sessions.get(`score ${batch.batch}x${batch.time}`, () => scoreGraph(layout, batch));
+        const result = await run({ ...weightFeeds, ...tokenFeeds(layout, batch, sequences) });
         unpackRows(batch, sequences, float32Data(result["logprobs"]), logprobs);
+        done += batch.rows.reduce((sum, index) => sum + sequences[index].length, 0);
+        onProgress(done, total, done);
       }
       return logprobs;
     },

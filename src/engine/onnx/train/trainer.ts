@@ -2,14 +2,16 @@
 // and blocks it; calls are checked before (src/engine/checks.ts). Weights are tensors that sampling and scoring read too;
 // updates happen in place.
 import { notFiniteHint, RunStoppedError } from "../../../errors.ts";
-import { type ModelConfig, type ParameterSpec, parameterSpecs } from "../../../model/model-config.ts";
+import type { ParameterSpec } from "../../../model/model-config.ts";
 import type { NamedTensor } from "../../../model/safetensors.ts";
 import type { Datum, LossFn } from "../../../types.ts";
 import type { AdamParams, ForwardBackwardResult, LossConfig, OptimStepResult } from "../../engine.ts";
 import { batchLoss, lossDefaults } from "../../losses.ts";
 import { float32Data, float32Tensor, type Tensor } from "../runtime/runtime.ts";
 import type { SessionCache } from "../runtime/session-cache.ts";
-import { lossFeeds, microBatches, tokenFeeds, unpackRows } from "./batch-feeds.ts";
+import { trainableSpecs, type WeightLayout } from "../transformer/linear.ts";
+import { updateWeights } from "./adam.ts";
+import { lossFeeds, microBatches, pickSlots, tokenFeeds, unpackRows } from "./batch-feeds.ts";
 import { adamGraph, gradientName, newGradientName, trainingGraph } from "./training-graph.ts";
 
 export interface OptimizerState {
@@ -18,9 +20,16 @@ export interface OptimizerState {
   readonly moments: ReadonlyMap<string, NamedTensor>;
 }
 
-/** Owns the gradient and the moments of one policy, three times the memory of its weights. Calls may not overlap. */
+export interface TrainerOptions {
+  /** Weights that the layout does not train, by the names of their inputs; may be shared by many trainers. */
+  readonly frozen?: ReadonlyMap<string, Tensor>;
+  /** Called after each micro-batch with the tokens trained so far, in all, and once more those so far. */
+  readonly onProgress?: (done: number, total: number, tokens: number) => void;
+}
+
+/** Owns the gradient and the moments of one policy, three times the memory of what trains. Calls may not overlap. */
 export class Trainer {
-  readonly #config: ModelConfig;
+  readonly #layout: WeightLayout;
   readonly #specs: readonly ParameterSpec[];
   readonly #weights: ReadonlyMap<string, Tensor>;
   readonly #sessions: SessionCache;
@@ -28,10 +37,20 @@ export class Trainer {
   readonly #gradient: ReadonlyMap<string, Tensor>;
   #updates = 0;
 
-  /** `weights` are changed in place. The cache may be shared by trainers of models of one shape. */
-  constructor(config: ModelConfig, weights: ReadonlyMap<string, Tensor>, sessions: SessionCache) {
-    this.#config = config;
-    this.#specs = parameterSpecs(config);
+  readonly #frozen: Record<string, Tensor>;
+  readonly #onProgress: (done: number, total: number, tokens: number) => void;
+
+  /** `weights`, those that train, are changed in place. The cache may be shared by trainers of models of one layout. */
+  constructor(
+    layout: WeightLayout,
+    weights: ReadonlyMap<string, Tensor>,
+    sessions: SessionCache,
+    { frozen = new Map(), onProgress = () => undefined }: TrainerOptions = {},
+  ) {
+    this.#layout = layout;
+    this.#specs = trainableSpecs(layout);
+    this.#frozen = Object.fromEntries(frozen);
+    this.#onProgress = onProgress;
     this.#weights = weights;
     this.#sessions = sessions;
     this.#moments = new Map(
@@ -53,17 +72,32 @@ export class Trainer {
     const withKl = settings.klPenaltyCoef > 0;
     const sequences = data.map(({ tokens }) => tokens);
     const logprobs: number[][] = sequences.map(() => []);
-    const parameters = { ...Object.fromEntries(this.#weights), ...tensorsNamed(this.#gradient, gradientName) };
+    const parameters = {
+      ...this.#frozen,
+      ...Object.fromEntries(this.#weights),
+      ...tensorsNamed(this.#gradient, gradientName),
+    };
     const gradientOutputs = tensorsNamed(this.#gradient, newGradientName);
     let loss = 0;
-    for (const batch of microBatches(this.#config, sequences)) {
+    const layout = this.#layout;
+    const batches = microBatches(layout, sequences, (index, token) => data[index].weights[token] !== 0);
+    const total = sequences.reduce((sum, { length }) => sum + length, 0);
+    let done = 0;
+    for (const batch of batches) {
       const key = `${lossFn}${withKl ? "+kl" : ""} ${batch.batch}x${batch.time}`;
-      const { run } = await this.#sessions.get(key, () => trainingGraph(this.#config, batch, lossFn, withKl));
-      const feeds = { ...parameters, ...tokenFeeds(batch, sequences), ...lossFeeds(batch, data, lossFn, settings) };
-      const outputs = { loss: float32Tensor([]), logprobs: float32Tensor([batch.batch * batch.time]) };
+      const { run } = await this.#sessions.get(key, () => trainingGraph(layout, batch, lossFn, withKl));
+      const feeds = {
+        ...parameters,
+        ...tokenFeeds(layout, batch, sequences),
+        ...lossFeeds(layout, batch, data, lossFn, settings),
+      };
+      const columns = batch.picks === null ? batch.batch * batch.time : pickSlots(layout, batch.picks);
+      const outputs = { loss: float32Tensor([]), logprobs: float32Tensor([columns]) };
       await run(feeds, { ...outputs, ...gradientOutputs });
       loss += float32Data(outputs.loss)[0];
       unpackRows(batch, sequences, float32Data(outputs.logprobs), logprobs);
+      done += batch.rows.reduce((sum, index) => sum + sequences[index].length, 0);
+      this.#onProgress(done, total, done);
     }
     return { logprobs, metrics: { loss, ...lossMetrics(data, logprobs, lossFn, settings) } };
   }
@@ -76,9 +110,17 @@ export class Trainer {
       this.#clearGradient();
       throw new RunStoppedError(`The gradient is ${gradNorm}: the update was not applied.`, notFiniteHint);
     }
-    const { run } = await this.#sessions.get("adam", () => adamGraph(this.#specs));
     const step = this.#updates + 1;
     const clip = adam.gradClipNorm > 0 ? Math.min(1, adam.gradClipNorm / (gradNorm + 1e-6)) : 1;
+    if (this.#layout.lora === null) await this.#updateInGraph(adam, step, clip);
+    else this.#updateHere(adam, step, clip);
+    this.#updates = step;
+    this.#clearGradient();
+    return { metrics: { gradNorm, step } };
+  }
+
+  async #updateInGraph(adam: AdamParams, step: number, clip: number): Promise<void> {
+    const { run } = await this.#sessions.get("adam", () => adamGraph(this.#specs));
     const state = [...this.#weights, ...this.#moments];
     const feeds = {
       ...Object.fromEntries(state),
@@ -86,9 +128,20 @@ export class Trainer {
       ...adamScalars(adam, step, clip),
     };
     await run(feeds, Object.fromEntries(state.map(([name, tensor]) => [`new:${name}`, tensor])));
-    this.#updates = step;
-    this.#clearGradient();
-    return { metrics: { gradNorm, step } };
+  }
+
+  /** For adapters: a graph of hundreds of small matrices takes seconds to build, and their numbers are few. */
+  #updateHere(adam: AdamParams, step: number, clip: number): void {
+    for (const { name, shape } of this.#specs) {
+      const of = (tensors: ReadonlyMap<string, Tensor>, key: string): Float32Array => float32Data(tensors.get(key)!);
+      const moments = { m: of(this.#moments, `m:${name}`), v: of(this.#moments, `v:${name}`) };
+      updateWeights(of(this.#weights, name), of(this.#gradient, name), moments, {
+        ...adam,
+        step,
+        clip,
+        decays: shape.length > 1,
+      });
+    }
   }
 
   get optimizerState(): OptimizerState {

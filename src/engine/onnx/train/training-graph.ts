@@ -1,13 +1,20 @@
 // Graphs that the training half of the engine runs: score (logprobs only), forward and backward, and the AdamW update.
 
-import type { ModelConfig, ParameterSpec } from "../../../model/model-config.ts";
+import type { ParameterSpec } from "../../../model/model-config.ts";
 import type { LossFn } from "../../../types.ts";
-import { gradients } from "../graph/gradients.ts";
+import { gradients, gradientsFrom } from "../graph/gradients.ts";
 import { Graph, type Value } from "../graph/graph.ts";
 import { add, divide, logSoftmax, multiply, pickFromRows, squareRoot, subtract } from "../graph/operators.ts";
-import { declareParameters, type Parameters } from "../transformer/linear.ts";
-import { transformerLogits } from "../transformer/whole-sequences.ts";
+import {
+  declareParameters,
+  type Parameters,
+  parameter,
+  trainableSpecs,
+  type WeightLayout,
+} from "../transformer/linear.ts";
+import { lastHidden, transformerLogits } from "../transformer/whole-sequences.ts";
 import { lossValue } from "./loss-graph.ts";
+import { type ChosenRows, chooseRows, slicedLogprobs, slicedLoss } from "./sliced-head.ts";
 
 /** Rows and columns of a padded batch. */
 export interface BatchShape {
@@ -21,25 +28,62 @@ export const gradientName = (parameter: string): string => `gradient:${parameter
 export const newGradientName = (parameter: string): string => `new:gradient:${parameter}`;
 
 /**
- * Logprobs of targets. Inputs: int64 `tokens` and `targets` [batch · time], the weights. Output: `logprobs` [batch · time].
+ * Logprobs of targets. Inputs: int64 `tokens` [batch · time], the weights; `targets` int64 [batch · time], or where the layout is
+ * sliced those of `chooseRows`. Output: `logprobs`, in the shape of the targets.
  */
-export function scoreGraph(config: ModelConfig, shape: BatchShape): Graph {
+export function scoreGraph(layout: WeightLayout, shape: BatchShape): Graph {
   const graph = Graph.create();
-  const parameters = declareParameters(graph, config);
-  graph.output("logprobs", targetLogprobs(graph, config, parameters, shape));
+  const parameters = declareParameters(graph, layout);
+  if (layout.sliced) {
+    graph.output("logprobs", slicedLogprobs(chosenRows(graph, layout, parameters, shape)));
+    return graph;
+  }
+  graph.output("logprobs", targetLogprobs(graph, layout, parameters, shape));
   return graph;
 }
 
 /**
- * Loss and gradients. Further inputs [batch · time]: `weights`, and as the loss needs them `advantages`, `oldLogprobs`,
- * `referenceLogprobs`; scalars `lowestRatio`, `highestRatio`, `klPenaltyCoef`; and the gradients so far under
- * `gradientName`. Outputs: `logprobs`, `loss` and under `newGradientName` the gradients so far plus this batch's: bound to
- * the inputs' own memory they accumulate in place.
+ * Loss and gradients. Further inputs, in the shape of the targets: `weights`, and as the loss needs them `advantages`,
+ * `oldLogprobs`, `referenceLogprobs`; scalars `lowestRatio`, `highestRatio`, `klPenaltyCoef`; and the gradients so far of
+ * what trains, under `gradientName`. Outputs: `logprobs`, `loss` and under `newGradientName` the gradients so far plus this
+ * batch's: bound to the inputs' own memory they accumulate in place.
  */
-export function trainingGraph(config: ModelConfig, shape: BatchShape, lossFn: LossFn, withKl: boolean): Graph {
+export function trainingGraph(layout: WeightLayout, shape: BatchShape, lossFn: LossFn, withKl: boolean): Graph {
   const graph = Graph.create();
-  const parameters = declareParameters(graph, config);
-  const logprobs = targetLogprobs(graph, config, parameters, shape);
+  const parameters = declareParameters(graph, layout);
+  const trained = trainableSpecs(layout).map(({ name }) => parameter(parameters, name));
+  const build = layout.sliced ? slicedGradients : wholeGradients;
+  const { loss, logprobs, trainedGradients } = build(graph, layout, parameters, shape, { lossFn, withKl }, trained);
+  graph.output("logprobs", logprobs);
+  graph.output("loss", loss);
+  for (const [index, { name, shape }] of trainableSpecs(layout).entries()) {
+    const gradient = trainedGradients[index];
+    if (gradient === null) throw new Error(`The loss does not depend on the parameter ${name}.`);
+    graph.output(newGradientName(name), add(gradient, graph.input(gradientName(name), shape)));
+  }
+  return graph;
+}
+
+interface Loss {
+  readonly lossFn: LossFn;
+  readonly withKl: boolean;
+}
+
+interface LossAndGradients {
+  readonly loss: Value;
+  readonly logprobs: Value;
+  readonly trainedGradients: readonly (Value | null)[];
+}
+
+function wholeGradients(
+  graph: Graph,
+  layout: WeightLayout,
+  parameters: Parameters,
+  shape: BatchShape,
+  { lossFn, withKl }: Loss,
+  trained: readonly Value[],
+): LossAndGradients {
+  const logprobs = targetLogprobs(graph, layout, parameters, shape);
   const perToken = [shape.batch * shape.time];
   const loss = lossValue(lossFn, withKl, logprobs, {
     weights: graph.input("weights", perToken),
@@ -50,16 +94,27 @@ export function trainingGraph(config: ModelConfig, shape: BatchShape, lossFn: Lo
     highestRatio: declaredOnce(graph, "highestRatio", []),
     klPenaltyCoef: declaredOnce(graph, "klPenaltyCoef", []),
   });
-  const names = [...parameters.keys()];
-  const parameterGradients = gradients(graph, loss, [...parameters.values()]);
-  graph.output("logprobs", logprobs);
-  graph.output("loss", loss);
-  for (const [index, gradient] of parameterGradients.entries()) {
-    if (gradient === null) throw new Error(`The loss does not depend on the parameter ${names[index]}.`);
-    const name = names[index];
-    graph.output(newGradientName(name), add(gradient, graph.input(gradientName(name), parameters.get(name)!.shape)));
-  }
-  return graph;
+  return { loss, logprobs, trainedGradients: gradients(graph, loss, trained) };
+}
+
+function slicedGradients(
+  graph: Graph,
+  layout: WeightLayout,
+  parameters: Parameters,
+  shape: BatchShape,
+  { lossFn, withKl }: Loss,
+  trained: readonly Value[],
+): LossAndGradients {
+  const chosen = chosenRows(graph, layout, parameters, shape);
+  const head = slicedLoss(chosen, lossFn, withKl, trained.includes(chosen.head));
+  const seeds = new Map([[chosen.normed, head.normedGradient]]);
+  if (head.headGradient !== null) seeds.set(chosen.head, head.headGradient);
+  return { loss: head.loss, logprobs: head.logprobs, trainedGradients: gradientsFrom(graph, seeds, trained) };
+}
+
+function chosenRows(graph: Graph, layout: WeightLayout, parameters: Parameters, shape: BatchShape): ChosenRows {
+  const tokens = graph.input("tokens", [shape.batch * shape.time], "int64");
+  return chooseRows(layout.config, parameters, lastHidden(layout, parameters, tokens, shape));
 }
 
 /**
@@ -93,10 +148,15 @@ export function adamGraph(specs: readonly ParameterSpec[]): Graph {
   return graph;
 }
 
-function targetLogprobs(graph: Graph, config: ModelConfig, parameters: Parameters, { batch, time }: BatchShape): Value {
+function targetLogprobs(
+  graph: Graph,
+  layout: WeightLayout,
+  parameters: Parameters,
+  { batch, time }: BatchShape,
+): Value {
   const tokens = graph.input("tokens", [batch * time], "int64");
   const targets = graph.input("targets", [batch * time], "int64");
-  return pickFromRows(logSoftmax(transformerLogits(config, parameters, tokens, batch, time)), targets);
+  return pickFromRows(logSoftmax(transformerLogits(layout, parameters, tokens, batch, time)), targets);
 }
 
 /** Declares the input when it is first asked for, so that a graph has only the inputs that it uses. */

@@ -3,12 +3,19 @@
 
 import { type ModelConfig, rotaryTables } from "../../../model/model-config.ts";
 import type { Graph, Value } from "../graph/graph.ts";
-import { add, gatherRows, matMul, multiply, reshape, rotary, softmax, transpose } from "../graph/operators.ts";
-import { type Attend, decoderLayer, outputLogits, rmsNormOf, type SplitHeads } from "./decoder-layer.ts";
-import { matrixLinear, type Parameters, parameter } from "./linear.ts";
+import { add, matMul, multiply, reshape, rotary, softmax, transpose } from "../graph/operators.ts";
+import {
+  type Attend,
+  decoderLayer,
+  type LayerParts,
+  outputLogits,
+  rmsNormOf,
+  type SplitHeads,
+} from "./decoder-layer.ts";
+import { embed, matrixLinear, type Parameters, type WeightLayout } from "./linear.ts";
 
 /** Sizes of a padded batch of sequences, which stand one after another in the rows of a matrix. */
-interface Sizes {
+export interface Sizes {
   readonly batch: number;
   readonly time: number;
 }
@@ -18,23 +25,41 @@ interface Sizes {
  * right: attention is causal, so padding never reaches the tokens before it.
  */
 export function transformerLogits(
-  config: ModelConfig,
+  layout: WeightLayout,
   parameters: Parameters,
   tokens: Value,
   batch: number,
   time: number,
 ): Value {
-  const { graph } = tokens;
-  const sizes = { batch, time };
-  const parts = {
-    linear: matrixLinear(parameters),
+  const parts = wholeParts(layout, parameters, tokens.graph, { batch, time });
+  return outputLogits(layout.config, parts, throughLayers(layout.config, parts, parameters, tokens, { batch, time }));
+}
+
+/** Hidden states [batch · time, hiddenSize] behind the last layer, before its norm and the head. */
+export function lastHidden(layout: WeightLayout, parameters: Parameters, tokens: Value, sizes: Sizes): Value {
+  const parts = wholeParts(layout, parameters, tokens.graph, sizes);
+  return throughLayers(layout.config, parts, parameters, tokens, sizes);
+}
+
+function throughLayers(
+  config: ModelConfig,
+  parts: LayerParts,
+  parameters: Parameters,
+  tokens: Value,
+  sizes: Sizes,
+): Value {
+  const attend = causalAttention(tokens.graph, config, sizes);
+  let hidden = embed(parameters, tokens);
+  for (let layer = 0; layer < config.layers; layer++) hidden = decoderLayer(config, parts, layer, hidden, attend);
+  return hidden;
+}
+
+function wholeParts({ config, lora }: WeightLayout, parameters: Parameters, graph: Graph, sizes: Sizes): LayerParts {
+  return {
+    linear: matrixLinear(parameters, lora),
     norm: rmsNormOf(config, parameters),
     heads: splitHeads(graph, config, sizes),
   };
-  const attend = causalAttention(graph, config, sizes);
-  let hidden = gatherRows(parameter(parameters, "model.embed_tokens.weight"), tokens);
-  for (let layer = 0; layer < config.layers; layer++) hidden = decoderLayer(config, parts, layer, hidden, attend);
-  return outputLogits(config, parts, hidden);
 }
 
 /** [batch · time, heads · headSize] → [batch, time, heads · headSize], normalised per head and rotated. */

@@ -1,7 +1,7 @@
 // How many threads to give one operator. More threads are slower than one on a busy machine, so it is measured, once.
 import { availableParallelism } from "node:os";
 import type { ModelConfig } from "../../../model/model-config.ts";
-import { parameterSpecs } from "../../../model/model-config.ts";
+import { parameterCount, parameterSpecs } from "../../../model/model-config.ts";
 import {
   createSession,
   float32Data,
@@ -11,16 +11,20 @@ import {
   type Tensor,
 } from "../runtime/runtime.ts";
 import { scoreGraph } from "../train/training-graph.ts";
+import { plainLayout } from "../transformer/linear.ts";
 
 /** A second thread must save at least this share of the time to be worth taking a core from others. */
 const worthwhileSaving = 0.25;
 const rounds = 3;
+/** Of models with more parameters one layer stands for all. */
+const largestWhole = 5e7;
 
 /**
  * Times one forward pass on 1, 2, 4, … threads up to the machine's cores, interleaved, and returns the smallest count
  * that is not clearly beaten. Costs about ten forward passes over some hundreds of tokens.
  */
-export async function chooseThreads(config: ModelConfig): Promise<number> {
+export async function chooseThreads(model: ModelConfig): Promise<number> {
+  const config = parameterCount(model) > largestWhole ? { ...model, layers: 1, vocabSize: 512 } : model;
   const counts = [1];
   while (counts[counts.length - 1] * 2 <= availableParallelism()) counts.push(counts[counts.length - 1] * 2);
   if (counts.length === 1) return 1;
@@ -37,7 +41,7 @@ export async function chooseThreads(config: ModelConfig): Promise<number> {
     float32Data(feeds[name]).fill(0.01);
   }
   const sessions: Session[] = [];
-  for (const threads of counts) sessions.push(await createSession(scoreGraph(config, shape), { threads }));
+  for (const threads of counts) sessions.push(await createSession(scoreGraph(plainLayout(config), shape), { threads }));
   const best = counts.map(() => Number.POSITIVE_INFINITY);
   for (let round = 0; round <= rounds; round++) {
     for (const [index, session] of sessions.entries()) {

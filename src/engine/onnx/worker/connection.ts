@@ -1,9 +1,8 @@
 // The main thread's end of the line to the worker: posts calls, hands back answers, and notices when the worker dies.
 import { Worker } from "node:worker_threads";
 import { RunStoppedError, SqlmError } from "../../../errors.ts";
-import { errorFromData, type WorkerCalls, type WorkerOptions, type WorkerReply } from "./protocol.ts";
-
-export type ReadyReply = Extract<WorkerReply, { type: "ready" }>;
+import type { EngineProgress } from "../../engine.ts";
+import { errorFromData, type ReadyReply, type WorkerCalls, type WorkerOptions, type WorkerReply } from "./protocol.ts";
 
 /** Starts the thread of worker.ts. */
 export function openWorker(options: WorkerOptions): Worker {
@@ -20,11 +19,12 @@ export class WorkerConnection {
   #nextId = 0;
   #closed: Error | null = null;
 
-  constructor(worker: Worker) {
+  constructor(worker: Worker, onProgress: (progress: EngineProgress) => void = () => undefined) {
     this.#worker = worker;
     this.ready = new Promise((resolve, reject) => {
       worker.on("message", (message: WorkerReply) => {
         if (message.type === "ready") resolve(message);
+        else if (message.type === "progress") onProgress(message.progress);
         else if (message.type === "failed") {
           reject(errorFromData(message.error));
           void worker.terminate();

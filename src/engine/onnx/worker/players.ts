@@ -1,27 +1,25 @@
-// The models of one worker: policies and the players frozen from them. All have one shape, so they share sessions, and each
-// owns its weights alone. What only training needs (gradients, moments) is made when a policy first trains.
-import { existsSync } from "node:fs";
-import { join } from "node:path";
-import { FileFormatError } from "../../../errors.ts";
-import { type ModelConfig, parameterSpecs } from "../../../model/model-config.ts";
-import { type ModelFolder, openWeights, writeModelFolder } from "../../../model/model-folder.ts";
-import { type NamedTensor, readSafetensors, writeSafetensors } from "../../../model/safetensors.ts";
+// The models of one worker: policies and the players frozen from them. All have one layout, so they share sessions and the
+// weights that do not train; what trains each owns alone. What only training needs (gradients, moments) is made when a policy
+// first trains.
+
+import { openWeights } from "../../../model/model-folder.ts";
+import type { EngineProgress } from "../../engine.ts";
 import { createSampler } from "../generate/sampler.ts";
 import { float32Data, float32Tensor, type Tensor } from "../runtime/runtime.ts";
 import { SessionCache } from "../runtime/session-cache.ts";
 import { createScorer } from "../train/scorer.ts";
-import { type OptimizerState, Trainer } from "../train/trainer.ts";
+import { Trainer } from "../train/trainer.ts";
+import { type FrozenWeights, loadFrozenWeights } from "../transformer/frozen-weights.ts";
+import { openCheckpoints, type TrainedWeights } from "./checkpoints.ts";
+import type { OpenedModel } from "./open-model.ts";
 import type { PlayerId, WorkerCalls } from "./protocol.ts";
 
-const optimizerFile = "optimizer.safetensors";
 /** Shapes that are kept ready: more than the batches of one call usually have, so that calls do not build them again. */
 const sessionLimit = 12;
 
-type Weights = ReadonlyMap<string, Tensor>;
-
 /** A policy where it can train; null for a frozen player. */
 interface Seat {
-  readonly weights: Weights;
+  readonly weights: TrainedWeights;
   readonly trainer: (() => Trainer) | null;
 }
 
@@ -29,13 +27,22 @@ interface Seat {
  * The calls that the worker answers. `threads` is at least 1. Reads the weights at once, so that a folder that holds none
  * fails here. Throws FileFormatError or UnsupportedError.
  */
-export function createPlayers(folder: ModelFolder, threads: number): WorkerCalls {
-  const { config, companions } = folder;
-  const sampler = createSampler(config, { threads });
-  const scorer = createScorer(config, new SessionCache({ threads }, sessionLimit));
-  const trainingSessions = new SessionCache({ threads }, sessionLimit);
+export function createPlayers(
+  model: OpenedModel,
+  threads: number,
+  onProgress: (progress: EngineProgress) => void = () => undefined,
+): WorkerCalls {
+  const { layout, adapter } = model;
+  const checkpoints = openCheckpoints(model);
+  const frozen = adapter === null ? null : loadFrozen(model, onProgress);
+  const sessionOptions = { threads, keepMemory: frozen === null };
+  const report = (stage: EngineProgress["stage"]) => (done: number, total: number, tokens: number) =>
+    onProgress({ stage, done, total, tokens });
+  const sampler = createSampler(layout, { threads, frozen, onProgress: report("sampling") });
+  const scorer = createScorer(layout, new SessionCache(sessionOptions, sessionLimit), report("scoring"));
+  const trainingSessions = new SessionCache(sessionOptions, sessionLimit);
   // The first policy takes these; another one reads the folder again, so that no copy lies idle.
-  let base: Weights | null = loadWeights(folder);
+  let first: TrainedWeights | null = adapter === null ? checkpoints.start() : null;
   const seats = new Map<PlayerId, Seat>();
   let nextId = 0;
 
@@ -53,16 +60,18 @@ export function createPlayers(folder: ModelFolder, threads: number): WorkerCalls
     if (trainer === null) throw new Error(`Player ${id} is frozen.`);
     return trainer();
   };
+  const withFrozen = (id: PlayerId) => new Map([...(frozen ?? []), ...seatOf(id).weights]);
 
   return {
     async openPolicy() {
-      const weights = base ?? loadWeights(folder);
-      base = null;
+      const weights = first ?? checkpoints.start();
+      first = null;
       let trainer: Trainer | null = null;
+      const options = { frozen: frozen ?? new Map(), onProgress: report("training") };
       return add({
         weights,
         trainer: () => {
-          trainer ??= new Trainer(config, weights, trainingSessions);
+          trainer ??= new Trainer(layout, weights, trainingSessions, options);
           return trainer;
         },
       });
@@ -72,61 +81,31 @@ export function createPlayers(folder: ModelFolder, threads: number): WorkerCalls
       seats.delete(player);
     },
     sample: async (player, asks, options) => sampler.sample(seatOf(player).weights, asks, options),
-    score: async (player, sequences) => scorer.score(seatOf(player).weights, sequences),
+    score: async (player, sequences) => scorer.score(withFrozen(player), sequences),
     forwardBackward: async (policy, data, lossFn, lossConfig) =>
       trainerOf(policy).forwardBackward(data, lossFn, lossConfig),
     optimStep: async (policy, adam) => trainerOf(policy).optimStep(adam),
-    async save(policy, into, { optimizer }) {
-      writeModelFolder(into, companions, asNamedTensors(seatOf(policy).weights));
-      if (optimizer) writeOptimizer(into, trainerOf(policy).optimizerState);
-    },
+    save: async (policy, into, { optimizer }) =>
+      checkpoints.save(into, seatOf(policy).weights, optimizer ? trainerOf(policy).optimizerState : null),
     async load(policy, from, { optimizer }) {
-      // Everything is checked before the first weight changes, so that a bad folder leaves the model whole; then weights are
-      // read over the old ones, for there may be no room for both.
-      using source = openWeights({ folder: from, config });
-      const state = optimizer ? readOptimizer(from, config) : null;
-      for (const [name, tensor] of seatOf(policy).weights) source.readTensor(name, float32Data(tensor));
+      const state = checkpoints.load(from, seatOf(policy).weights, optimizer);
       trainerOf(policy).restoreOptimizer(state);
     },
   };
 }
 
-/** Reads the weights one by one: the model is never in memory twice. */
-function loadWeights(folder: ModelFolder): Weights {
-  using source = openWeights(folder);
-  return new Map(
-    parameterSpecs(folder.config).map(({ name, shape }) => [name, float32Tensor(shape, source.readTensor(name))]),
+function loadFrozen(model: OpenedModel, onProgress: (progress: EngineProgress) => void): FrozenWeights {
+  using source = openWeights(model.folder);
+  return loadFrozenWeights(model.layout, source, (done, total) =>
+    onProgress({ stage: "loading", done, total, tokens: 0 }),
   );
 }
 
-function asNamedTensors(weights: Weights): Map<string, NamedTensor> {
-  return new Map([...weights].map(([name, tensor]) => [name, { shape: tensor.dims, data: float32Data(tensor) }]));
-}
-
-function copyOf(weights: Weights): Weights {
+function copyOf(weights: TrainedWeights): TrainedWeights {
   return new Map(
-    [...weights].map(([name, tensor]) => [name, float32Tensor(tensor.dims, Float32Array.from(float32Data(tensor)))]),
+    [...weights].map(([name, tensor]): [string, Tensor] => [
+      name,
+      float32Tensor(tensor.dims, Float32Array.from(float32Data(tensor))),
+    ]),
   );
-}
-
-function writeOptimizer(folder: string, { updates, moments }: OptimizerState): void {
-  writeSafetensors(join(folder, optimizerFile), moments, { updates: String(updates) });
-}
-
-function readOptimizer(folder: string, config: ModelConfig): OptimizerState {
-  const path = join(folder, optimizerFile);
-  const hint = "Resume from another checkpoint, or load the weights alone.";
-  if (!existsSync(path)) throw new FileFormatError(path, "missing: this folder has no optimizer state", hint);
-  const { tensors, metadata } = readSafetensors(path);
-  const updates = Number(metadata["updates"]);
-  const wrong = parameterSpecs(config)
-    .flatMap(({ name, shape }) => [
-      { name: `m:${name}`, shape },
-      { name: `v:${name}`, shape },
-    ])
-    .find(({ name, shape }) => tensors.get(name)?.shape.join() !== shape.join());
-  if (wrong !== undefined || !Number.isInteger(updates)) {
-    throw new FileFormatError(path, `does not belong to this model (${wrong?.name ?? "update count"})`, hint);
-  }
-  return { updates, moments: tensors };
 }

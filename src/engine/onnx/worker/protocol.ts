@@ -4,14 +4,15 @@ import type { Completion, Datum, LossFn } from "../../../types.ts";
 import type {
   AdamParams,
   Ask,
+  EngineProgress,
   ForwardBackwardResult,
   LossConfig,
   OptimStepResult,
   SampleOptions,
 } from "../../engine.ts";
+import type { ModelOptions } from "./open-model.ts";
 
-export interface WorkerOptions {
-  readonly model: string;
+export interface WorkerOptions extends ModelOptions {
   /** 0 lets the worker measure and choose. */
   readonly threads: number;
 }
@@ -44,8 +45,19 @@ export interface WorkerRequest {
   readonly args: readonly unknown[];
 }
 
+export interface ReadyReply {
+  readonly type: "ready";
+  readonly maxPositions: number;
+  readonly parameters: number;
+  readonly threads: number;
+  readonly coarseSampling: boolean;
+  /** What trains and how weights are held, in words. */
+  readonly weights: string;
+}
+
 export type WorkerReply =
-  | { readonly type: "ready"; readonly maxPositions: number; readonly parameters: number; readonly threads: number }
+  | ReadyReply
+  | { readonly type: "progress"; readonly progress: EngineProgress }
   | { readonly type: "failed"; readonly error: ErrorData }
   | { readonly type: "result"; readonly id: number; readonly value: unknown }
   | { readonly type: "error"; readonly id: number; readonly error: ErrorData };

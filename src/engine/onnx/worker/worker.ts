@@ -3,20 +3,31 @@
 // players.ts.
 import { parentPort, workerData } from "node:worker_threads";
 import { parameterCount } from "../../../model/model-config.ts";
-import { openModelFolder } from "../../../model/model-folder.ts";
 import { CallQueue } from "../../call-queue.ts";
+import type { EngineProgress } from "../../engine.ts";
 import { chooseThreads } from "./choose-threads.ts";
+import { describeLayout, openModel } from "./open-model.ts";
 import { createPlayers } from "./players.ts";
 import { errorToData, type WorkerCalls, type WorkerOptions, type WorkerReply, type WorkerRequest } from "./protocol.ts";
 
 const reply = (message: WorkerReply): void => parentPort?.postMessage(message);
 
-async function open({ model, threads: wanted }: WorkerOptions): Promise<WorkerCalls> {
-  const folder = openModelFolder(model);
-  const { config } = folder;
+async function open({ threads: wanted, ...options }: WorkerOptions): Promise<WorkerCalls> {
+  const onProgress = (progress: EngineProgress): void => reply({ type: "progress", progress });
+  const model = openModel(options);
+  const { config } = model.layout;
   const threads = wanted > 0 ? wanted : await chooseThreads(config);
-  const calls = createPlayers(folder, threads);
-  reply({ type: "ready", maxPositions: config.maxPositions, parameters: parameterCount(config), threads });
+  const calls = createPlayers(model, threads, onProgress);
+  const { blocks } = model.layout;
+  const parameters = parameterCount(config);
+  reply({
+    type: "ready",
+    maxPositions: config.maxPositions,
+    parameters,
+    threads,
+    coarseSampling: blocks,
+    weights: describeLayout(model.layout),
+  });
   return calls;
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { askEach } from "../../../../src/engine/asks.ts";
 import type { Ask, SampleOptions } from "../../../../src/engine/engine.ts";
 import { createSampler, type SamplerOptions } from "../../../../src/engine/onnx/generate/sampler.ts";
+import { plainLayout } from "../../../../src/engine/onnx/transformer/linear.ts";
 import { UnsupportedError } from "../../../../src/errors.ts";
 import type { ModelConfig } from "../../../../src/model/model-config.ts";
 import type { Completion } from "../../../../src/types.ts";
@@ -16,7 +17,7 @@ const prompts = [[3], [1, 2, 3, 4, 5, 6, 7], [5, 1], [9, 8, 7, 6], [2, 2, 2]];
 
 /** A sampler for the weights of one model. */
 function samplerOf(config: ModelConfig, { tensors }: RandomModel, options: SamplerOptions) {
-  const sampler = createSampler(config, options);
+  const sampler = createSampler(plainLayout(config), options);
   const sample = (prompts: readonly (readonly number[])[], { numSamples, seed, ...sampling }: Sampling) =>
     sampler.sample(tensors, askEach(prompts, { numSamples, seed }), sampling);
   return { sample };
@@ -170,7 +171,7 @@ describe("sampling", () => {
 
   test("refuses a head size that its attention cannot compute", () => {
     const odd = { ...config, headSize: 12 };
-    expect(() => createSampler(odd, { threads: 1 })).toThrow(UnsupportedError);
+    expect(() => createSampler(plainLayout(odd), { threads: 1 })).toThrow(UnsupportedError);
   });
 
   test("a prompt may fill the model's positions up to the last", async () => {

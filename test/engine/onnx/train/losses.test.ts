@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { logSoftmax, pickFromRows } from "../../../../src/engine/onnx/graph/operators.ts";
 import { lossValue } from "../../../../src/engine/onnx/train/loss-graph.ts";
+import { Parameters, plainLayout } from "../../../../src/engine/onnx/transformer/linear.ts";
 import { transformerLogits } from "../../../../src/engine/onnx/transformer/whole-sequences.ts";
 import { parameterSpecs, parseModelConfig } from "../../../../src/model/model-config.ts";
 import { gradientError } from "../../../../src/testing/gradient-checker.ts";
@@ -42,13 +43,9 @@ async function wholeLossError(
     step: 5e-3,
     build: (inputs, graph) => {
       const perToken = (values: readonly number[]) => () => graph.constant(values, [values.length]);
-      const logits = transformerLogits(
-        model,
-        new Map(Object.entries(inputs)),
-        graph.constant(tokens, [8], "int64"),
-        2,
-        4,
-      );
+      const parameters = new Parameters();
+      for (const [name, value] of Object.entries(inputs)) parameters.set(name, value);
+      const logits = transformerLogits(plainLayout(model), parameters, graph.constant(tokens, [8], "int64"), 2, 4);
       const logprobs = pickFromRows(logSoftmax(logits), graph.constant(targets, [8], "int64"));
       return lossValue(lossFn, withKl, logprobs, {
         weights: graph.constant([0, 0.5, 0.25, 1, 0, 0.7, 0.3, 0.2], [8]),

@@ -6,6 +6,7 @@ import { float32Data } from "../../../../src/engine/onnx/runtime/runtime.ts";
 import { SessionCache } from "../../../../src/engine/onnx/runtime/session-cache.ts";
 import { createScorer } from "../../../../src/engine/onnx/train/scorer.ts";
 import { Trainer } from "../../../../src/engine/onnx/train/trainer.ts";
+import { plainLayout } from "../../../../src/engine/onnx/transformer/linear.ts";
 import type { ModelConfig } from "../../../../src/model/model-config.ts";
 import { randomStream } from "../../../../src/random.ts";
 import { type Datum, lossFunctions } from "../../../../src/types.ts";
@@ -30,9 +31,9 @@ function drawSequences(config: ModelConfig, name: string, lengths: readonly numb
 /** A trainer and a scorer of the same weights, sharing sessions as nothing in the engine does, so that many are dropped. */
 function newTrainer(config: ModelConfig, { tensors }: RandomModel): Trainer & Pick<Player, "score"> {
   const sessions = new SessionCache({ threads: 1 }, 12);
-  const scorer = createScorer(config, sessions);
+  const scorer = createScorer(plainLayout(config), sessions);
   const score: Player["score"] = (sequences) => scorer.score(tensors, sequences);
-  return Object.assign(new Trainer(config, tensors, sessions), { score });
+  return Object.assign(new Trainer(plainLayout(config), tensors, sessions), { score });
 }
 
 /** Old log-probabilities around the policy's, so that ratios lie on both sides of the clip; the first two are masked. */

@@ -1,0 +1,51 @@
+// What the engine says of its long calls, as one line: stage, how far, tokens a second and time left. Redrawn in place for a
+// person, a plain line now and then in a log, nothing with --json.
+import type { EngineCapabilities, EngineProgress } from "../engine/engine.ts";
+import { formatDuration } from "./format.ts";
+import type { Terminal } from "./terminal.ts";
+
+const quietSeconds = 2;
+const logSeconds = 15;
+
+/** What is counted by `done` and `total`. */
+const units: Readonly<Record<EngineProgress["stage"], string>> = {
+  loading: "weights",
+  sampling: "answers",
+  scoring: "tokens",
+  training: "tokens",
+};
+
+/** A listener for the engine's `onProgress`. Calls that follow each other in one stage are timed apart. */
+export function engineProgress(terminal: Terminal, now = () => Date.now()): (progress: EngineProgress) => void {
+  let call = { stage: "", done: 0, started: now(), before: now() };
+  let lastLine = now();
+  return (progress) => {
+    const time = now();
+    const { stage, done } = progress;
+    // A call reports when a part of it is done, so it began when the report before it came.
+    if (stage !== call.stage || done < call.done) call = { stage, done, started: call.before, before: time };
+    call = { ...call, done, before: time };
+    const seconds = (time - call.started) / 1000;
+    if (terminal.json || seconds < quietSeconds) return;
+    const line = progressLine(progress, seconds);
+    if (terminal.interactive) terminal.status(done < progress.total ? line : null);
+    else if ((time - lastLine) / 1000 >= logSeconds) {
+      terminal.note(line);
+      lastLine = time;
+    }
+  };
+}
+
+/** Says what trains and how weights are held, where it is not all of them in float32. */
+export function sayWeights(terminal: Terminal, { weights, coarseSampling = false }: EngineCapabilities): void {
+  if (weights === undefined || weights.startsWith("all")) return;
+  terminal.note(`${weights}${coarseSampling ? "; --weights f32 is exact and takes more memory" : ""}`);
+}
+
+/** `sampling 24/128 answers, 210 tokens/s, 31 s left`. */
+export function progressLine({ stage, done, total, tokens }: EngineProgress, seconds: number): string {
+  const share = stage === "loading" ? `${Math.floor((100 * done) / total)} %` : `${done}/${total}`;
+  const rate = tokens > 0 && seconds > 0 ? `, ${Math.round(tokens / seconds)} tokens/s` : "";
+  const left = done > 0 && done < total ? `, ${formatDuration((seconds / done) * (total - done))} left` : "";
+  return `${stage} ${share} ${units[stage]}${rate}${left}`;
+}

@@ -1,0 +1,45 @@
+// Settings of the engine: what of a model trains, and how its weights are held.
+import { z } from "zod";
+import { onlyWith } from "./in-force.ts";
+
+export const weightForms = ["auto", "f32", "int8"] as const;
+
+export const weights = {
+  loraRank: z
+    .number()
+    .int()
+    .min(-1)
+    .default(-1)
+    .describe(
+      "Rank of the low-rank adapter (LoRA) that trains beside frozen weights; 0 trains all weights, -1 chooses: 16 for models above 50 M parameters, else 0.",
+    ),
+  loraAlpha: onlyWith(
+    { loraRank: "not 0" },
+    z.number().positive().default(32).describe("The adapter's part is scaled by this over its rank."),
+  ),
+  loraTargets: onlyWith(
+    { loraRank: "not 0" },
+    z
+      .string()
+      .default("all-linear")
+      .describe("What gets an adapter: all-linear, or names such as q_proj,v_proj, separated by commas."),
+  ),
+  weights: onlyWith(
+    { loraRank: "not 0" },
+    z
+      .enum(weightForms)
+      .default("auto")
+      .describe("How frozen weights are held: f32, int8 in blocks of 32, or auto: int8 above 250 M parameters."),
+  ),
+  adapter: onlyWith(
+    { loraRank: "not 0" },
+    z
+      .string()
+      .default("none")
+      .describe(
+        "Folder of a PEFT adapter to begin with, or none; its rank, alpha and targets are then those in force.",
+      ),
+  ),
+};
+
+export type WeightSettings = z.output<z.ZodObject<typeof weights>>;

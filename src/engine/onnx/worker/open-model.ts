@@ -1,0 +1,143 @@
+// What a worker's policies begin with: the model's folder, how its weights are held, and an adapter where one trains. All is
+// decided here, from the sizes of the model and what was asked for, before any weight is read.
+import { existsSync } from "node:fs";
+import { totalmem } from "node:os";
+import { UnsupportedError, UsageError } from "../../../errors.ts";
+import { readAdapter, readAdapterConfig } from "../../../model/adapter.ts";
+import { checkBase, readBase } from "../../../model/base-identity.ts";
+import { freshAdapter, type Lora, readTargets } from "../../../model/lora.ts";
+import { type ModelConfig, parameterCount } from "../../../model/model-config.ts";
+import { type ModelFolder, openModelFolder } from "../../../model/model-folder.ts";
+import type { NamedTensor } from "../../../model/safetensors.ts";
+import { adapterLayout, plainLayout, type WeightLayout } from "../transformer/linear.ts";
+
+/** Settings of what trains and how weights are held; see config/engine.ts for what they mean to a user. */
+export interface ModelOptions {
+  /** A model in Hugging Face layout, a GGUF file, or a checkpoint that names its base. */
+  readonly model: string;
+  /** 0 trains all weights; −1 chooses by size. */
+  readonly loraRank?: number;
+  readonly loraAlpha?: number;
+  /** `all-linear`, or names of projections separated by commas. */
+  readonly loraTargets?: string;
+  readonly weights?: "auto" | "f32" | "int8";
+  /** Folder of an adapter in PEFT's form to begin with. */
+  readonly adapter?: string;
+  /** Seed of a new adapter's random numbers. */
+  readonly seed?: number;
+}
+
+export interface OpenedModel {
+  /** The base, whose weights are read. */
+  readonly folder: ModelFolder;
+  readonly layout: WeightLayout;
+  /** The adapter that every policy begins with; null where all weights train. */
+  readonly adapter: ReadonlyMap<string, NamedTensor> | null;
+}
+
+/** Models with more parameters train an adapter where nothing else is asked for. */
+const largestFullyTrained = 50e6;
+const defaultRank = 16;
+const defaultAlpha = 32;
+const allLinear = "all-linear";
+/** Models with more parameters are held as int8 where nothing else is asked for: float32 would take over a gigabyte, twice. */
+const largestFloat32 = 250e6;
+
+/** A value and its share of a scale, twice: once to train with, once packed to sample with. */
+const bytesInBlocks = 2 * (1 + 4 / 32);
+
+/** Throws UsageError, FileFormatError or UnsupportedError. */
+export function openModel(options: ModelOptions): OpenedModel {
+  const base = readBase(options.model);
+  if (base !== null && options.adapter !== undefined) {
+    throw new UsageError(
+      `${options.model} is a checkpoint with an adapter of its own.`,
+      `Leave out --adapter, or give the base: ${base.model}.`,
+    );
+  }
+  const adapterFolder = base === null ? options.adapter : options.model;
+  if (base !== null && !existsSync(base.model)) {
+    throw new UsageError(
+      `${options.model} holds an adapter only, and its base ${base.model} is not there.`,
+      "Put the base back where it was; weights of an adapter mean nothing without it.",
+    );
+  }
+  if (base !== null) checkBase(options.model, base.model);
+  const folder = openModelFolder(base?.model ?? options.model);
+  const { config } = folder;
+  const lora = adapterFolder === undefined ? loraOf(config, options) : readAdapterConfig(adapterFolder);
+  checkInForce(options, folder.folder, config, lora, adapterFolder);
+  const blocks = blocksOf(config, lora, options.weights ?? "auto");
+  const adapter =
+    lora === null
+      ? null
+      : adapterFolder === undefined
+        ? freshAdapter(config, lora, options.seed ?? 1)
+        : readAdapter(adapterFolder, config, lora);
+  const layout = lora === null ? plainLayout(config) : adapterLayout(config, lora, blocks);
+  checkMemory(folder.folder, layout);
+  return { folder, layout, adapter };
+}
+
+/** What somebody asked for and what would change nothing, which only the model's size or the adapter tells. Throws UsageError. */
+function checkInForce(
+  { loraRank = 0, loraAlpha = defaultAlpha, loraTargets = allLinear }: ModelOptions,
+  model: string,
+  config: ModelConfig,
+  lora: Lora | null,
+  adapter: string | undefined,
+): void {
+  if (lora === null && loraRank < 0 && (loraAlpha !== defaultAlpha || loraTargets !== allLinear)) {
+    throw new UsageError(
+      `${model} has ${(parameterCount(config) / 1e6).toFixed(1)} M parameters, so all of them train, and loraAlpha and loraTargets change nothing.`,
+      "Give --lora-rank too, or leave them out.",
+    );
+  }
+  if (adapter !== undefined && loraRank > 0 && lora?.rank !== loraRank) {
+    throw new UsageError(
+      `The adapter ${adapter} has rank ${lora?.rank}, not ${loraRank}.`,
+      "Leave out --lora-rank: an adapter that is given keeps its own.",
+    );
+  }
+}
+
+function loraOf(
+  config: ModelConfig,
+  { loraRank = 0, loraAlpha = defaultAlpha, loraTargets = allLinear }: ModelOptions,
+): Lora | null {
+  const large = parameterCount(config) > largestFullyTrained;
+  const rank = loraRank >= 0 ? loraRank : large ? defaultRank : 0;
+  return rank === 0 ? null : { rank, alpha: loraAlpha, targets: readTargets(loraTargets) };
+}
+
+function blocksOf(config: ModelConfig, lora: Lora | null, weights: "auto" | "f32" | "int8"): boolean {
+  if (weights === "auto") return lora !== null && parameterCount(config) > largestFloat32;
+  if (weights === "int8" && lora === null) {
+    throw new UsageError(
+      "Weights in int8 cannot train, and without an adapter all weights train.",
+      "Give --lora-rank 16, or leave out --weights.",
+    );
+  }
+  return weights === "int8";
+}
+
+/**
+ * Weights that do not fit into the machine's memory are refused before they are read. What else a run needs depends on the run.
+ */
+function checkMemory(model: string, { config, blocks }: WeightLayout): void {
+  const needed = parameterCount(config) * (blocks ? bytesInBlocks : 4);
+  const limit = process.constrainedMemory();
+  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+  if (needed < memory) return;
+  const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
+  throw new UnsupportedError(
+    `The weights of ${model} need ${gigabytes(needed)}, and this machine has ${gigabytes(memory)} of memory.`,
+    blocks ? "Use a smaller model." : "Use a smaller model, or hold its weights as int8: --weights int8.",
+  );
+}
+
+/** In words, for people. */
+export function describeLayout({ lora, blocks }: WeightLayout): string {
+  if (lora === null) return "all weights train, float32";
+  return `LoRA of rank ${lora.rank} trains, base ${blocks ? "int8 in blocks of 32" : "float32"}`;
+}

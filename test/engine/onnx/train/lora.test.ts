@@ -1,0 +1,237 @@
+// Claims of training with an adapter and of losses in slices: gradients are those of finite differences, and nothing but memory
+// depends on whether logits are computed whole.
+import { describe, expect, test } from "vitest";
+import { float32Data, float32Tensor, type Tensor } from "../../../../src/engine/onnx/runtime/runtime.ts";
+import { SessionCache } from "../../../../src/engine/onnx/runtime/session-cache.ts";
+import { createScorer } from "../../../../src/engine/onnx/train/scorer.ts";
+import { Trainer } from "../../../../src/engine/onnx/train/trainer.ts";
+import { loadFrozenWeights } from "../../../../src/engine/onnx/transformer/frozen-weights.ts";
+import { adapterLayout, plainLayout, type WeightLayout } from "../../../../src/engine/onnx/transformer/linear.ts";
+import { mergeAdapter } from "../../../../src/model/adapter.ts";
+import { adapterSpecs, freshAdapter, type Lora, projections } from "../../../../src/model/lora.ts";
+import { type ModelConfig, parameterSpecs } from "../../../../src/model/model-config.ts";
+import type { WeightSource } from "../../../../src/model/weight-source.ts";
+import { randomStream } from "../../../../src/random.ts";
+import { type Datum, lossFunctions } from "../../../../src/types.ts";
+import { modelVariants, type RandomModel, randomModel } from "../random-model.ts";
+
+const lora: Lora = { rank: 3, alpha: 5, targets: projections };
+const random = randomStream("lora test");
+const threads = 1;
+
+/** The random model's weights as a file would give them. */
+function sourceOf({ arrays }: RandomModel, config: ModelConfig): WeightSource {
+  const shapes = new Map(parameterSpecs(config).map(({ name, shape }) => [name, shape]));
+  const readRows: WeightSource["readRows"] = (name, firstRow, into) => {
+    const width = shapes
+      .get(name)!
+      .slice(1)
+      .reduce((a, b) => a * b, 1);
+    into.set(arrays.get(name)!.subarray(firstRow * width, firstRow * width + into.length));
+  };
+  return {
+    path: "random",
+    shapeOf: (name) => shapes.get(name) ?? null,
+    readTensor: (name) => Float32Array.from(arrays.get(name)!),
+    readRows,
+    [Symbol.dispose]: () => undefined,
+  };
+}
+
+/** An adapter of which no part is zero. */
+function randomAdapter(config: ModelConfig, form = lora): Map<string, Tensor> {
+  return new Map(
+    adapterSpecs(config, form).map(({ name, shape }) => [
+      name,
+      float32Tensor(
+        shape,
+        Float32Array.from({ length: shape[0] * shape[1] }, () => 0.2 * random.normal()),
+      ),
+    ]),
+  );
+}
+
+function drawData(config: ModelConfig, lengths: readonly number[]): Datum[] {
+  return lengths.map((length) => {
+    const tokens = Array.from({ length }, () => random.integer(0, config.vocabSize - 1));
+    const column = (value: () => number): number[] => tokens.map(value);
+    return {
+      tokens,
+      weights: tokens.map((_, i) => (i < 2 || i % 5 === 3 ? 0 : 0.1 + 0.1 * random.next())),
+      logprobs: column(() => -2.5 + 0.4 * random.normal()),
+      advantages: column(() => random.normal()),
+      referenceLogprobs: column(() => -2.5 + 0.4 * random.normal()),
+    };
+  });
+}
+
+async function gradientOf(trainer: Trainer): Promise<Map<string, Float32Array>> {
+  await trainer.optimStep({
+    learningRate: 0,
+    beta1: 0,
+    beta2: 0,
+    eps: 1e-8,
+    weightDecay: 0,
+    gradClipNorm: 0,
+  });
+  const moments = [...trainer.optimizerState.moments].filter(([name]) => name.startsWith("m:"));
+  return new Map(moments.map(([name, { data }]) => [name.slice(2), Float32Array.from(data)]));
+}
+
+const cases = [
+  ["llama with biases", modelVariants["llama with biases"]],
+  ["qwen2, tied", modelVariants["qwen2: biases, grouped heads, tied"]],
+  ["qwen3", modelVariants["qwen3: query and key norm, one key-value head, wide heads"]],
+] as const satisfies (readonly [string, ModelConfig])[];
+
+describe.each(cases)("an adapter on %s", (_, config) => {
+  const layout = adapterLayout(config, lora);
+  const model = randomModel(config, 3);
+  const data = drawData(config, [9, 4, 7]);
+
+  test("gradients of A and B are those of central differences of the loss", async () => {
+    const adapter = randomAdapter(config);
+    const sessions = new SessionCache({ threads }, 4);
+    const trainer = new Trainer(layout, adapter, sessions, { frozen: model.tensors });
+    const loss = async (): Promise<number> =>
+      (await trainer.forwardBackward(data, "importance_sampling", { klPenaltyCoef: 0.2 })).metrics["loss"];
+    await loss();
+    const gradient = await gradientOf(trainer);
+    expect([...gradient.keys()]).toEqual(adapterSpecs(config, lora).map(({ name }) => name));
+    for (const [name, tensor] of adapter) {
+      const values = float32Data(tensor);
+      const at = random.integer(0, values.length - 1);
+      const [value, step] = [values[at], 1e-2];
+      values[at] = value + step;
+      const above = await loss();
+      values[at] = value - step;
+      const below = await loss();
+      values[at] = value;
+      const numeric = (above - below) / (2 * step);
+      expect(Math.abs(numeric - gradient.get(name)![at])).toBeLessThan(3e-3 * Math.max(1, Math.abs(numeric)));
+    }
+  });
+
+  test("scores are those of the merged model, and the base is left alone", async () => {
+    const adapter = randomAdapter(config);
+    const sequences = data.map(({ tokens }) => tokens);
+    const before = [...model.arrays.values()].map((array) => Float32Array.from(array));
+    const scored = await createScorer(layout, new SessionCache({ threads }, 4)).score(
+      new Map([...model.tensors, ...adapter]),
+      sequences,
+    );
+    expect([...model.arrays.values()]).toEqual(before);
+    const merged = new Map([...model.arrays].map(([name, array]) => [name, Float32Array.from(array)]));
+    const named = new Map([...adapter].map(([name, t]) => [name, { shape: t.dims, data: float32Data(t) }]));
+    mergeAdapter(config, lora, named, (name) => merged.get(name)!);
+    const whole = new Map([...model.tensors].map(([name, t]) => [name, float32Tensor(t.dims, merged.get(name))]));
+    const expected = await createScorer(plainLayout(config), new SessionCache({ threads }, 4)).score(whole, sequences);
+    scored.forEach((row, i) => {
+      row.forEach((logprob, t) => {
+        expect(Math.abs(logprob - expected[i][t])).toBeLessThan(1e-4);
+      });
+    });
+  });
+
+  test("a new adapter changes nothing", async () => {
+    const fresh = new Map(
+      [...freshAdapter(config, lora, 4)].map(([name, { shape, data }]) => [name, float32Tensor(shape, data)]),
+    );
+    const sequences = data.map(({ tokens }) => tokens);
+    const score = (form: WeightLayout, weights: ReadonlyMap<string, Tensor>) =>
+      createScorer(form, new SessionCache({ threads }, 4)).score(weights, sequences);
+    const scored = await score(layout, new Map([...model.tensors, ...fresh]));
+    const expected = await score(plainLayout(config), model.tensors);
+    scored.flat().forEach((logprob, i) => {
+      expect(Math.abs(logprob - expected.flat()[i])).toBeLessThan(1e-5);
+    });
+  });
+});
+
+describe("losses in slices", () => {
+  // Over 128 trained tokens, so that there are several slices and the last is not full.
+  const lengths = [30, 17, 29, 30, 4, 28, 30, 30, 25, 30];
+
+  test.each(lossFunctions)("%s: loss, log-probabilities and all gradients are those of the whole", async (lossFn) => {
+    for (const config of [cases[1][1], modelVariants.llama]) {
+      const data = drawData(config, lengths);
+      const model = randomModel(config, 5, 0.7);
+      const results = [];
+      for (const inSlices of [false, true]) {
+        const layout = { ...plainLayout(config), sliced: inSlices };
+        const trainer = new Trainer(layout, model.tensors, new SessionCache({ threads }, 4));
+        const result = await trainer.forwardBackward(data, lossFn, { klPenaltyCoef: 0.3 });
+        results.push({ ...result, gradient: await gradientOf(trainer) });
+      }
+      const [whole, sliced] = results;
+      const size = Math.max(1, Math.abs(whole.metrics["loss"]));
+      expect(Math.abs(sliced.metrics["loss"] - whole.metrics["loss"]) / size).toBeLessThan(1e-5);
+      data.forEach(({ weights }, row) => {
+        weights.forEach((weight, t) => {
+          if (weight === 0) expect(sliced.logprobs[row][t]).toBe(0);
+          else expect(Math.abs(sliced.logprobs[row][t] - whole.logprobs[row][t])).toBeLessThan(1e-5);
+        });
+      });
+      expect(sliced.gradient.size).toBe(parameterSpecs(config).length);
+      for (const [name, values] of whole.gradient) {
+        const largest = Math.max(1, ...values.map(Math.abs));
+        const worst = Math.max(...values.map((value, i) => Math.abs(value - sliced.gradient.get(name)![i])));
+        expect(worst / largest, name).toBeLessThan(1e-5);
+      }
+    }
+  });
+});
+
+describe("weights in blocks", () => {
+  const config: ModelConfig = {
+    ...modelVariants.llama,
+    hiddenSize: 64,
+    intermediateSize: 96,
+    headSize: 16,
+    tiedEmbeddings: true,
+  };
+  const layout = adapterLayout(config, lora, true);
+
+  test("training and scoring are those of the values that the blocks stand for", async () => {
+    const model = randomModel(config, 6);
+    const frozen = loadFrozenWeights(layout, sourceOf(model, config));
+    const dequantised = new Map(
+      parameterSpecs(config).map(({ name, shape }) => {
+        const [blocks, scales] = [frozen.get(`${name}:blocks`), frozen.get(`${name}:scales`)];
+        if (blocks === undefined || scales === undefined) return [name, frozen.get(name)!];
+        const values = blocks.data as Int8Array;
+        return [
+          name,
+          float32Tensor(
+            shape,
+            Float32Array.from(values, (q, i) => q * float32Data(scales)[Math.floor(i / 32)]),
+          ),
+        ];
+      }),
+    );
+    const original = model.arrays.get("model.layers.0.mlp.up_proj.weight")!;
+    const held = float32Data(dequantised.get("model.layers.0.mlp.up_proj.weight")!);
+    const largest = Math.max(...original.map(Math.abs));
+    original.forEach((value, i) => {
+      expect(Math.abs(value - held[i])).toBeLessThanOrEqual(largest / 127);
+    });
+    const adapter = randomAdapter(config);
+    const data = drawData(config, [9, 12]);
+    const results = [];
+    for (const [form, weights] of [
+      [layout, frozen],
+      [{ ...layout, blocks: false }, dequantised],
+    ] as const) {
+      const trainer = new Trainer(form, adapter, new SessionCache({ threads }, 4), { frozen: weights });
+      const { metrics } = await trainer.forwardBackward(data, "cross_entropy");
+      results.push({ loss: metrics["loss"], gradient: await gradientOf(trainer) });
+    }
+    const [blocks, plain] = results;
+    expect(Math.abs(blocks.loss - plain.loss)).toBeLessThan(1e-5);
+    for (const [name, values] of plain.gradient) {
+      values.forEach((value, i) => {
+        expect(Math.abs(value - blocks.gradient.get(name)![i])).toBeLessThan(1e-4);
+      });
+    }
+  });
+});

@@ -14,8 +14,14 @@ const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** Those who end in an orderly way when nobody reads the output any more. */
 const readers = new Set<() => void>();
 
-/** Listens until disposed. `signal` is aborted by the first signal, or when the reader of the output has gone. */
-export function listenForInterrupt(terminal: Terminal): Disposable & { readonly signal: AbortSignal } {
+/**
+ * Listens until disposed. `signal` is aborted by the first signal, or when the reader of the output has gone.
+ * @param last what is still done before the end
+ */
+export function listenForInterrupt(
+  terminal: Terminal,
+  last = "Ending after the current step, with a checkpoint.",
+): Disposable & { readonly signal: AbortSignal } {
   const controller = new AbortController();
   let asked: number | null = null;
   const listener = (signal: NodeJS.Signals): void => {
@@ -29,7 +35,7 @@ export function listenForInterrupt(terminal: Terminal): Disposable & { readonly 
     asked = performance.now();
     if (controller.signal.aborted) return;
     controller.abort();
-    terminal.note("Ending after the current step, with a checkpoint. Press Ctrl-C again to quit at once.");
+    terminal.note(`${last} Press Ctrl-C again to quit at once.`);
   };
   const readerGone = (): void => controller.abort();
   readers.add(readerGone);

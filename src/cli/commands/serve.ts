@@ -1,4 +1,5 @@
 // `sqlm serve`: a model for programs that speak the OpenAI protocol.
+import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { basename, resolve } from "node:path";
 import type { Command } from "commander";
@@ -7,6 +8,7 @@ import type { Tokenizer } from "../../types.ts";
 import { describeError, makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { sayWeights } from "../engine-progress.ts";
 import { fetchWithProgress } from "../fetch-model.ts";
+import { listenForInterrupt } from "../interrupt.ts";
 import { type ModelCommandOptions, modelSettings, withModelOptions } from "../model-options.ts";
 import { readPort } from "../open-dashboard.ts";
 import type { Parts } from "../parts.ts";
@@ -49,10 +51,11 @@ export function serveCommand(parts: Parts): Command {
       const meant = runNamed(given, options.workspace);
       const folder = await fetchWithProgress({ model: meant, workspace: options.workspace }, terminal);
       const model = modelName(meant);
-      // Disposed of, it ends the player at once; a player would first finish what nobody waits for any more.
+      using interrupt = listenForInterrupt(terminal, "Ending after what is being sampled.");
       await using engine = await parts.openEngine({ model: folder, threads, ...modelSettings(options) });
       sayWeights(terminal, engine.capabilities);
-      const player = await engine.openPolicy();
+      // Disposed of first, it finishes what is under way: an engine's thread that is stopped within native code aborts the process.
+      await using player = await engine.openPolicy();
       const report = (error: unknown): void => terminal.note(describeError(error).text);
       await using server = await serveModel({ player, model, maxTokens, host, port, key, report });
       terminal.say(`Serving ${model} at ${server.url}`);
@@ -60,7 +63,7 @@ export function serveCommand(parts: Parts): Command {
         terminal.note("It has no chat template that takes a message: completions only.");
       terminal.result({ url: server.url, port: server.port, model });
       terminal.note("Ctrl-C ends it.");
-      await ended();
+      if (!interrupt.signal.aborted) await once(interrupt.signal, "abort");
     });
 }
 
@@ -76,11 +79,4 @@ function takesChat(tokenizer: Tokenizer): boolean {
     if (error instanceof UnsupportedError) return false;
     throw error;
   }
-}
-
-/** Settles when the process is told to end. */
-function ended(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, () => resolve());
-  });
 }

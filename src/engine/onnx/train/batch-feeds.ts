@@ -53,7 +53,7 @@ export function microBatches(
  * Tokens whose activations, kept from the forward to the backward pass, take about `bytes`, between 128 and 2048: a layer keeps
  * some 12 vectors of the hidden size, 5 of the feed-forward block's and two rows of attention for each head.
  */
-export function tokensWithin(
+function tokensWithin(
   bytes: number,
   { layers, hiddenSize, intermediateSize, heads }: ModelConfig,
   time: number,

@@ -53,7 +53,7 @@ export function loadFrozenWeights(
 /**
  * Blocks of 32 values with one scale, max|x| / 127: GGUF's Q8_0, whose own values come out as they were.
  */
-export function quantise(from: Float32Array, values: Int8Array, scales: Float32Array): void {
+function quantise(from: Float32Array, values: Int8Array, scales: Float32Array): void {
   for (let block = 0; block < scales.length; block++) {
     const start = block * blockLength;
     let largest = 0;

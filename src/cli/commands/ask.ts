@@ -3,10 +3,11 @@ import type { Command } from "commander";
 import type { Player } from "../../engine/engine.ts";
 import { describeThrown, TopicError, UnsupportedError, UsageError } from "../../errors.ts";
 import { encodePrompt } from "../../play/prompts.ts";
+import { originalForm, readAnswer } from "../../play/read-answer.ts";
 import { seedFrom } from "../../random.ts";
 import { openTopic } from "../../topics/registry.ts";
 import type { Topic } from "../../topics/topic.ts";
-import type { Question, Restatement, VoteVerdict } from "../../types.ts";
+import type { Question, VoteVerdict } from "../../types.ts";
 import { vote } from "../../verify/vote.ts";
 import { chooseModel } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
@@ -118,23 +119,21 @@ async function askForms(
   votes: number,
   seed: number,
 ): Promise<AskedForm[]> {
-  const asItIs: Restatement = { question: original, toOriginal: (answer) => answer };
-  const restatements = [asItIs, ...(topic.restatements?.(original) ?? [])].slice(0, votes);
-  const forms: AskedForm[] = [];
-  for (const [index, { question, toOriginal }] of restatements.entries()) {
-    const numSamples = Math.ceil((votes - index) / restatements.length);
-    const promptTokens = encodePrompt(player.tokenizer, topic.solvePrompt(question));
-    const [completions] = await player.sample(
-      [{ promptTokens, numSamples, seed: seedFrom(seed, "ask", index), first: 0 }],
-      { maxTokens: topic.maxTokens.solve, temperature: 1, stop: player.tokenizer.endTokens },
-    );
-    const values = completions.map(({ tokens }) => {
-      const reading = topic.readAnswer(player.tokenizer.decode(tokens), question);
-      return reading.ok ? toOriginal(reading.value) : null;
-    });
-    forms.push({ question: question.text, values });
-  }
-  return forms;
+  const { tokenizer } = player;
+  const forms = [originalForm(original), ...(topic.restatements?.(original) ?? [])].slice(0, votes);
+  const asks = forms.map(({ question }, index) => ({
+    promptTokens: encodePrompt(tokenizer, topic.solvePrompt(question)),
+    numSamples: Math.ceil((votes - index) / forms.length),
+    seed: seedFrom(seed, "ask", index),
+    first: 0,
+  }));
+  const options = { maxTokens: topic.maxTokens.solve, temperature: 1, stop: tokenizer.endTokens };
+  const rows = await player.sample(asks, options);
+  const truncatedReplies = topic.settings?.truncatedReplies ?? "refuse";
+  return forms.map((form, index) => ({
+    question: form.question.text,
+    values: rows[index].map((completion) => readAnswer(tokenizer, topic, form, completion, truncatedReplies).value),
+  }));
 }
 
 function voteTable(verdict: VoteVerdict, columns: number): string {

@@ -106,14 +106,7 @@ export function drawLines(picture: LinePicture, marks: readonly Mark[], { width,
       drawn.push(axisSign(kind, atX(step), height - margin.bottom, `step ${step}: ${text}`));
       continue;
     }
-    const line = {
-      class: `mark mark-${kind}`,
-      x1: atX(step),
-      x2: atX(step),
-      y1: margin.top,
-      y2: height - margin.bottom,
-    };
-    drawn.push(node("line", line, node("title", {}, `step ${step}: ${text}`)));
+    drawn.push(markLine(kind, atX(step), height, `step ${step}: ${text}`));
   }
   const tops = picture.stacked ? stackedTops(picture) : null;
   if (tops !== null) {
@@ -144,6 +137,12 @@ export function drawLines(picture: LinePicture, marks: readonly Mark[], { width,
     }
   }
   return frame(picture.title, { width, height }, drawn);
+}
+
+/** A line over the whole picture at a step where something happened. */
+function markLine(kind: string, x: number, height: number, title: string): SvgNode {
+  const line = { class: `mark mark-${kind}`, x1: x, x2: x, y1: margin.top, y2: height - margin.bottom };
+  return node("line", line, node("title", {}, title));
 }
 
 /** What happens often is a small sign on the axis: a point for an evaluation, a triangle for a checkpoint. */
@@ -279,14 +278,7 @@ export function drawGrid(picture: GridPicture, marks: readonly Mark[], { width, 
   const atX = (step: number): number => margin.left + (Math.max(0, columnOf(step)) + 0.5) * cellWidth;
   for (const { step, kind, text } of marks) {
     if (kind === "checkpoint" || kind === "evaluation" || columnOf(step) < 0) continue;
-    const line = {
-      class: `mark mark-${kind}`,
-      x1: atX(step),
-      x2: atX(step),
-      y1: margin.top,
-      y2: height - margin.bottom,
-    };
-    drawn.push(node("line", line, node("title", {}, `step ${step}: ${text}`)));
+    drawn.push(markLine(kind, atX(step), height, `step ${step}: ${text}`));
   }
   const shown = ticks(first, last, 6).filter((step) => Number.isInteger(step) && columnOf(step) >= 0);
   drawn.push(

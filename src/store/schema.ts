@@ -220,8 +220,13 @@ UPDATE runs SET config = json_patch('{
 }', config);
 `;
 
+// Settings that came after adapters, with what was done before there were any.
+const version7 = `
+UPDATE runs SET config = json_patch('{}', config);
+`;
+
 /** Migration i takes a database from version i to version i + 1. */
-export const migrations: readonly string[] = [version1, version2, version3, version4, version5, version6];
+export const migrations: readonly string[] = [version1, version2, version3, version4, version5, version6, version7];
 
 /** Tables whose rows carry `run_id`, `step` and `superseded` and are rewound together. */
 export const steppedTables = [

@@ -57,6 +57,8 @@ export const parts: readonly Part[] = [
     files: /^engine\/onnx\//,
     imports: ["nouns", "model", "engine contract", "engine definition"],
   },
+  // Messages of the Tinker protocol, for both of its sides.
+  { name: "tinker wire", floor: 3, files: /^engine\/tinker\/wire\//, imports: ["nouns"] },
   {
     name: "engine opener",
     floor: 3,

@@ -3,6 +3,7 @@
 // run waiting.
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
+import type { StatementSync } from "node:sqlite";
 import { FileFormatError, SqlmError, UsageError } from "../errors.ts";
 import { allRows, firstRow } from "./database.ts";
 import { openReader, type Reader } from "./queries.ts";
@@ -33,6 +34,7 @@ export class FollowedStore implements Disposable {
   readonly #path: string;
   readonly #listeners = new Set<(change: StoreChange) => void>();
   #reader: Reader | null = null;
+  #dataVersion: StatementSync | null = null;
   #identity = "";
   #version = -1;
   #lastEvent = 0;
@@ -101,6 +103,7 @@ export class FollowedStore implements Disposable {
   #close(): void {
     this.#reader?.[Symbol.dispose]();
     this.#reader = null;
+    this.#dataVersion = null;
   }
 
   #open(): Reader {
@@ -148,7 +151,8 @@ export class FollowedStore implements Disposable {
 
   #tellEvents(reader: Reader): void {
     // A number that changes whenever another connection has committed; reading it costs next to nothing.
-    const row = firstRow<{ data_version: number }>(reader.database.prepare("PRAGMA data_version"));
+    this.#dataVersion ??= reader.database.prepare("PRAGMA data_version");
+    const row = firstRow<{ data_version: number }>(this.#dataVersion);
     const version = row?.data_version ?? -1;
     if (version === this.#version) return;
     this.#version = version;

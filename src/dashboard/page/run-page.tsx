@@ -1,17 +1,15 @@
 // A run: how it stands, what stood out, and its pictures.
 import type { JSX } from "preact";
 import { useMemo, useRef } from "preact/hooks";
-import type { QuestionsReply, RunState, StepColumns } from "../api.ts";
+import type { RunState, StepColumns } from "../api.ts";
 import { marksOf, noticesOf } from "../notices.ts";
 import type { Mark } from "../pictures.ts";
 import { runPictures } from "../run-pictures.ts";
-import { useData, useThrottled } from "./data.ts";
-import { useChanges } from "./live.ts";
 import { PictureCard } from "./picture-card.tsx";
 import { go, link, questionLink, questionsLink, runLink, stepLink } from "./router.ts";
 import { type RunData, useRun } from "./run-data.ts";
 import { ModelLine } from "./text.tsx";
-import { duration, Notices, ProblemNote, Show, Status, share, Tile, when } from "./ui.tsx";
+import { duration, Notices, ProblemNote, Status, share, Tile, when } from "./ui.tsx";
 
 const noGrid = { columns: [], rows: [], cells: [] };
 
@@ -19,13 +17,15 @@ export function RunPage({ run }: { run: string }): JSX.Element {
   const data = useRun(run);
   return (
     <main>
-      <Show of={data.state}>{(state) => <Run state={state} data={data} />}</Show>
-      {data.problem !== null && data.state.problem === null && <ProblemNote problem={data.problem} />}
+      {data.problem !== null && <ProblemNote problem={data.problem} />}
+      {data.state === null && data.problem === null && <p class="faint waiting">Reading…</p>}
+      {data.state !== null && <Run state={data.state} data={data} />}
     </main>
   );
 }
 
-function Run({ state, data: { steps, difficulty, solveRate } }: { state: RunState; data: RunData }): JSX.Element {
+function Run({ state, data }: { state: RunState; data: RunData }): JSX.Element {
+  const { steps, difficulty, solveRate } = data;
   const { run } = state;
   const same = useSame();
   const marks = same(
@@ -58,7 +58,7 @@ function Run({ state, data: { steps, difficulty, solveRate } }: { state: RunStat
       <RunHeading state={state} tab="overview" />
       <Notices notices={noticesOf(state)} />
       <Tiles state={state} steps={steps} />
-      <StoodOut state={state} />
+      <StoodOut state={state} data={data} />
       <MarkKey marks={marks} />
       {groups.map(({ title, pictures }) => (
         <section key={title} class="group">
@@ -194,26 +194,13 @@ function Tiles({ state, steps }: { state: RunState; steps: StepColumns | null })
 }
 
 /** The questions that people ask for first. */
-function StoodOut({ state }: { state: RunState }): JSX.Element {
+function StoodOut({ state, data }: { state: RunState; data: RunData }): JSX.Element {
   const { run, knowsTruth } = state;
-  const base = `/api/runs/${encodeURIComponent(run)}/questions?`;
-  const taught = useData<QuestionsReply>(`${base}orderBy=taught&order=descending`);
-  const wrong = useData<QuestionsReply>(knowsTruth ? `${base}label=wrong&orderBy=agreement&order=descending` : null);
-  const reload = useThrottled(
-    () => {
-      taught.reload();
-      wrong.reload();
-    },
-    3000,
-    taught.took + wrong.took,
-  );
-  useChanges((change) => {
-    if (!("run" in change) || change.run === run) reload();
-  });
-  const [most, worst] = [taught.value?.questions[0], wrong.value?.questions[0]];
+  const { taughtMost: most, mostWrong } = data;
+  const worst = knowsTruth ? mostWrong : null;
   return (
     <div class="stood-out">
-      {most !== undefined && most.taught > 0 && (
+      {most !== null && most.taught > 0 && (
         <a class="card link" id="taught-most" href={questionLink(run, most.step, most.position)}>
           <span class="faint">The question that taught most</span>
           <strong>
@@ -224,7 +211,7 @@ function StoodOut({ state }: { state: RunState }): JSX.Element {
           </span>
         </a>
       )}
-      {worst !== undefined && (
+      {worst !== null && (
         <a class="card link" id="most-wrong" href={questionLink(run, worst.step, worst.position)}>
           <span class="faint">Most sure of a wrong answer</span>
           <strong>

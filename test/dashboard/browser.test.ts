@@ -17,7 +17,16 @@ import { openReader } from "../../src/store/queries.ts";
 import { migrations } from "../../src/store/schema.ts";
 import { openWorkspace } from "../../src/store/workspace.ts";
 import { type Browser, startBrowser, whyNoBrowser } from "./chromium.ts";
-import { decode, hostileStep, newFolder, playSteps, recordRun, step, withoutTruth } from "./example-workspace.ts";
+import {
+  codingStep,
+  decode,
+  hostileStep,
+  newFolder,
+  playSteps,
+  recordRun,
+  step,
+  withoutTruth,
+} from "./example-workspace.ts";
 
 let pageFolder: string;
 let browser: Browser;
@@ -143,6 +152,32 @@ describe.skipIf(whyNoBrowser !== null)(
       await page.goto(`${(await serve(folder)).url}#/run/${run}`);
       await page.locator("#taught-most").click();
       await page.getByText("It taught: the sizes").waitFor();
+      await page.close();
+    });
+
+    test("programs: answers × tests, with what each test is worth", async () => {
+      const folder = newFolder();
+      const run = await recordRun(folder, { steps: 3, record: codingStep });
+      const { page, complaints, keep } = await browser.open();
+      await page.goto(`${(await serve(folder)).url}#/run/${run}/question/2/0`);
+      await page.getByRole("heading", { name: "Answers × tests" }).waitFor();
+      const cells = await page.evaluate(
+        "[...document.querySelectorAll('.matrix tbody tr')].map((row) => [...row.querySelectorAll('td')].map((cell) => cell.textContent.trim()))",
+      );
+      expect(cells).toEqual([
+        ["✓", "✓", "✗", "✗", "50 %"],
+        ["✓", "✗", "✗", "✗", "25 %"],
+        ["✓", "✗", "✗", "✓", "50 %"],
+      ]);
+      const kinds = await page.evaluate(
+        "[...document.querySelectorAll('.matrix thead .status')].map((one) => one.textContent)",
+      );
+      expect(kinds).toEqual(["trusted", "not confirmed", "nobody passes", "contradictory"]);
+      expect(await page.locator(".matrix thead").innerText()).toContain("double(-1) → -2");
+      expect(await page.evaluate("window.harmed")).toBeUndefined();
+      expect(await seriousFindings(page)).toEqual([]);
+      expect(complaints).toEqual([]);
+      await keep("tests");
       await page.close();
     });
 

@@ -8,6 +8,7 @@ import type { StepRecord } from "../../src/events.ts";
 import type { RunStore, RunTrial } from "../../src/store/store.ts";
 import { openWorkspace } from "../../src/store/workspace.ts";
 import { exampleEvaluation, exampleStep } from "../../src/testing/example-step.ts";
+import { testsVerdict } from "../../src/verify/unit-tests.ts";
 import { vote } from "../../src/verify/vote.ts";
 
 const folders: string[] = [];
@@ -69,6 +70,31 @@ export function hostileStep(number: number): StepRecord {
     proposal.question === null ? { ...proposal, refusal: { kind: "malformed" as const, says: hostileText } } : proposal,
   );
   return { ...record, proposals, groups: [{ ...first, question, answers, verdict, signal: "trained" }, ...rest] };
+}
+
+/** Who passed which of a coding question's four tests: one trusted, one that only some pass, one that nobody does, one contradicted. */
+const testsPassed = [
+  [true, true, false, false],
+  [true, false, false, false],
+  [true, false, false, true],
+];
+
+/** A step whose first question is a program with tests, one of which a model that means harm wrote. */
+export function codingStep(number: number): StepRecord {
+  const record = step(number);
+  const [first, ...rest] = record.groups;
+  const verdict = testsVerdict({ passed: testsPassed, contradictory: [3], trusted: [0], agreement: 0.7 }, 0, false);
+  const tests = [
+    ["double", [2], 4],
+    ["double", [-1], -2],
+    ["double", [hostileText], 0],
+    ["double", [2], 5],
+  ].map(([name, args, expected]) => ({ function: String(name), args: args as unknown[], expected }));
+  const answers = first.answers
+    .slice(0, testsPassed.length)
+    .map((answer) => ({ ...answer, form: 0, value: "def double(n): return 2 * n" }));
+  const question = { ...first.question, text: "Write double(n).", tests };
+  return { ...record, groups: [{ ...first, question, answers, verdict, signal: "trained" }, ...rest] };
 }
 
 export interface RunOptions {

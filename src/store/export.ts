@@ -4,10 +4,10 @@ import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { type BasicType, fileWriter, parquetWriteRows } from "hyparquet-writer";
 import { eachRow, translateErrors } from "./database.ts";
 import { type Decode, listRuns, type Reader, runInfo } from "./queries.ts";
-import { unpackTokens } from "./token-blob.ts";
+import { unpackLogprobs, unpackTokens } from "./token-blob.ts";
 
-/** What a column holds; `json` is an object or array, `tokens` an array of ids. */
-type ColumnType = "string" | "integer" | "number" | "boolean" | "json" | "tokens";
+/** What a column holds; `json` is an object or array, `tokens` an array of ids, `logprobs` one of a number for each of them. */
+type ColumnType = "string" | "integer" | "number" | "boolean" | "json" | "tokens" | "logprobs";
 
 interface ColumnDefinition {
   readonly name: string;
@@ -21,7 +21,7 @@ interface TableDefinition {
 }
 
 /** Columns that hold wall-clock time: all that may differ between two runs of the same config and seed. */
-export const wallClockColumns: readonly string[] = ["created", "seconds"];
+export const wallClockColumns: readonly string[] = ["created", "seconds", "timing"];
 
 function columns(type: ColumnType, names: Readonly<Record<string, string>>): ColumnDefinition[] {
   return Object.entries(names).map(([name, sql]) => ({ name, type, sql }));
@@ -64,6 +64,7 @@ const tables = {
         trained: "trained",
       }),
       ...columns("number", { seconds: "seconds" }),
+      ...columns("json", { timing: "timing" }),
     ],
     from: "steps WHERE run_id = ? AND superseded = 0 ORDER BY step",
   },
@@ -88,7 +89,7 @@ const tables = {
       ...columns("string", { question: "question", key: "key", winner: "winner", signal: "signal" }),
       ...columns("number", { difficulty: "difficulty", agreement: "agreement", proposerReward: "proposer_reward" }),
       ...columns("boolean", { labelRight: "label_right" }),
-      ...columns("number", { accuracy: "accuracy" }),
+      ...columns("number", { accuracy: "accuracy", taught: "taught" }),
       ...columns("json", { tests: "tests", verdict: "verdict" }),
     ],
     from: "questions WHERE run_id = ? AND superseded = 0 ORDER BY step, position",
@@ -103,6 +104,8 @@ const tables = {
       }),
       ...columns("string", { question: "questions.question", value: "answers.value" }),
       ...completionColumns("answers", "prompts.tokens"),
+      // Rounded: for looking at, as recorded (docs/decisions/0042).
+      ...columns("logprobs", { logprobs: "answers.logprobs" }),
     ],
     // CROSS JOIN keeps this order of the loops, so that rows come sorted without a sort.
     from: `questions CROSS JOIN answers ON answers.question_id = questions.id
@@ -192,6 +195,7 @@ function readRow(
     const value = stored[name];
     if (value === null) row[name] = null;
     else if (type === "tokens") row[name] = unpackTokens(value as Uint8Array);
+    else if (type === "logprobs") row[name] = unpackLogprobs(value as Uint8Array);
     else if (type === "json") row[name] = JSON.parse(value as string);
     else row[name] = type === "boolean" ? value === 1 : value;
   }
@@ -231,6 +235,7 @@ const parquetTypes: Readonly<Record<ColumnType, BasicType>> = {
   boolean: "BOOLEAN",
   json: "JSON",
   tokens: "JSON",
+  logprobs: "JSON",
 };
 
 /** Rows that are in memory at a time, and a row group of the file. */

@@ -6,6 +6,7 @@ import { expect, test } from "vitest";
 import { exportJsonl, exportParquet, exportTables, tableRows } from "../../src/store/export.ts";
 import { openReader } from "../../src/store/queries.ts";
 import { crc32c, exportTensorboard, maskedCrc32c, tensorboardFile } from "../../src/store/tensorboard.ts";
+import { packLogprobs, unpackLogprobs } from "../../src/store/token-blob.ts";
 import { openWorkspace } from "../../src/store/workspace.ts";
 import { exampleEvaluation, exampleStep } from "../../src/testing/example-step.ts";
 import { appendSteps, errorOf, exampleConfig, inFolder, stateAt, writeWeights } from "./helpers.ts";
@@ -70,11 +71,14 @@ test("answers say whose they are, in the order in which they were given", async 
           tokens: answer.tokens,
           text: decode(answer.tokens),
           reward: answer.reward,
+          logprobs: unpackLogprobs(packLogprobs(answer.logprobs)),
         })),
       ),
     );
     expect(rows.length).toBe(expected.length);
     expect(rows).toMatchObject(expected);
+    const taught = [...tableRows(reader, "questions", { run: second })].map((row) => Number(row["taught"]));
+    expect(Math.max(...taught)).toBeGreaterThan(0);
     expect(await errorOf(() => [...tableRows(reader, "answers", { run: "nobody" })])).toHaveProperty("hint");
   });
 });

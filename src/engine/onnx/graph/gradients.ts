@@ -27,7 +27,8 @@ export function gradientsFrom(
   for (const node of forward.toReversed()) {
     const outputGradient = gradientOf.get(node.outputs[0]);
     if (outputGradient === undefined || !node.inputs.some((input) => input !== null && active.has(input))) continue;
-    const rule = gradientRules[node.op];
+    const { gradient: own } = node;
+    const rule = own === null ? gradientRules[node.op] : (_: GraphNode, dy: Value) => own(dy);
     if (rule === undefined)
       throw new Error(`No gradient rule for the operator ${node.op}; add one to gradient-rules.ts.`);
     const needs = (index: number): boolean => {

@@ -37,6 +37,8 @@ export interface GraphNode {
   readonly inputs: readonly (Value | null)[];
   readonly outputs: readonly Value[];
   readonly attributes: Readonly<Record<string, Attribute>>;
+  /** From the gradient of the first output to those of the inputs, where they are not what the operator's rule says. */
+  readonly gradient: ((dy: Value) => (Value | null)[]) | null;
 }
 
 export interface Initializer {
@@ -55,6 +57,8 @@ export interface ExternalConstant {
 export interface EmitOptions {
   readonly attributes?: Readonly<Record<string, Attribute>>;
   readonly domain?: string;
+  /** See `GraphNode.gradient`. */
+  readonly gradient?: (dy: Value) => (Value | null)[];
 }
 
 /** Operators that ONNX Runtime adds to the standard ones. */
@@ -131,7 +135,7 @@ export class Graph {
     op: string,
     inputs: readonly (Value | null)[],
     outputs: readonly { readonly shape: Shape; readonly type?: ElementType }[],
-    { attributes = {}, domain = "" }: EmitOptions = {},
+    { attributes = {}, domain = "", gradient }: EmitOptions = {},
   ): Value[] {
     const values = outputs.map(({ shape, type = "float32" }) => ({
       graph: this,
@@ -139,7 +143,7 @@ export class Graph {
       shape,
       type,
     }));
-    this.nodes.push({ op, domain, inputs, outputs: values, attributes });
+    this.nodes.push({ op, domain, inputs, outputs: values, attributes, gradient: gradient ?? null });
     return values;
   }
 

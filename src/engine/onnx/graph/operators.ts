@@ -101,6 +101,13 @@ export function reduceSum(x: Value, axes: readonly number[], keepDimensions: boo
   });
 }
 
+/** Maximum over axes; it has no gradient. */
+export function reduceMax(x: Value, axes: readonly number[], keepDimensions: boolean): Value {
+  return one("ReduceMax", [x, x.graph.integers(axes)], reducedShape(x.shape, axes, keepDimensions), {
+    keepdims: keepDimensions ? 1 : 0,
+  });
+}
+
 /** Mean over axes. */
 export function reduceMean(x: Value, axes: readonly number[], keepDimensions: boolean): Value {
   return one("ReduceMean", [x, x.graph.integers(axes)], reducedShape(x.shape, axes, keepDimensions), {

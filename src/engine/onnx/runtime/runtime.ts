@@ -131,6 +131,13 @@ export function float32Data(tensor: Tensor): Float32Array {
   return tensor.data as Float32Array;
 }
 
+/** Entries `from` to before `to` along the first axis, over the same memory. */
+export function tensorRows({ type, data, dims }: Tensor, from: number, to: number): Tensor {
+  const width = elementCount(dims.slice(1));
+  const rows = (data as Float32Array<ArrayBuffer>).subarray(from * width, to * width);
+  return new Tensor(type as "float32", rows, [to - from, ...dims.slice(1)]);
+}
+
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((a, b) => a * b, 1);
 }

@@ -3,6 +3,7 @@ import { float32Data, type Tensor } from "../runtime/runtime.ts";
 import type { SessionCache } from "../runtime/session-cache.ts";
 import type { WeightLayout } from "../transformer/linear.ts";
 import { microBatches, tokenFeeds, unpackRows } from "./batch-feeds.ts";
+import { PackedRuns } from "./packed-runs.ts";
 import { scoreGraph } from "./training-graph.ts";
 
 /** Calls may not overlap. */
@@ -17,8 +18,10 @@ export function createScorer(
   sessions: SessionCache,
   onProgress: (done: number, total: number, tokens: number) => void = () => undefined,
 ): Scorer {
+  const packed = layout.lora === null ? null : new PackedRuns(layout, sessions);
   return {
     async score(weights, sequences) {
+      if (packed !== null) return packed.score(weights, sequences, (done, total) => onProgress(done, total, done));
       const weightFeeds = Object.fromEntries(weights);
       const logprobs: number[][] = sequences.map(() => []);
       const total = sequences.reduce((sum, { length }) => sum + length, 0);

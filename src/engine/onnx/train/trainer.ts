@@ -12,6 +12,7 @@ import type { SessionCache } from "../runtime/session-cache.ts";
 import { trainableSpecs, type WeightLayout } from "../transformer/linear.ts";
 import { updateWeights } from "./adam.ts";
 import { lossFeeds, microBatches, pickSlots, tokenFeeds, unpackRows } from "./batch-feeds.ts";
+import { PackedRuns } from "./packed-runs.ts";
 import { adamGraph, gradientName, newGradientName, trainingGraph } from "./training-graph.ts";
 
 export interface OptimizerState {
@@ -37,7 +38,9 @@ export class Trainer {
   readonly #gradient: ReadonlyMap<string, Tensor>;
   #updates = 0;
 
-  readonly #frozen: Record<string, Tensor>;
+  readonly #frozen: ReadonlyMap<string, Tensor>;
+  /** Where an adapter trains; null where all weights do. */
+  readonly #packed: PackedRuns | null;
   readonly #onProgress: (done: number, total: number, tokens: number) => void;
 
   /** `weights`, those that train, are changed in place. The cache may be shared by trainers of models of one layout. */
@@ -49,7 +52,8 @@ export class Trainer {
   ) {
     this.#layout = layout;
     this.#specs = trainableSpecs(layout);
-    this.#frozen = Object.fromEntries(frozen);
+    this.#frozen = frozen;
+    this.#packed = layout.lora === null ? null : new PackedRuns(layout, sessions);
     this.#onProgress = onProgress;
     this.#weights = weights;
     this.#sessions = sessions;
@@ -69,11 +73,22 @@ export class Trainer {
     lossConfig: LossConfig = {},
   ): Promise<ForwardBackwardResult> {
     const settings = { ...lossDefaults, ...lossConfig };
+    if (this.#packed !== null) {
+      const weights = new Map([...this.#frozen, ...this.#weights]);
+      const onTokens = (done: number, total: number): void => this.#onProgress(done, total, done);
+      const { loss, logprobs } = await this.#packed.forwardBackward(
+        weights,
+        this.#gradient,
+        data,
+        { lossFn, settings },
+        onTokens,
+      );
+      return { logprobs, metrics: { loss, ...lossMetrics(data, logprobs, lossFn, settings) } };
+    }
     const withKl = settings.klPenaltyCoef > 0;
     const sequences = data.map(({ tokens }) => tokens);
     const logprobs: number[][] = sequences.map(() => []);
     const parameters = {
-      ...this.#frozen,
       ...Object.fromEntries(this.#weights),
       ...tensorsNamed(this.#gradient, gradientName),
     };

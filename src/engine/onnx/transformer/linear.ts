@@ -75,11 +75,15 @@ export class Parameters {
   }
 }
 
-/** Declares every weight and adapter as inputs. */
-export function declareParameters(graph: Graph, layout: WeightLayout): Parameters {
+/** Declares every weight and adapter as inputs, or those whose names begin with `prefix`. */
+export function declareParameters(graph: Graph, layout: WeightLayout, prefix = ""): Parameters {
   const parameters = new Parameters();
-  for (const spec of parameterSpecs(layout.config)) declareWeight(graph, layout, spec, parameters);
-  declareAdapter(graph, layout, parameters);
+  for (const spec of parameterSpecs(layout.config)) {
+    if (spec.name.startsWith(prefix)) declareWeight(graph, layout, spec, parameters);
+  }
+  for (const { name, shape } of layout.lora === null ? [] : adapterSpecs(layout.config, layout.lora)) {
+    if (name.startsWith(prefix)) parameters.set(name, graph.input(name, shape));
+  }
   return parameters;
 }
 
@@ -89,9 +93,14 @@ function declareWeight(graph: Graph, layout: WeightLayout, spec: ParameterSpec, 
   else into.set(name, graph.input(name, shape));
 }
 
-function declareAdapter(graph: Graph, { config, lora }: WeightLayout, into: Parameters): void {
-  if (lora === null) return;
-  for (const { name, shape } of adapterSpecs(config, lora)) into.set(name, graph.input(name, shape));
+/** A matrix of which some rows are given, under its name or those of its blocks: float32 [rows, columns]. */
+export function declareRows(graph: Graph, layout: WeightLayout, name: string, rows: string): Value {
+  const spec = parameterSpecs(layout.config).find((known) => known.name === name);
+  if (spec === undefined) throw new Error(`The model has no weight ${name}.`);
+  const columns = spec.shape[1];
+  if (!inBlocks(layout, spec)) return graph.input(name, [rows, columns]);
+  const { values, scales } = blockNames(name);
+  return dequantise(graph.input(values, [rows, columns], "int8"), graph.input(scales, [rows, columns / blockLength]));
 }
 
 /** The inputs of a weight in blocks: int8 values [rows, columns] and float32 scales [rows, columns / 32]. */

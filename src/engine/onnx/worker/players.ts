@@ -35,7 +35,7 @@ export function createPlayers(
   const { layout, adapter } = model;
   const checkpoints = openCheckpoints(model);
   const frozen = adapter === null ? null : loadFrozen(model, onProgress);
-  const sessionOptions = { threads, keepMemory: frozen === null };
+  const sessionOptions = { threads };
   const report = (stage: EngineProgress["stage"]) => (done: number, total: number, tokens: number) =>
     onProgress({ stage, done, total, tokens });
   const sampler = createSampler(layout, { threads, frozen, onProgress: report("sampling") });

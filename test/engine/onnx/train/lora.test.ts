@@ -91,7 +91,7 @@ describe.each(cases)("an adapter on %s", (_, config) => {
 
   test("gradients of A and B are those of central differences of the loss", async () => {
     const adapter = randomAdapter(config);
-    const sessions = new SessionCache({ threads }, 4);
+    const sessions = new SessionCache({ threads }, 12);
     const trainer = new Trainer(layout, adapter, sessions, { frozen: model.tensors });
     const loss = async (): Promise<number> =>
       (await trainer.forwardBackward(data, "importance_sampling", { klPenaltyCoef: 0.2 })).metrics["loss"];
@@ -116,7 +116,7 @@ describe.each(cases)("an adapter on %s", (_, config) => {
     const adapter = randomAdapter(config);
     const sequences = data.map(({ tokens }) => tokens);
     const before = [...model.arrays.values()].map((array) => Float32Array.from(array));
-    const scored = await createScorer(layout, new SessionCache({ threads }, 4)).score(
+    const scored = await createScorer(layout, new SessionCache({ threads }, 12)).score(
       new Map([...model.tensors, ...adapter]),
       sequences,
     );
@@ -125,7 +125,7 @@ describe.each(cases)("an adapter on %s", (_, config) => {
     const named = new Map([...adapter].map(([name, t]) => [name, { shape: t.dims, data: float32Data(t) }]));
     mergeAdapter(config, lora, named, (name) => merged.get(name)!);
     const whole = new Map([...model.tensors].map(([name, t]) => [name, float32Tensor(t.dims, merged.get(name))]));
-    const expected = await createScorer(plainLayout(config), new SessionCache({ threads }, 4)).score(whole, sequences);
+    const expected = await createScorer(plainLayout(config), new SessionCache({ threads }, 12)).score(whole, sequences);
     scored.forEach((row, i) => {
       row.forEach((logprob, t) => {
         expect(Math.abs(logprob - expected[i][t])).toBeLessThan(1e-4);
@@ -139,12 +139,109 @@ describe.each(cases)("an adapter on %s", (_, config) => {
     );
     const sequences = data.map(({ tokens }) => tokens);
     const score = (form: WeightLayout, weights: ReadonlyMap<string, Tensor>) =>
-      createScorer(form, new SessionCache({ threads }, 4)).score(weights, sequences);
+      createScorer(form, new SessionCache({ threads }, 12)).score(weights, sequences);
     const scored = await score(layout, new Map([...model.tensors, ...fresh]));
     const expected = await score(plainLayout(config), model.tensors);
     scored.flat().forEach((logprob, i) => {
       expect(Math.abs(logprob - expected.flat()[i])).toBeLessThan(1e-5);
     });
+  });
+});
+
+/** Groups of answers that share their prompts, prompts that share their beginning, and a datum that shares nothing. */
+function drawGroups(config: ModelConfig): Datum[] {
+  const parts = drawData(config, [40, 4, 3, 5, 4, 6, 2, 7, 9]).map(({ tokens }) => tokens);
+  const [root, first, second, ...answers] = parts;
+  const sequences = [
+    ...answers.slice(0, 3).map((answer) => [...root, ...first, ...answer]),
+    ...answers.slice(2, 5).map((answer) => [...root, ...second, ...answer]),
+    // All of it is in the prompt of others, and some of it twice.
+    [...root, ...first],
+    [...root, ...first, ...answers[0]],
+    parts[8],
+  ];
+  return drawData(
+    config,
+    sequences.map(({ length }) => length),
+  ).map((datum, i) => ({
+    ...datum,
+    tokens: sequences[i],
+    // The first token of an answer is predicted by a row that all answers share.
+    weights: datum.weights.map((_, t) => ((i === 8 ? t >= 2 : t >= root.length + 3) ? 0.1 + 0.1 * random.next() : 0)),
+  }));
+}
+
+describe.each(cases)("sequences that begin alike on %s", (_, config) => {
+  const layout = adapterLayout(config, lora);
+  const model = randomModel(config, 8);
+  const data = drawGroups(config);
+  const withKl = { klPenaltyCoef: 0.2 };
+
+  test.each(lossFunctions)("%s: loss, log-probabilities and gradients are those of each alone", async (lossFn) => {
+    const adapter = randomAdapter(config);
+    const trainer = new Trainer(layout, adapter, new SessionCache({ threads }, 12), { frozen: model.tensors });
+    const together = await trainer.forwardBackward(data, lossFn, withKl);
+    const gradient = await gradientOf(trainer);
+    let loss = 0;
+    for (const [i, datum] of data.entries()) {
+      const { metrics, logprobs } = await trainer.forwardBackward([datum], lossFn, withKl);
+      loss += metrics["loss"];
+      logprobs[0].forEach((logprob, t) => {
+        expect(Math.abs(logprob - together.logprobs[i][t])).toBeLessThan(1e-5);
+      });
+    }
+    expect(Math.abs(loss - together.metrics["loss"])).toBeLessThan(1e-5 * Math.max(1, Math.abs(loss)));
+    const alone = await gradientOf(trainer);
+    for (const [name, values] of alone) {
+      const largest = Math.max(1, ...values.map(Math.abs));
+      const worst = Math.max(...values.map((value, i) => Math.abs(value - gradient.get(name)![i])));
+      expect(worst / largest, name).toBeLessThan(1e-5);
+    }
+  });
+
+  test("gradients are those of central differences", async () => {
+    const adapter = randomAdapter(config);
+    const trainer = new Trainer(layout, adapter, new SessionCache({ threads }, 12), { frozen: model.tensors });
+    const loss = async (): Promise<number> =>
+      (await trainer.forwardBackward(data, "cross_entropy", withKl)).metrics["loss"];
+    await loss();
+    const gradient = await gradientOf(trainer);
+    // Along one random direction through the whole adapter.
+    const direction = new Map(
+      [...adapter].map(([name, { size }]) => [name, Array.from({ length: size }, random.normal)]),
+    );
+    const move = (step: number): void => {
+      for (const [name, along] of direction) {
+        const values = float32Data(adapter.get(name)!);
+        along.forEach((d, i) => {
+          values[i] += step * d;
+        });
+      }
+    };
+    const step = 1e-3;
+    move(step);
+    const above = await loss();
+    move(-2 * step);
+    const numeric = (above - (await loss())) / (2 * step);
+    const expected = [...direction].reduce(
+      (sum, [name, along]) => sum + along.reduce((s, d, i) => s + d * gradient.get(name)![i], 0),
+      0,
+    );
+    expect(Math.abs(numeric - expected)).toBeLessThan(3e-3 * Math.max(1, Math.abs(expected)));
+  });
+
+  test("scores are those of each alone", async () => {
+    const weights = new Map([...model.tensors, ...randomAdapter(config)]);
+    const scorer = createScorer(layout, new SessionCache({ threads }, 12));
+    const sequences = [...data.map(({ tokens }) => tokens), [], [3]];
+    const together = await scorer.score(weights, sequences);
+    expect(together.slice(-2)).toEqual([[], [0]]);
+    for (const [i, tokens] of sequences.entries()) {
+      const [alone] = await scorer.score(weights, [tokens]);
+      alone.forEach((logprob, t) => {
+        expect(Math.abs(logprob - together[i][t])).toBeLessThan(1e-5);
+      });
+    }
   });
 });
 
@@ -159,7 +256,7 @@ describe("losses in slices", () => {
       const results = [];
       for (const inSlices of [false, true]) {
         const layout = { ...plainLayout(config), sliced: inSlices };
-        const trainer = new Trainer(layout, model.tensors, new SessionCache({ threads }, 4));
+        const trainer = new Trainer(layout, model.tensors, new SessionCache({ threads }, 12));
         const result = await trainer.forwardBackward(data, lossFn, { klPenaltyCoef: 0.3 });
         results.push({ ...result, gradient: await gradientOf(trainer) });
       }
@@ -222,7 +319,7 @@ describe("weights in blocks", () => {
       [layout, frozen],
       [{ ...layout, blocks: false }, dequantised],
     ] as const) {
-      const trainer = new Trainer(form, adapter, new SessionCache({ threads }, 4), { frozen: weights });
+      const trainer = new Trainer(form, adapter, new SessionCache({ threads }, 12), { frozen: weights });
       const { metrics } = await trainer.forwardBackward(data, "cross_entropy");
       results.push({ loss: metrics["loss"], gradient: await gradientOf(trainer) });
     }

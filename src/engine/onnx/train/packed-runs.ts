@@ -1,0 +1,132 @@
+// Scoring and training with an adapter beside frozen weights: sequences are cut into micro-batches in which what they share stands
+// once, and go through the layers one at a time.
+import type { Datum, LossFn } from "../../../types.ts";
+import type { LossConfig } from "../../engine.ts";
+import { tokenKlPenalty, tokenLoss } from "../../losses.ts";
+import { checkTokens } from "../check-request.ts";
+import { float32Data, float32Tensor, type Tensor } from "../runtime/runtime.ts";
+import type { SessionCache } from "../runtime/session-cache.ts";
+import type { WeightLayout } from "../transformer/linear.ts";
+import { Head, type HeadResult } from "./head.ts";
+import { type AllWeights, LayerStack } from "./layer-stack.ts";
+import { fitsBudget } from "./memory.ts";
+import { type PackedBatch, type Pick, packBatch } from "./packed-batch.ts";
+import { planPacked } from "./shared-prefixes.ts";
+
+type Sequences = readonly (readonly number[])[];
+/** Called after each micro-batch with the tokens that are done, and their number in all. */
+export type OnTokens = (done: number, total: number) => void;
+
+/** Calls may not overlap. */
+export class PackedRuns {
+  readonly #layout: WeightLayout;
+  readonly #layers: LayerStack;
+  readonly #head: Head;
+
+  constructor(layout: WeightLayout, sessions: SessionCache) {
+    this.#layout = layout;
+    this.#layers = new LayerStack(layout, sessions);
+    this.#head = new Head(layout, sessions);
+  }
+
+  /** See `Player.score`. */
+  async score(weights: AllWeights, sequences: Sequences, onTokens: OnTokens): Promise<number[][]> {
+    const logprobs = sequences.map((tokens) => tokens.map(() => 0));
+    for (const batch of this.#batches(sequences, () => true, onTokens)) {
+      const hidden = (await this.#layers.forward(weights, batch, false)).at(-1)!;
+      const { logprobs: found } = await this.#headOf(weights, batch, sequences, hidden, false);
+      unpack(batch.picks, found, logprobs);
+    }
+    return logprobs;
+  }
+
+  /** Adds to `gradients` of the adapter those of the loss, and returns it with the log-probabilities of trained tokens. */
+  async forwardBackward(
+    weights: AllWeights,
+    gradients: ReadonlyMap<string, Tensor>,
+    data: readonly Datum[],
+    loss: { readonly lossFn: LossFn; readonly settings: Required<LossConfig> },
+    onTokens: OnTokens,
+  ): Promise<{ loss: number; logprobs: number[][] }> {
+    const sequences = data.map(({ tokens }) => tokens);
+    const logprobs = sequences.map((tokens) => tokens.map(() => 0));
+    const trained = (index: number, token: number): boolean => data[index].weights[token] !== 0;
+    let total = 0;
+    for (const batch of this.#batches(sequences, trained, onTokens)) {
+      const hidden = await this.#layers.forward(weights, batch, true);
+      const head = await this.#headOf(weights, batch, sequences, hidden.at(-1)!, true);
+      unpack(batch.picks, head.logprobs, logprobs);
+      const losses = batch.picks.map(({ index, column }, i) => lossOf(data[index], column + 1, head.logprobs[i], loss));
+      for (const { value } of losses) total += value;
+      const chosen = await head.backward!(Float32Array.from(losses, ({ derivative }) => derivative));
+      const gradient = spread(batch, chosen, this.#layout.config.hiddenSize);
+      await this.#layers.backward(weights, gradients, batch, hidden, gradient);
+    }
+    return { loss: total, logprobs };
+  }
+
+  *#batches(
+    sequences: Sequences,
+    wanted: (index: number, token: number) => boolean,
+    onTokens: OnTokens,
+  ): Generator<PackedBatch> {
+    const { config } = this.#layout;
+    checkTokens(config, sequences);
+    const strands = sequences.map((tokens, index) => {
+      let length = tokens.length - 1;
+      while (length > 0 && !wanted(index, length)) length -= 1;
+      return { index, length: Math.max(0, length) };
+    });
+    const count = ({ index }: { readonly index: number }): number => sequences[index].length;
+    const total = sequences.reduce((sum, { length }) => sum + length, 0);
+    let done = strands.filter(({ length }) => length === 0).reduce((sum, strand) => sum + count(strand), 0);
+    for (const plan of planPacked(sequences, strands, (size) => fitsBudget(this.#layout, size))) {
+      yield packBatch(config, sequences, plan, wanted);
+      done += plan.strands.reduce((sum, strand) => sum + count(strand), 0);
+      onTokens(done, total);
+    }
+  }
+
+  #headOf(
+    weights: AllWeights,
+    { picks }: PackedBatch,
+    sequences: Sequences,
+    hidden: Tensor,
+    train: boolean,
+  ): Promise<HeadResult> {
+    const width = this.#layout.config.hiddenSize;
+    const from = float32Data(hidden);
+    const chosen = new Float32Array(picks.length * width);
+    for (const [i, { row }] of picks.entries()) chosen.set(from.subarray(row * width, (row + 1) * width), i * width);
+    const targets = Int32Array.from(picks, ({ index, column }) => sequences[index][column + 1]);
+    return this.#head.logprobs(weights, float32Tensor([picks.length, width], chosen), targets, train);
+  }
+}
+
+function unpack(picks: readonly Pick[], found: Float32Array, into: number[][]): void {
+  for (const [i, { index, column }] of picks.entries()) into[index][column + 1] = found[i];
+}
+
+/** The loss of one token and its derivative by the log-probability, with the KL penalty where there is one. */
+function lossOf(
+  { logprobs, advantages, weights, referenceLogprobs }: Datum,
+  token: number,
+  logprob: number,
+  { lossFn, settings }: { readonly lossFn: LossFn; readonly settings: Required<LossConfig> },
+): { value: number; derivative: number } {
+  const weight = weights[token];
+  const input = { logprob, oldLogprob: logprobs[token], advantage: advantages[token], weight };
+  const { value, derivative } = tokenLoss(lossFn, input, settings);
+  if (settings.klPenaltyCoef === 0 || referenceLogprobs === undefined) return { value, derivative };
+  const penalty = tokenKlPenalty(logprob, referenceLogprobs[token], weight, settings.klPenaltyCoef);
+  return { value: value + penalty.value, derivative: derivative + penalty.derivative };
+}
+
+/** The gradient of all rows, from those of the chosen ones: a row that was chosen several times gets the sum. */
+function spread({ rows, picks }: PackedBatch, chosen: Float32Array, width: number): Tensor {
+  const gradient = new Float32Array(rows * width);
+  for (const [i, { row }] of picks.entries()) {
+    for (let j = 0; j < width; j++) gradient[row * width + j] += chosen[i * width + j];
+  }
+  return float32Tensor([rows, width], gradient);
+}

@@ -106,6 +106,15 @@ export const parts: readonly Part[] = [
     pure: true,
   },
 
+  // Questions of others, as exams. Tests of theirs run in the sandbox that it is handed.
+  {
+    name: "benchmark",
+    floor: 5,
+    files: /^benchmark\//,
+    imports: ["nouns", "answer", "sandbox contract", "play", "evaluate"],
+    pure: true,
+  },
+
   // 6 and 7: the loop. It is handed a DefinedTopic and every implementation, and imports none.
   {
     name: "run options",

@@ -42,6 +42,15 @@ export function markedAnswer(text: string): Reading<string> {
   return { ok: true, value: bare ?? canonical };
 }
 
+/**
+ * As `markedAnswer`, and where nothing is marked what is concluded, else the last formula or number: for replies that answer in a
+ * form of their own.
+ */
+export function concludedAnswer(text: string): Reading<string> {
+  const parsed = parseAnswer(text, false);
+  return parsed.ok ? { ok: true, value: parsed.value.readings[0].bare ?? parsed.value.readings[0].canonical } : parsed;
+}
+
 export interface AnswerComparison {
   readonly equal: boolean;
   /** Canonical texts; null where no answer could be read. */

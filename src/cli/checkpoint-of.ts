@@ -1,5 +1,7 @@
 // Finds models that a user names, and checkpoints of recorded runs, for reading only: it works beside a process that has
 // the run open.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { UsageError } from "../errors.ts";
 import { runOfFolder } from "../model/checkpoint-folder.ts";
 import { findModel, shippedModelOf } from "../model/find-model.ts";
@@ -21,6 +23,20 @@ export function checkpointOf(reader: Reader, run: string, step?: number): string
   );
 }
 
+/**
+ * Folder or file of a model: of a run's newest checkpoint, of its checkpoint of a step (`RUN@50`), or of any other model, which is
+ * downloaded where it is one of the hub that is not here. Throws UsageError where there is none.
+ */
+export async function modelNamed(given: string, workspace: string, terminal: Terminal): Promise<string> {
+  const [, name, step] = /^([^/\\]+)@(\d+)$/.exec(given) ?? [];
+  const run = name === undefined || !existsSync(join(workspace, "sqlm.db")) ? null : runNamed(name, workspace);
+  if (run !== null) {
+    using reader = openReader(workspace);
+    if (listRuns(reader).some((one) => one.run === run)) return checkpointOf(reader, run, Number(step));
+  }
+  return fetchWithProgress({ model: runNamed(given, workspace), workspace }, terminal);
+}
+
 /** A model and the topic to try it on. */
 export interface ChosenModel {
   readonly folder: string;
@@ -39,8 +55,7 @@ export async function chooseModel(
   options: { workspace: string; topic?: string },
   terminal: Terminal,
 ): Promise<ChosenModel> {
-  const request = { model: runNamed(model, options.workspace), workspace: options.workspace };
-  const folder = await fetchWithProgress(request, terminal);
+  const folder = await modelNamed(model, options.workspace, terminal);
   const own = topicOfModel(folder);
   const topic = options.topic ?? own;
   if (topic === null) {

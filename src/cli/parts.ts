@@ -1,16 +1,14 @@
 // The seam between the command line and everything that it drives. Commands know these names only; heavy modules load
 // when a command first needs them, so `sqlm --help` stays quick, and tests put scripted parts in their place.
 import { availableParallelism } from "node:os";
-import type { Engine, Player } from "../engine/engine.ts";
+import type { Engine } from "../engine/engine.ts";
 import type { OpenEngineOptions } from "../engine/open-engine.ts";
-import type { EvaluateOptions } from "../evaluate/evaluate.ts";
+import type { judgeLevels } from "../evaluate/evaluate.ts";
 import type { RunEvent } from "../events.ts";
 import type { SelfPlayOptions } from "../run-options.ts";
 import type { DoctorCheck } from "../sandbox/containment.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Workspace } from "../store/store.ts";
-import type { DefinedTopic } from "../topics/define-topic.ts";
-import type { Evaluation } from "../types.ts";
 import { engineOpened } from "./interrupt.ts";
 import type { AnswerRequest } from "./json-lines.ts";
 import type { DashboardProcess } from "./open-dashboard.ts";
@@ -33,7 +31,7 @@ export interface Parts {
   /** Throws UnsupportedError where engine, topic and config do not fit together. */
   checkFit(options: Omit<SelfPlayOptions, "store">): Promise<void>;
   selfPlay(options: SelfPlayOptions): Promise<AsyncGenerator<RunEvent, void>>;
-  evaluate(player: Player, topic: DefinedTopic, options: EvaluateOptions): Promise<Evaluation>;
+  judgeLevels: typeof judgeLevels;
   compareAnswers(): Promise<AnswerRequest>;
   openProgramScripts(): Promise<ProgramScripts>;
   sandboxChecks(): Promise<readonly DoctorCheck[]>;
@@ -71,7 +69,7 @@ export const projectParts: Parts = {
   },
   checkFit: async (options) => (await import("../run-options.ts")).checkFit(options),
   selfPlay: async (options) => (await import("../self-play.ts")).selfPlay(options),
-  evaluate: async (...options) => (await import("../evaluate/evaluate.ts")).evaluate(...options),
+  judgeLevels: async (...options) => (await import("../evaluate/evaluate.ts")).judgeLevels(...options),
   compareAnswers: async () => {
     const { compareAnswers } = await import("../answer/compare-answers.ts");
     // Other keys are the script's own business.

@@ -28,12 +28,24 @@ export function clusteredInterval(perQuestion: readonly number[]): readonly [low
   return wilsonInterval(p, trials);
 }
 
-/** Wilson's 95 % score interval of a share `p` seen in `trials` trials. */
-function wilsonInterval(p: number, trials: number): readonly [low: number, high: number] {
+/** Wilson's 95 % score interval (1927) of a share `p`, 0 to 1, seen in `trials` trials; all of 0 … 1 where there were none. */
+export function wilsonInterval(p: number, trials: number): readonly [low: number, high: number] {
+  if (trials === 0) return [0, 1];
   const z2 = z95 ** 2;
   const centre = (p + z2 / (2 * trials)) / (1 + z2 / trials);
   const half = (z95 / (1 + z2 / trials)) * Math.sqrt((p * (1 - p)) / trials + z2 / (4 * trials * trials));
   return [Math.max(0, centre - half), Math.min(1, centre + half)];
+}
+
+/**
+ * Chance that at least one of `k` answers is right, from `right` right ones among `answers`: 1 − C(n − c, k) / C(n, k), without
+ * bias (Chen et al. 2021, arXiv 2107.03374, section 2.1). `k` may not be above `answers`.
+ */
+export function passAtK(answers: number, right: number, k: number): number {
+  // The quotient of the binomials as a product, so that nothing overflows.
+  let allWrong = 1;
+  for (let i = 0; i < k; i++) allWrong *= Math.max(0, answers - right - i) / (answers - i);
+  return 1 - allWrong;
 }
 
 /** Share of the errors before that are gone after: (after − before) / (1 − before); 0 where there was none to remove. */

@@ -14,6 +14,7 @@ import {
 import { basename, join } from "node:path";
 import { z } from "zod";
 import { FileFormatError } from "../errors.ts";
+import { adapterConfigFile, adapterWeightsFile } from "./adapter.ts";
 import { isGgufPath } from "./gguf-companions.ts";
 
 const baseFile = "base.json";
@@ -49,6 +50,20 @@ export function identifyBase(model: string): BaseIdentity {
     for (const { start, length } of partsOf(sizes[i], digestOf)) hash.update(readPart(file, start, length));
   }
   return { model, bytes, digestOf, sha256: hash.digest("hex") };
+}
+
+/**
+ * Digest of all weights that a model computes with: its own, or its base's with those of its adapter, or of one put beside it.
+ * @param adapter folder of an adapter in PEFT's form
+ */
+export function identifyWeights(model: string, adapter?: string): string {
+  const base = readBase(model);
+  const folder = base === null ? adapter : model;
+  const hash = createHash("sha256").update((base ?? identifyBase(model)).sha256);
+  if (folder !== undefined) {
+    for (const name of [adapterConfigFile, adapterWeightsFile]) hash.update(readFileSync(join(folder, name)));
+  }
+  return hash.digest("hex");
 }
 
 export function writeBase(folder: string, identity: BaseIdentity): void {

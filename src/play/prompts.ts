@@ -29,6 +29,10 @@ export function sample(
 }
 
 /** Whether a prompt leaves the model room for a reply of `maxTokens`. */
-export function fitsPlayer(player: Player, promptTokens: readonly number[], maxTokens: number): boolean {
-  return promptTokens.length > 0 && promptTokens.length + maxTokens <= player.capabilities.maxSequenceTokens;
+export function fitsPlayer(
+  { capabilities }: Pick<Player, "capabilities">,
+  promptTokens: readonly number[],
+  maxTokens: number,
+): boolean {
+  return promptTokens.length > 0 && promptTokens.length + maxTokens <= capabilities.maxSequenceTokens;
 }

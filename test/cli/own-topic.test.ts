@@ -3,10 +3,11 @@ import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Parts } from "../../src/cli/parts.ts";
+import { judgeLevels } from "../../src/evaluate/evaluate.ts";
+import type { Examinee } from "../../src/evaluate/exam.ts";
 import type { RunSummary } from "../../src/events.ts";
 import { packageRoot } from "../../src/model/find-model.ts";
-import { randomStream } from "../../src/random.ts";
-import { evaluation, runCli, scriptedParts, temporaryFolder } from "./scripted-parts.ts";
+import { judgedLevels, runCli, scriptedParts, temporaryFolder } from "./scripted-parts.ts";
 
 let folder: string;
 let workspace: string;
@@ -37,9 +38,9 @@ const quiet = { code: 0, stderr: expect.not.stringContaining("trained on") };
 function noting(topics: string[]): Partial<Parts> {
   return {
     ...scriptedParts(),
-    evaluate: async (_engine, { topic }, { model }) => {
+    judgeLevels: async (_examinee, { topic }) => {
       topics.push(topic.name);
-      return { ...evaluation(0.9), model };
+      return judgedLevels(0.9);
     },
   };
 }
@@ -114,11 +115,10 @@ describe("figures of nothing are no figures", () => {
   /** Parts whose model answers every question with this text. */
   const answering = (text: string): Partial<Parts> => ({
     ...scriptedParts(),
-    evaluate: async (_player, { topic, hidden }, { model, questions }) => {
-      for (const question of hidden!.heldOut(1, questions, randomStream("test"))) {
-        topic.readAnswer(text, question);
-      }
-      return { ...evaluation(0, 0), model };
+    judgeLevels: (examinee, topic, options) => {
+      const reply = { tokens: examinee.tokenizer.encode(text), stopReason: "stop" as const };
+      const sample: Examinee["sample"] = async (asks) => asks.map(({ numSamples }) => Array(numSamples).fill(reply));
+      return judgeLevels({ ...examinee, sample }, topic, options);
     },
   });
 

@@ -473,6 +473,8 @@ describe("models", () => {
         "greedy",
         "majAt16",
         "questions",
+        "greedyInterval",
+        "majAt16Interval",
       ]);
     }
   });

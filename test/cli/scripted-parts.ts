@@ -8,6 +8,7 @@ import { type Parts, projectParts } from "../../src/cli/parts.ts";
 import { buildProgram } from "../../src/cli/program.ts";
 import type { Engine, Policy } from "../../src/engine/engine.ts";
 import { RunStoppedError } from "../../src/errors.ts";
+import type { JudgedLevel } from "../../src/evaluate/evaluate.ts";
 import type { GroupRecord, RunEvent, StepRecord } from "../../src/events.ts";
 import { sumQuestion } from "../../src/topics/arithmetic-notation.ts";
 import type { Evaluation, LevelResult } from "../../src/types.ts";
@@ -58,8 +59,20 @@ function level(difficulty: number, passAt1: number): LevelResult {
   return { difficulty, passAt1, passAt1Interval, greedy: passAt1, majAt16: passAt1, questions: 200 };
 }
 
-export function evaluation(...passAt1: readonly number[]): Evaluation {
+function evaluation(...passAt1: readonly number[]): Evaluation {
   return { model: "scripted", topic: "arithmetic", levels: passAt1.map((value, i) => level(i + 1, value)) };
+}
+
+/** Levels of ten questions each, of whose answers these shares are right: the first questions' all, the others' none. */
+export function judgedLevels(...shares: readonly number[]): JudgedLevel[] {
+  return shares.map((share, i) => ({
+    difficulty: i + 1,
+    outcomes: Array.from({ length: 10 }, (_, index) => {
+      const answer = { text: "579", value: "579", right: index < share * 10, cutOff: false };
+      const question = { text: `${index}`, key: `${i} ${index}`, difficulty: i + 1 };
+      return { question, sampled: Array(16).fill(answer), greedy: answer, voteRight: answer.right };
+    }),
+  }));
 }
 
 /** One group: a sum of this difficulty whose answers are `values`. */
@@ -156,10 +169,7 @@ export interface Script {
 export function scriptedParts({ failAt, beforeStep }: Script = {}): Partial<Parts> {
   return {
     openEngine: async () => engine,
-    evaluate: async (_engine, _topic, { model, onLevel }) => {
-      onLevel?.(1, 1);
-      return { ...evaluation(0.9, 0.5), model };
-    },
+    judgeLevels: async () => judgedLevels(0.9, 0.5),
     selfPlay: async ({ store, config, signal }) =>
       (async function* (): AsyncGenerator<RunEvent, void> {
         const record = (event: RunEvent): RunEvent => {

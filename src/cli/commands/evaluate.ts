@@ -1,105 +1,102 @@
-// `sqlm evaluate`: accuracy of a model on a topic's held-out questions.
+// `sqlm evaluate`: accuracy of a model, on a topic's held-out questions or on a benchmark, and beside another model.
 import { type Command, Option } from "commander";
-import { UnsupportedError, UsageError } from "../../errors.ts";
-import type { DefinedTopic } from "../../topics/define-topic.ts";
-import { openTopic } from "../../topics/registry.ts";
-import type { Topic } from "../../topics/topic.ts";
-import { chooseModel } from "../checkpoint-of.ts";
+import { UsageError } from "../../errors.ts";
+import { evaluateBenchmark } from "../benchmark-evaluation.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
-import { engineProgress, sayWeights } from "../engine-progress.ts";
-import { type ModelCommandOptions, modelSettings, withModelOptions } from "../model-options.ts";
+import type { EvaluationOptions } from "../evaluation.ts";
+import { withModelOptions } from "../model-options.ts";
 import type { Parts } from "../parts.ts";
-import { startProgress } from "../progress.ts";
-import { levelTable } from "../step-line.ts";
+import { evaluateTopic } from "../topic-evaluation.ts";
 
-interface EvaluateCommandOptions extends ModelCommandOptions {
+interface Flags {
   readonly json?: boolean;
   readonly workspace: string;
+  readonly adapter?: string;
+  readonly weights: string;
   readonly topic?: string;
-  readonly questions: string;
+  readonly questions?: string;
+  readonly benchmark?: string;
+  readonly limit?: string;
+  readonly samples?: string;
+  readonly maxAnswerTokens?: string;
+  readonly compare?: string;
+  readonly answers?: string;
   readonly seed: string;
   readonly threads: string;
+  readonly fresh?: boolean;
 }
 
 export function evaluateCommand(parts: Parts): Command {
-  const command = makeCommand("evaluate", "Measure a model on a topic's held-out questions.", [
-    "sqlm evaluate models/arithmetic",
-    "sqlm evaluate RUN --json                                  the newest checkpoint of a run, on its own topic",
-    "sqlm evaluate ./my-model --topic arithmetic",
-  ]);
+  const command = makeCommand(
+    "evaluate",
+    "Measure a model on a topic's held-out questions, or on a benchmark. Replies are recorded: what was killed goes on where it was.",
+    [
+      "sqlm evaluate models/arithmetic",
+      "sqlm evaluate RUN --compare start                         what a run has learned, with its own model as it began",
+      "sqlm evaluate RUN@50 --compare RUN                        two checkpoints of one run",
+      "sqlm evaluate MODEL --benchmark gsm8k-test.jsonl --limit 200",
+      "sqlm evaluate RUN --benchmark HumanEval.jsonl.gz --compare start --json",
+    ],
+  );
   return withModelOptions(withWorkspace(command))
-    .argument("<model>", "Folder in Hugging Face layout, GGUF file, hub id ORG/NAME[@REVISION], or the name of a run.")
+    .argument(
+      "<model>",
+      "Folder in Hugging Face layout, GGUF file, hub id ORG/NAME[@REVISION], or a run: its name, or RUN@STEP.",
+    )
     .option("--topic <name>", "Topic name or path of a topic file (default: the one that the model was trained on).")
-    .option("--questions <count>", "Held-out questions a difficulty level.", "200")
-    .option("--seed <count>", "Seed of questions and sampling.", "1")
+    .option("--questions <count>", "Held-out questions a difficulty level (default: 200).")
+    .option("--benchmark <file>", "JSON lines in the form of GSM8K, MATH-500, HumanEval or MBPP, in place of a topic.")
+    .option("--limit <count>", "Questions of the benchmark, drawn alike for every model (default: all).")
+    .option("--samples <count>", "Answers sampled to each question of the benchmark; 0 is greedy only (default: 4).")
+    .option("--max-answer-tokens <count>", "Longest answer to a question of the benchmark, in tokens (default: 512).")
+    .option(
+      "--compare <other>",
+      "Another model, run, checkpoint or adapter to compare with, question by question; start is the model that the run began with.",
+    )
+    .option("--answers <file>", "Write every question with its answers into a file of JSON lines.")
+    .option("--seed <count>", "Seed of sampling.", "1")
+    .option("--fresh", "Ask again what is recorded of an earlier evaluation.")
     .addOption(new Option("--threads <count>", "Threads of the engine; 0 measures and chooses.").default("0"))
-    .action(async (model: string, options: EvaluateCommandOptions) => {
-      const terminal = terminalOf(options);
-      const questions = readCount("--questions", options.questions, 1);
-      const seed = readCount("--seed", options.seed);
-      const threads = readCount("--threads", options.threads);
-      const chosen = await chooseModel(model, options, terminal);
-      const topic = await openTopic(chosen.topic);
-      if (topic.hidden === null) {
-        throw new UnsupportedError(
-          `Topic ${chosen.topic} has no held-out questions to evaluate on.`,
-          "Only a topic with a hidden checker can be evaluated; `sqlm topics` says which have one.",
-        );
+    .action(async (model: string, flags: Flags) => {
+      const options: EvaluationOptions = {
+        parts,
+        terminal: terminalOf(flags),
+        workspace: flags.workspace,
+        weights: flags.weights,
+        adapter: flags.adapter,
+        compare: flags.compare,
+        answers: flags.answers,
+        seed: readCount("--seed", flags.seed),
+        threads: readCount("--threads", flags.threads),
+        fresh: flags.fresh === true,
+      };
+      refuseIdle(flags);
+      if (flags.benchmark === undefined) {
+        const questions = readCount("--questions", flags.questions ?? "200", 1);
+        return evaluateTopic(model, { ...options, topic: flags.topic, questions });
       }
-      if (chosen.note !== null) terminal.note(chosen.note);
-      await using sandbox = topic.topic.verification === "tests" ? await parts.openSandbox() : undefined;
-      const onProgress = engineProgress(terminal);
-      await using engine = await parts.openEngine({
-        model: chosen.folder,
-        threads,
-        ...modelSettings(options),
-        onProgress,
+      return evaluateBenchmark(model, {
+        ...options,
+        benchmark: flags.benchmark,
+        limit: flags.limit === undefined ? Number.POSITIVE_INFINITY : readCount("--limit", flags.limit, 1),
+        samples: readCount("--samples", flags.samples ?? "4"),
+        maxTokens: readCount("--max-answer-tokens", flags.maxAnswerTokens ?? "512", 1),
       });
-      sayWeights(terminal, engine.capabilities);
-      await using player = await engine.openPolicy();
-      const progress = startProgress(terminal, "evaluating, level", topic.hidden.levels.length);
-      const readings = countReadings(topic);
-      const { levels } = await parts.evaluate(player, readings.topic, {
-        questions,
-        model,
-        seed,
-        sandbox,
-        onLevel: progress.update,
-      });
-      progress.end();
-      terminal.say(levelTable(levels, terminal.tableColumns));
-      const { answers, unreadable, lastReason } = readings.counts;
-      terminal.result({ model, topic: chosen.topic, levels, answers, unreadable });
-      if (answers > 0 && unreadable === answers) {
-        // Figures of nothing are no figures: a script must not take them for a bad model.
-        throw new UsageError(
-          `Not one of ${answers} answers could be read as an answer in topic ${chosen.topic}: ${lastReason}.`,
-          "The model speaks another notation: name its own topic with --topic.",
-        );
-      }
-      if (unreadable > answers / 2) {
-        terminal.note(`${unreadable} of ${answers} answers could not be read, the last one: ${lastReason}.`);
-      }
-      if (levels.every(({ passAt1 }) => !(passAt1 > 0))) {
-        terminal.note(`No answer was right. Is ${chosen.topic} what this model was trained on? --topic names another.`);
-      }
     });
 }
 
-/** The topic, counting what it makes of the model's answers. */
-function countReadings({ topic, hidden }: DefinedTopic): {
-  readonly topic: DefinedTopic;
-  readonly counts: { readonly answers: number; readonly unreadable: number; readonly lastReason: string };
-} {
-  const counts = { answers: 0, unreadable: 0, lastReason: "" };
-  const readAnswer: Topic["readAnswer"] = (reply, question) => {
-    const reading = topic.readAnswer(reply, question);
-    counts.answers++;
-    if (!reading.ok) {
-      counts.unreadable++;
-      counts.lastReason = reading.reason;
-    }
-    return reading;
-  };
-  return { topic: { topic: { ...topic, readAnswer }, hidden }, counts };
+/** Flags of a topic change nothing about a benchmark, and the other way round: whoever types one expects it to. */
+function refuseIdle(flags: Flags): void {
+  const onBenchmark = flags.benchmark !== undefined;
+  const idle = onBenchmark
+    ? { "--topic": flags.topic, "--questions": flags.questions }
+    : { "--limit": flags.limit, "--samples": flags.samples, "--max-answer-tokens": flags.maxAnswerTokens };
+  const [name] = Object.entries(idle).find(([, value]) => value !== undefined) ?? [];
+  if (name === undefined) return;
+  throw new UsageError(
+    `${name} changes nothing ${onBenchmark ? "beside" : "without"} --benchmark.`,
+    onBenchmark
+      ? "Leave it out; --limit says how many questions of a benchmark are asked."
+      : "Leave it out, or name a benchmark.",
+  );
 }

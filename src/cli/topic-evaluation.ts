@@ -1,0 +1,143 @@
+// A model on a topic's held-out questions, level by level.
+import { UnsupportedError, UsageError } from "../errors.ts";
+import { compareExams } from "../evaluate/compare.ts";
+import { evaluationSamples, heldOutQuestions, type JudgedLevel, levelResult } from "../evaluate/evaluate.ts";
+import { type QuestionOutcome, scoresOf } from "../evaluate/exam.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
+import type { DefinedTopic, HiddenTruth } from "../topics/define-topic.ts";
+import { openTopic } from "../topics/registry.ts";
+import type { LevelResult } from "../types.ts";
+import { chooseModel } from "./checkpoint-of.ts";
+import {
+  type EvaluationOptions,
+  examinedModels,
+  questionsTogether,
+  unreadableExample,
+  writeAnswers,
+} from "./evaluation.ts";
+import { comparisonNote, comparisonTable, type NamedComparison, scoreTable } from "./evaluation-tables.ts";
+import { type ExaminedModel, examine } from "./examinee.ts";
+import { startProgress } from "./progress.ts";
+import type { Terminal } from "./terminal.ts";
+
+interface TopicOptions extends EvaluationOptions {
+  readonly topic: string | undefined;
+  /** Held-out questions a level. */
+  readonly questions: number;
+}
+
+/** Evaluates, compares where asked to, and prints what was found. */
+export async function evaluateTopic(name: string, options: TopicOptions): Promise<void> {
+  const { terminal, workspace, parts, compare } = options;
+  const given = options.topic === undefined ? {} : { topic: options.topic };
+  const chosen = await chooseModel(name, { workspace, ...given }, terminal);
+  const topic = withTruth(chosen.topic, await openTopic(chosen.topic));
+  if (chosen.note !== null) terminal.note(chosen.note);
+  const { examined, other } = await examinedModels(name, chosen.folder, options);
+  await using sandbox = topic.topic.verification === "tests" ? await parts.openSandbox() : undefined;
+  const after = await judge(examined, topic, sandbox, options);
+  const outcomes = after.flatMap((level) => level.outcomes);
+  terminal.say(scoreTable("difficulty", after.map(named), terminal.tableColumns));
+  const { answers, unreadable } = scoresOf(outcomes);
+  const result = { model: name, topic: chosen.topic, levels: after.map(resultOf), answers, unreadable };
+  if (answers > 0 && unreadable === answers) {
+    // Figures of nothing are no figures: a script must not take them for a bad model.
+    terminal.result(result);
+    throw new UsageError(
+      `Not one of ${answers} answers could be read as an answer in topic ${chosen.topic}: ${unreadableExample(outcomes)}.`,
+      "The model speaks another notation: name its own topic with --topic.",
+    );
+  }
+  warn(terminal, chosen.topic, outcomes);
+  const before = other === null ? null : await judge(other, topic, sandbox, options);
+  if (options.answers !== undefined) {
+    writeAnswers(options.answers, [
+      { model: name, outcomes },
+      { model: other?.name ?? "", outcomes: (before ?? []).flatMap((level) => level.outcomes) },
+    ]);
+  }
+  if (other === null || before === null) return terminal.result(result);
+  const compared = comparisons(before, after);
+  terminal.say(`\n${other.name} → ${name}`);
+  terminal.say(comparisonTable("difficulty", compared, evaluationSamples, terminal.tableColumns));
+  terminal.say(comparisonNote);
+  const differences = compared.map(({ name: difficulty, comparison }) => ({ difficulty, ...comparison }));
+  terminal.result({ ...result, compare: { model: compare, levels: before.map(resultOf), differences } });
+}
+
+interface TopicWithTruth extends DefinedTopic {
+  readonly hidden: HiddenTruth;
+}
+
+function withTruth(name: string, { topic, hidden }: DefinedTopic): TopicWithTruth {
+  if (hidden !== null) return { topic, hidden };
+  throw new UnsupportedError(
+    `Topic ${name} has no held-out questions to evaluate on.`,
+    "Only a topic with a hidden checker can be evaluated; `sqlm topics` says which have one.",
+  );
+}
+
+async function judge(
+  model: ExaminedModel,
+  topic: TopicWithTruth,
+  sandbox: Sandbox | undefined,
+  options: TopicOptions,
+): Promise<JudgedLevel[]> {
+  const { parts, terminal, questions, seed } = options;
+  const sets = heldOutQuestions(topic.topic, topic.hidden, questions);
+  const total = [...sets.values()].reduce((sum, { length }) => sum + length, 0);
+  return examine(model, options, async (examinee) => {
+    const progress = startProgress(terminal, "evaluating, question", total);
+    const done = new Map<number, number>();
+    const levels = await parts.judgeLevels(examinee, topic, {
+      questions,
+      seed,
+      sandbox,
+      together: questionsTogether(evaluationSamples),
+      onJudged: (difficulty, outcomes) => {
+        done.set(difficulty, outcomes.length);
+        progress.update([...done.values()].reduce((sum, count) => sum + count, 0));
+      },
+    });
+    progress.end();
+    return levels;
+  });
+}
+
+const named = ({ difficulty, outcomes }: JudgedLevel) => ({ name: String(difficulty), scores: scoresOf(outcomes) });
+
+/** A level as runs record it, with the intervals that follow from it. */
+function resultOf(level: JudgedLevel): LevelResult & {
+  readonly greedyInterval: readonly [number, number];
+  readonly majAt16Interval: readonly [number, number];
+} {
+  const { greedy, vote } = scoresOf(level.outcomes);
+  return { ...levelResult(level), greedyInterval: greedy.interval, majAt16Interval: vote?.interval ?? [0, 1] };
+}
+
+/** Each level by itself, and all questions together where there are several. */
+function comparisons(before: readonly JudgedLevel[], after: readonly JudgedLevel[]): NamedComparison[] {
+  const outcomesOf = (levels: readonly JudgedLevel[], difficulty: number): readonly QuestionOutcome[] =>
+    levels.find((level) => level.difficulty === difficulty)?.outcomes ?? [];
+  const levels = after.map(({ difficulty, outcomes }) => ({
+    name: String(difficulty),
+    comparison: compareExams(outcomesOf(before, difficulty), outcomes),
+  }));
+  const all = compareExams(
+    before.flatMap(({ outcomes }) => outcomes),
+    after.flatMap(({ outcomes }) => outcomes),
+  );
+  return levels.length > 1 ? [...levels, { name: "all", comparison: all }] : levels;
+}
+
+function warn(terminal: Terminal, topic: string, outcomes: readonly QuestionOutcome[]): void {
+  const { answers, unreadable, cutOff, passAt1 } = scoresOf(outcomes);
+  if (unreadable > answers / 2) {
+    const reason = unreadableExample(outcomes);
+    terminal.note(`${unreadable} of ${answers} answers could not be read, the last one: ${reason}.`);
+  }
+  if (cutOff > answers / 10) terminal.note(`${cutOff} of ${answers} answers were cut off at their longest length.`);
+  if (passAt1 === null || passAt1.value === 0) {
+    terminal.note(`No answer was right. Is ${topic} what this model was trained on? --topic names another.`);
+  }
+}

@@ -20,6 +20,7 @@ export { defineExperiment, type Experiment, type Variant } from "./evaluate/expe
 export type * from "./events.ts";
 export { fetchModel, findModel, type ModelRequest } from "./model/find-model.ts";
 export type { HubOptions, HubProgress } from "./model/hub.ts";
+export { modelFacts } from "./model/model-facts.ts";
 export { type Random, randomStream } from "./random.ts";
 export type { SelfPlayOptions } from "./run-options.ts";
 export type * from "./sandbox/sandbox.ts";

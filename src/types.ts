@@ -6,8 +6,19 @@ export interface ChatMessage {
   readonly content: string;
 }
 
-/** What the model continues: plain text for a base model, or messages for one with a chat template. */
+/**
+ * What the model continues: plain text for a base model, or messages for one with a chat template. A last message of the
+ * assistant is the beginning of the reply: the model goes on behind its last character, so it must end where a token ends.
+ */
 export type Prompt = string | readonly ChatMessage[];
+
+/** What a topic may know of the model that it is opened for. */
+export interface ModelFacts {
+  /** It has a chat template, so it takes conversations. */
+  readonly chat: boolean;
+  /** It has so many weights that an adapter trains in their place, where nothing else is asked for. */
+  readonly large: boolean;
+}
 
 /** Turns text into token ids and back. */
 export interface Tokenizer {
@@ -15,8 +26,13 @@ export interface Tokenizer {
   decode(tokens: readonly number[]): string;
   /** Ids that end a completion when sampled; never part of decoded text. */
   readonly endTokens: readonly number[];
-  /** Renders messages with the model's chat template. Throws UnsupportedError when the model has none. */
+  /**
+   * Renders messages with the model's chat template, up to where its reply begins; a last message of the assistant is that reply's
+   * beginning. Throws UnsupportedError when the model has no template.
+   */
   encodeChat(messages: readonly ChatMessage[]): number[];
+  /** Ids of all tokens whose own text contains `text`, ascending. */
+  tokensWith(text: string): readonly number[];
 }
 
 /** What came of reading a model's reply. An unreadable reply is data with a reason, never an exception. */

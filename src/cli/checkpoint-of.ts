@@ -2,6 +2,7 @@
 // the run open.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { RunConfig } from "../config/config.ts";
 import { UsageError } from "../errors.ts";
 import { runOfFolder } from "../model/checkpoint-folder.ts";
 import { findModel, shippedModelOf } from "../model/find-model.ts";
@@ -42,6 +43,8 @@ export interface ChosenModel {
   readonly folder: string;
   /** Name or path of the topic. */
   readonly topic: string;
+  /** Settings of the run that it is of; none for any other model. */
+  readonly lengths: Partial<Pick<RunConfig, "maxQuestionTokens" | "maxAnswerTokens">>;
   /** Something that the user should know of the choice; null where it speaks for itself. */
   readonly note: string | null;
 }
@@ -56,7 +59,8 @@ export async function chooseModel(
   terminal: Terminal,
 ): Promise<ChosenModel> {
   const folder = await modelNamed(model, options.workspace, terminal);
-  const own = topicOfModel(folder);
+  const config = configOfModel(folder);
+  const own = config?.topic ?? shippedModelOf(folder);
   const topic = options.topic ?? own;
   if (topic === null) {
     throw new UsageError(
@@ -65,15 +69,22 @@ export async function chooseModel(
     );
   }
   const other = own !== null && absoluteTopicName(topic) !== own;
-  return { folder, topic, note: other ? `The model ${model} was trained on the topic ${own}, not on ${topic}.` : null };
+  // Lengths that were chosen for one topic say nothing of another.
+  const lengths = other ? {} : (config ?? {});
+  return {
+    folder,
+    topic,
+    lengths,
+    note: other ? `The model ${model} was trained on the topic ${own}, not on ${topic}.` : null,
+  };
 }
 
-/** The topic that a model was trained on: that of the run whose checkpoint it is, or the one that it is shipped for. */
-function topicOfModel(folder: string): string | null {
+/** Settings of the run whose checkpoint a folder is; null for any other. */
+function configOfModel(folder: string): RunConfig | null {
   const found = runOfFolder(folder);
-  if (found === null) return shippedModelOf(folder);
+  if (found === null) return null;
   using reader = openReader(found.workspace);
-  return listRuns(reader).find(({ run }) => run === found.run)?.config.topic ?? null;
+  return listRuns(reader).find(({ run }) => run === found.run)?.config ?? null;
 }
 
 /** Turns a run's tokens into text, with the tokenizer of its newest checkpoint, or of the model that it started from. */

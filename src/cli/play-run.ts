@@ -12,7 +12,8 @@ import { openReader } from "../store/queries.ts";
 import type { RunInfo, RunSources, RunStore, RunTrial, SavedCheckpoint, Workspace } from "../store/store.ts";
 import { summarizeRun } from "../store/summarize-run.ts";
 import { checkRunName } from "../store/workspace.ts";
-import { absoluteTopicName, openTopic } from "../topics/registry.ts";
+import { absoluteTopicName } from "../topics/registry.ts";
+import { openTopicFor } from "./open-topic.ts";
 import type { Parts } from "./parts.ts";
 import { acceptSources, extendRun, findStart, type ResumeOptions } from "./prepare-resume.ts";
 import { sourcesOf } from "./run-sources.ts";
@@ -58,7 +59,6 @@ export async function playRun({
   const info = "config" in run ? null : workspace.info(run.resume);
   const { config: given, trial } = "config" in run ? run : info!;
   if ("config" in run && run.name !== undefined) checkRunName(run.name, workspace.list());
-  const topic = await openTopic(given.topic);
   // Weights come from a run's own checkpoint: a starting model that is gone since is needed where it is compared with.
   const gone = info !== null && given.klPenaltyCoef === 0 && !existsSync(given.model);
   const paths = gone ? given : withAbsolutePaths(given, workspace.folder);
@@ -70,6 +70,8 @@ export async function playRun({
       ? null
       : await prepare({ info: info!, store: opened, workspace: workspace.folder, sources, options: run, onEvent });
   const config = start === null ? paths : { ...paths, steps: start.steps };
+  const model = gone ? checkpointInPlaceOf(config.model, start?.checkpoint ?? null) : config.model;
+  const topic = await openTopicFor(config.topic, model, config);
   await (opened === undefined ? workspace.requireSpace(config) : opened.requireSpace());
   const control = trial?.control;
   await using sandbox = topic.topic.verification === "tests" ? await parts.openSandbox() : undefined;
@@ -80,7 +82,6 @@ export async function playRun({
       "`sqlm doctor` says what the sandbox can run here.",
     );
   }
-  const model = gone ? checkpointInPlaceOf(config.model, start?.checkpoint ?? null) : config.model;
   await using engine = await parts.openEngine({ ...engineOptions(config), model, onProgress });
   onOpened?.(engine.capabilities);
   const playOptions = {

@@ -5,7 +5,6 @@ import { evaluationSamples, heldOutQuestions, type JudgedLevel, levelResult } fr
 import { type QuestionOutcome, scoresOf } from "../evaluate/exam.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { DefinedTopic, HiddenTruth } from "../topics/define-topic.ts";
-import { openTopic } from "../topics/registry.ts";
 import type { LevelResult } from "../types.ts";
 import { chooseModel } from "./checkpoint-of.ts";
 import {
@@ -17,6 +16,7 @@ import {
 } from "./evaluation.ts";
 import { comparisonNote, comparisonTable, type NamedComparison, scoreTable } from "./evaluation-tables.ts";
 import { type ExaminedModel, examine } from "./examinee.ts";
+import { openTopicFor } from "./open-topic.ts";
 import { startProgress } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -31,7 +31,7 @@ export async function evaluateTopic(name: string, options: TopicOptions): Promis
   const { terminal, workspace, parts, compare } = options;
   const given = options.topic === undefined ? {} : { topic: options.topic };
   const chosen = await chooseModel(name, { workspace, ...given }, terminal);
-  const topic = withTruth(chosen.topic, await openTopic(chosen.topic));
+  const topic = withTruth(chosen.topic, await openTopicFor(chosen.topic, chosen.folder, chosen.lengths));
   if (chosen.note !== null) terminal.note(chosen.note);
   const { examined, other } = await examinedModels(name, chosen.folder, options);
   await using sandbox = topic.topic.verification === "tests" ? await parts.openSandbox() : undefined;

@@ -16,9 +16,11 @@ const what = {
     ),
   engine: z.enum(["onnx"]).default("onnx").describe("What samples and trains the model."),
   preset: z
-    .enum(["default", "quick", "paper"])
+    .enum(["default", "quick", "paper", "real"])
     .default("default")
-    .describe("Named set of values below the ones you give."),
+    .describe(
+      "Named set of values below the ones you give; where you name none, `real` for models above 50 M parameters.",
+    ),
   seed: z
     .number()
     .int()
@@ -82,11 +84,29 @@ export function defineConfig(config: RunConfigInput): RunConfigInput {
 }
 
 /**
- * `quick` takes minutes on any topic. `paper` has the published hyper-parameters (arXiv 2508.03682, Table of
+ * `quick` takes minutes on any topic. `real` is chosen by itself for models whose adapter trains (docs/decisions/0060). `paper` has the published hyper-parameters (arXiv 2508.03682, Table of
  * hyper-parameters); docs/decisions/ says where it departs.
  */
-export const presets: Readonly<Record<"default" | "quick" | "paper", RunConfigInput>> = {
+export const presets: Readonly<Record<"default" | "quick" | "paper" | "real", RunConfigInput>> = {
   default: {},
+  real: {
+    steps: 100,
+    groupsPerBatch: 16,
+    groupSize: 8,
+    proposalsPerQuestion: 2,
+    proposerEvery: 1,
+    proposerLossWeight: 0.1,
+    bandLow: 0.3,
+    bandHigh: 0.9,
+    malformedReward: -0.5,
+    negativeAdvantageScale: 0.5,
+    learningRate: 5e-5,
+    learningRateSchedule: "constant",
+    warmupSteps: 3,
+    evalEvery: 50,
+    evalQuestions: 32,
+    saveEvery: 10,
+  },
   quick: { steps: 40, groupsPerBatch: 64, evalQuestions: 100 },
   paper: {
     groupsPerBatch: 64,

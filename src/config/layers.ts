@@ -3,6 +3,7 @@
 import { inspect } from "node:util";
 import { z } from "zod";
 import { didYouMean, UsageError } from "../errors.ts";
+import type { ModelFacts } from "../types.ts";
 import { type ConfigKey, configKeys, presets, type RunConfig, type RunConfigInput, runConfigSchema } from "./config.ts";
 import { idleBecause } from "./in-force.ts";
 
@@ -25,6 +26,8 @@ export interface ResolvedConfig {
 export interface ConfigLayers {
   /** What a topic asks for (`Topic.settings`), not yet checked. */
   readonly topic?: { readonly name: string; readonly settings?: unknown } | undefined;
+  /** Facts of the model: a large one has a recipe of its own where no preset is named. */
+  readonly model?: Pick<ModelFacts, "large"> | undefined;
   /** Values of a config file as read, not yet checked. */
   readonly file?: { readonly path: string; readonly values: unknown } | undefined;
   /** Environment variables, of which `SQLM_…` are settings: `SQLM_GROUP_SIZE=8`. */
@@ -52,11 +55,11 @@ export function resolveConfig(layers: ConfigLayers = {}): ResolvedConfig {
 }
 
 /**
- * The topic that layers name, before its own settings are among them: values that only fit together with those are not
- * refused yet. Throws UsageError for a value that cannot be used by itself.
+ * The topic and the model that layers name, before settings that suit those are among them: values that only fit together with
+ * them are not refused yet. Throws UsageError for a value that cannot be used by itself.
  */
-export function topicNamedIn(layers: Omit<ConfigLayers, "topic">): string {
-  return layTogether(layers).config.topic;
+export function namedIn(layers: Omit<ConfigLayers, "topic" | "model">): Pick<RunConfig, "topic" | "model"> {
+  return layTogether(layers).config;
 }
 
 function layTogether(layers: ConfigLayers): Omit<ResolvedConfig, "notes"> {
@@ -72,7 +75,8 @@ function layTogether(layers: ConfigLayers): Omit<ResolvedConfig, "notes"> {
   const fileValues = file === undefined ? {} : checkLayer(file.values, (key) => `${file.path}: ${key}`, file.path);
   const environmentValues = checkLayer(settingsInEnvironment(layers.environment ?? {}), variableName, "environment");
   const flagValues = checkLayer(layers.flags ?? {}, (key) => flagName(key), "flags");
-  const preset = flagValues.preset ?? environmentValues.preset ?? fileValues.preset ?? "default";
+  const named = flagValues.preset ?? environmentValues.preset ?? fileValues.preset;
+  const preset = named ?? (layers.model?.large === true ? "real" : "default");
 
   const config: Record<string, unknown> = { ...runConfigSchema.parse({}) };
   const origins: Record<string, Origin> = Object.fromEntries(configKeys.map((key) => [key, { layer: "default" }]));
@@ -84,7 +88,10 @@ function layTogether(layers: ConfigLayers): Omit<ResolvedConfig, "notes"> {
     }
   };
   lay(topicValues, () => ({ layer: "topic", name: topic?.name ?? "" }));
-  lay(presets[preset], () => ({ layer: "preset", name: preset }));
+  lay({ ...presets[preset], ...(named === undefined && preset !== "default" ? { preset } : {}) }, () => ({
+    layer: "preset",
+    name: preset,
+  }));
   lay(fileValues, () => ({ layer: "file", name: file?.path ?? "" }));
   lay(environmentValues, (key) => ({ layer: "environment", name: variableName(key) }));
   lay(flagValues, (key) => ({ layer: "flag", name: flagName(key) }));

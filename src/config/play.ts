@@ -8,6 +8,8 @@ export const sampling = {
   groupsPerBatch: positiveCount.default(128).describe("Questions solved in a step."),
   groupSize: z.number().int().min(2).default(16).describe("Answers sampled to each question."),
   proposalsPerQuestion: z.number().min(1).default(2).describe("Proposals sampled for each question that is solved."),
+  maxQuestionTokens: count.default(0).describe("Longest proposal in tokens; 0 is the topic's own length."),
+  maxAnswerTokens: count.default(0).describe("Longest answer in tokens; 0 is the topic's own length."),
   temperature: z.number().positive().default(1).describe("Sampling temperature in training."),
   topP: z
     .number()

@@ -47,8 +47,11 @@ const codePointTokenizer: Tokenizer = {
   // One by one: spreading a long text into an argument list would overflow the stack.
   decode: (tokens) => tokens.map((token) => (token === endToken ? "" : String.fromCodePoint(token))).join(""),
   endTokens: [endToken],
-  encodeChat: (messages) =>
-    codePointTokenizer.encode(`${messages.map(({ role, content }) => `<${role}>${content}\n`).join("")}<assistant>`),
+  encodeChat: (messages) => {
+    const text = messages.map(({ role, content }) => `<${role}>${content}`).join("\n");
+    return codePointTokenizer.encode(messages.at(-1)?.role === "assistant" ? text : `${text}\n<assistant>`);
+  },
+  tokensWith: (text) => (Array.from(text).length === 1 ? codePointTokenizer.encode(text) : []),
 };
 
 /** Opens a scripted engine. */

@@ -93,6 +93,7 @@ export async function judgeLevels(
     const exam = {
       questions: sets.get(difficulty) ?? [],
       maxTokens: topic.maxTokens.solve,
+      stopText: topic.stopText?.solve,
       votes: true,
       prompt: topic.solvePrompt,
       read: (reply: Reply, question: Question) =>

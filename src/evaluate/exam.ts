@@ -2,7 +2,7 @@
 // benchmarks are both exams. It reads the truth, so nothing here may be imported by what makes rewards.
 import type { Ask, Player, SampleOptions } from "../engine/engine.ts";
 import { UnsupportedError } from "../errors.ts";
-import { encodePrompt, fitsPlayer } from "../play/prompts.ts";
+import { encodePrompt, fitsPlayer, stopTokens } from "../play/prompts.ts";
 import { countVotes, strictWinner } from "../plurality.ts";
 import { seedFrom } from "../random.ts";
 import type { Answer, Completion, Prompt, Question } from "../types.ts";
@@ -22,6 +22,8 @@ export interface Exam {
   readonly questions: readonly Question[];
   /** Longest answer, in tokens. */
   readonly maxTokens: number;
+  /** Text that ends an answer, as the model's own end does. */
+  readonly stopText?: string | undefined;
   prompt(question: Question): Prompt;
   /** Reads a reply into a canonical answer; `value` null and a reason where it has none. */
   read(reply: Reply, question: Question): Pick<Answer, "text" | "value" | "reason">;
@@ -95,7 +97,7 @@ async function askTogether(
       seed: seedFrom(drawn, questions[index].key),
       first: 0,
     }));
-    const options = { maxTokens: exam.maxTokens, temperature, stop: examinee.tokenizer.endTokens };
+    const options = { maxTokens: exam.maxTokens, temperature, stop: stopTokens(examinee.tokenizer, exam.stopText) };
     const rows = await examinee.sample(asks, options);
     return new Map(asked.map((index, row) => [index, rows[row]]));
   };

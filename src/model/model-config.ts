@@ -202,6 +202,11 @@ export function parameterCount(config: ModelConfig): number {
   return parameterSpecs(config).reduce((total, { shape }) => total + shape.reduce((a, b) => a * b, 1), 0);
 }
 
+/** Models with more parameters train an adapter where nothing else is asked for. */
+const largestFullyTrained = 50e6;
+
+export const isLarge = (config: ModelConfig): boolean => parameterCount(config) > largestFullyTrained;
+
 /**
  * Cosines and sines of the rotary embedding for positions 0 … count − 1, each [count, headSize / 2] row-major; with the
  * frequency scaling of Llama 3.1 (transformers, modeling_rope_utils.py) where the config asks for it.

@@ -45,7 +45,23 @@ export function openTokenizer(model: string, companions: Companions = readCompan
     encode: codec.encode,
     decode: codec.decode,
     endTokens: [...new Set([...readEndTokens(companions), ...(ownEnd === undefined ? [] : [ownEnd])])],
-    encodeChat: (messages) => codec.encode(renderChat(messages)),
+    encodeChat: (messages) => {
+      const last = messages.at(-1);
+      const opened = last?.role === "assistant";
+      return codec.encode(renderChat(opened ? messages.slice(0, -1) : messages) + (opened ? last.content : ""));
+    },
+    tokensWith: tokenFinder(codec),
+  };
+}
+
+/** Every token is decoded by itself, once for each text that is looked for. */
+function tokenFinder({ decode, size }: Codec): Tokenizer["tokensWith"] {
+  const found = new Map<string, readonly number[]>();
+  return (text) => {
+    const known =
+      found.get(text) ?? Array.from({ length: size }, (_, id) => id).filter((id) => decode([id]).includes(text));
+    found.set(text, known);
+    return known;
   };
 }
 
@@ -53,6 +69,8 @@ interface Codec {
   encode(text: string): number[];
   decode(tokens: readonly number[]): string;
   idOf(token: string): number | undefined;
+  /** One more than the largest id. */
+  readonly size: number;
 }
 
 /** Text to ids and back. The library sees no added tokens: they are found before it and put back after it. */
@@ -91,6 +109,7 @@ function createCodec(
       return decoder === null ? tokens.join(" ") : decoder.decode(tokens);
     },
     idOf: (token) => addedByContent.get(token)?.id ?? model.tokens_to_ids.get(token),
+    size: added.reduce((most, { id }) => Math.max(most, id + 1), model.vocab.length),
   };
 }
 

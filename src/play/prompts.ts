@@ -18,13 +18,24 @@ export function decodeCompletion(tokenizer: Tokenizer, { tokens }: Pick<Completi
   return tokenizer.decode(end ? tokens.slice(0, -1) : tokens);
 }
 
+/** Ids that end a reply: the model's own, and every token that has the topic's `stopText` in it. */
+export function stopTokens(tokenizer: Tokenizer, stopText?: string): readonly number[] {
+  return stopText === undefined ? tokenizer.endTokens : [...tokenizer.endTokens, ...tokenizer.tokensWith(stopText)];
+}
+
 /** Samples asks as this stage samples, up to the end of each reply; completions as [ask][sample]. */
 export function sample(
   player: Player,
   asks: readonly Ask[],
-  { temperature, topP, topK, maxTokens }: SamplingSettings & Pick<SampleOptions, "maxTokens">,
+  {
+    temperature,
+    topP,
+    topK,
+    maxTokens,
+    stopText,
+  }: SamplingSettings & Pick<SampleOptions, "maxTokens"> & { readonly stopText?: string | undefined },
 ): Promise<Completion[][]> {
-  const stop = player.tokenizer.endTokens;
+  const stop = stopTokens(player.tokenizer, stopText);
   return asks.length === 0 ? Promise.resolve([]) : player.sample(asks, { maxTokens, temperature, topP, topK, stop });
 }
 

@@ -37,7 +37,11 @@ export async function propose(player: Player, topic: Topic, options: ProposeOpti
     encodePrompt(player.tokenizer, topic.proposePrompt({ random, recent })),
   );
   const { asks, askOf } = asksFor(prompts, options.seed);
-  const rows = await sample(player, asks, { ...options, maxTokens: topic.maxTokens.propose });
+  const rows = await sample(player, asks, {
+    ...options,
+    maxTokens: topic.maxTokens.propose,
+    stopText: topic.stopText?.propose,
+  });
 
   const batchKeys = new Set<string>();
   let accepted = 0;

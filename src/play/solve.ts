@@ -46,7 +46,11 @@ export async function solve(
       asks.push({ promptTokens, numSamples, seed, first: 0, group, form });
     }
   }
-  const rows = await sample(player, asks, { ...options, maxTokens: topic.maxTokens.solve });
+  const rows = await sample(player, asks, {
+    ...options,
+    maxTokens: topic.maxTokens.solve,
+    stopText: topic.stopText?.solve,
+  });
 
   const answers: Answer[][] = questions.map(() => []);
   for (const [row, { promptTokens, group, form }] of asks.entries()) {
@@ -124,7 +128,7 @@ async function paraphraseEach(
     seed: seedFrom(options.seed, "paraphrase", questions[index].key),
     first: 0,
   }));
-  const rows = await sample(player, asks, { ...options, maxTokens });
+  const rows = await sample(player, asks, { ...options, maxTokens, stopText: topic.stopText?.propose });
   const paraphrases: (Question | null)[] = questions.map(() => null);
   for (const [row, index] of fitting.entries()) {
     const [completion] = rows[row];

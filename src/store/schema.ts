@@ -222,7 +222,10 @@ UPDATE runs SET config = json_patch('{
 
 // Settings that came after adapters, with what was done before there were any.
 const version7 = `
-UPDATE runs SET config = json_patch('{}', config);
+UPDATE runs SET config = json_patch('{
+  "maxQuestionTokens": 0,
+  "maxAnswerTokens": 0
+}', config);
 `;
 
 /** Migration i takes a database from version i to version i + 1. */

@@ -186,7 +186,7 @@ function addTo(answer: string, shift: number): string {
 }
 
 /** Half of a canonical number, in lowest terms again. */
-function halve(answer: string): string {
+export function halve(answer: string): string {
   const [top, bottom = "1"] = answer.split("/");
   const quotient = canonicalAnswer(`${top}/${2 * Number(bottom)}`);
   return quotient.ok ? quotient.value : answer;

@@ -85,6 +85,11 @@ export function defineTopic(definition: TopicDefinition, source?: string): Defin
     const limit = definition.maxTokens?.[role];
     if (!Number.isInteger(limit) || limit < 1) throw problem(name, `maxTokens.${role} must be a whole number above 0`);
   }
+  for (const [role, text] of Object.entries(definition.stopText ?? {})) {
+    if (role !== "propose" && role !== "solve") throw problem(name, `stopText.${role} is not a role: propose, solve`);
+    if (typeof text !== "string" || text === "")
+      throw problem(name, `stopText.${role} must be a text that is not empty`);
+  }
   if (definition.restatements !== undefined) requireFunctions(name, "", definition, ["restatements"]);
   if (definition.paraphrase !== undefined) {
     requireFunctions(name, "paraphrase.", definition.paraphrase, ["prompt", "read"]);
@@ -98,6 +103,20 @@ export function defineTopic(definition: TopicDefinition, source?: string): Defin
   return Object.freeze({ topic, hidden });
 }
 
+/** The same topic with longest replies of other lengths; 0, or nothing, leaves a length as the topic has it. */
+export function withReplyLengths(
+  defined: DefinedTopic,
+  {
+    maxQuestionTokens = 0,
+    maxAnswerTokens = 0,
+  }: { readonly maxQuestionTokens?: number; readonly maxAnswerTokens?: number },
+): DefinedTopic {
+  if (maxQuestionTokens === 0 && maxAnswerTokens === 0) return defined;
+  const { propose, solve } = defined.topic.maxTokens;
+  const maxTokens = Object.freeze({ propose: maxQuestionTokens || propose, solve: maxAnswerTokens || solve });
+  return Object.freeze({ topic: Object.freeze({ ...defined.topic, maxTokens }), hidden: defined.hidden });
+}
+
 /** The topic without its truth, each function behind its border. */
 function checkedTopic(definition: TopicDefinition, name: string, source: string): Topic {
   const self = (): Topic => topic;
@@ -107,6 +126,7 @@ function checkedTopic(definition: TopicDefinition, name: string, source: string)
     description: definition.description,
     verification: definition.verification,
     maxTokens: Object.freeze({ ...definition.maxTokens }),
+    ...(definition.stopText && { stopText: Object.freeze({ ...definition.stopText }) }),
     proposePrompt: checked({ source, part: "proposePrompt" }, definition.proposePrompt, self, isPrompt),
     readQuestion: checked({ source, part: "readQuestion" }, definition.readQuestion, self, isReading(isQuestion)),
     solvePrompt: checked({ source, part: "solvePrompt" }, definition.solvePrompt, self, isPrompt),
@@ -147,6 +167,7 @@ const knownParts: ReadonlySet<string> = new Set<keyof TopicDefinition>([
   "description",
   "verification",
   "maxTokens",
+  "stopText",
   "proposePrompt",
   "readQuestion",
   "solvePrompt",

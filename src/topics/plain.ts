@@ -9,6 +9,7 @@ import { refuse } from "../reading.ts";
 import type { Question, Reading } from "../types.ts";
 import { type DefinedTopic, defineTopic } from "./define-topic.ts";
 import { type PlainPrompts, plainPrompts, questionMarkers } from "./plain-prompts.ts";
+import { withoutThoughts } from "./words.ts";
 
 const maxSubjectCharacters = 200;
 const maxQuestionCharacters = 1500;
@@ -53,12 +54,6 @@ export function plainTopic(subject: string, options: { readonly prompts?: PlainP
       read: (reply, question) => readParaphrase(reply, question),
     },
   });
-}
-
-/** What a reasoning model thought is not part of its reply; nothing is left of one that was cut off while thinking. */
-function withoutThoughts(reply: string): string {
-  const end = reply.lastIndexOf("</think>");
-  return end >= 0 ? reply.slice(end + "</think>".length) : reply.includes("<think>") ? "" : reply;
 }
 
 /** Exactly one marked question and nothing after it; what a model says before it is allowed. */

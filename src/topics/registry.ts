@@ -3,16 +3,26 @@
 import { dirname, extname, resolve } from "node:path";
 import { importFile } from "../config/import-file.ts";
 import { didYouMean, UsageError } from "../errors.ts";
+import type { ModelFacts } from "../types.ts";
 import { algebra } from "./algebra.ts";
+import { algebraInWords } from "./algebra-words.ts";
 import { arithmetic } from "./arithmetic.ts";
+import { arithmeticInWords } from "./arithmetic-words.ts";
 import { coding } from "./coding.ts";
 import { type DefinedTopic, defineTopic } from "./define-topic.ts";
 import { multiplication } from "./multiplication.ts";
+import { multiplicationInWords } from "./multiplication-words.ts";
 import { plainTopic } from "./plain.ts";
 import type { TopicSettings } from "./topic.ts";
 
-const builtInTopics: ReadonlyMap<string, DefinedTopic> = new Map(
-  [arithmetic, multiplication, algebra, coding].map((one) => [one.topic.name, one]),
+/** In the notation of the shipped models, and in words for models that take conversations. */
+const builtInTopics: ReadonlyMap<string, { readonly notation: DefinedTopic; readonly words: DefinedTopic }> = new Map(
+  [
+    { notation: arithmetic, words: arithmeticInWords },
+    { notation: multiplication, words: multiplicationInWords },
+    { notation: algebra, words: algebraInWords },
+    { notation: coding, words: coding },
+  ].map((both) => [both.notation.topic.name, both]),
 );
 
 /** Names of the topics that come with the package. */
@@ -25,7 +35,7 @@ const moduleExtensions: ReadonlySet<string> = new Set([".ts", ".mts", ".js", ".m
 
 /**
  * Opens a built-in topic by name, makes one of words (`plain:geometry with circles`), or imports the `topic` that a module exports; a relative path starts at the working
- * folder. Throws UsageError for an unknown name (naming the nearest), a missing file, or a file without a sound topic.
+ * folder. A built-in topic speaks the notation of the shipped models, or words to a model with a chat template. Throws UsageError for an unknown name (naming the nearest), a missing file, or a file without a sound topic.
  *
  * @example
  * import { openTopic, randomStream } from "self-questioning";
@@ -34,9 +44,9 @@ const moduleExtensions: ReadonlySet<string> = new Set([".ts", ".mts", ".js", ".m
  * const [question] = hidden?.heldOut(3, 1, randomStream("example")) ?? [];
  * if (question !== undefined) console.log(question.text, topic.solvePrompt(question));
  */
-export async function openTopic(nameOrPath: string): Promise<DefinedTopic> {
+export async function openTopic(nameOrPath: string, model?: Pick<ModelFacts, "chat">): Promise<DefinedTopic> {
   const builtIn = builtInTopics.get(nameOrPath);
-  if (builtIn !== undefined) return builtIn;
+  if (builtIn !== undefined) return model?.chat === true ? builtIn.words : builtIn.notation;
   if (nameOrPath.startsWith(plainPrefix)) return plainTopic(nameOrPath.slice(plainPrefix.length));
   if (moduleExtensions.has(extname(nameOrPath))) return importTopic(resolve(nameOrPath));
   throw new UsageError(

@@ -19,6 +19,11 @@ export interface Topic {
   readonly verification: "vote" | "tests";
   /** Longest completion for each role, in tokens. */
   readonly maxTokens: { readonly propose: number; readonly solve: number };
+  /**
+   * Text that ends a reply of each role as soon as it stands in one, and is part of it; the model's own end always does. It should
+   * stand within one token of most models, as `?`, `}` or `</` do: what comes as several tokens ends nothing.
+   */
+  readonly stopText?: { readonly propose?: string; readonly solve?: string };
   proposePrompt(request: ProposeRequest): Prompt;
   /** Reads the proposer's reply strictly; anything but a well-formed question is refused with a reason. */
   readQuestion(reply: string): Reading<Question>;

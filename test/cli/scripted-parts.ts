@@ -131,6 +131,7 @@ const policy: Policy = {
     decode: (tokens) => String.fromCharCode(...tokens.filter((token) => token !== 0)),
     endTokens: [0],
     encodeChat: () => [],
+    tokensWith: () => [],
   },
   sample: async (asks) =>
     // Answers `975` (written backwards: 579) to every prompt, and something unreadable for the last sample.

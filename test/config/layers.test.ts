@@ -8,7 +8,7 @@ import {
   type RunConfig,
   runConfigSchema,
 } from "../../src/config/config.ts";
-import { configJsonSchema, flagName, resolveConfig, topicNamedIn, variableName } from "../../src/config/layers.ts";
+import { configJsonSchema, flagName, namedIn, resolveConfig, variableName } from "../../src/config/layers.ts";
 import { UsageError } from "../../src/errors.ts";
 
 /** Some settings, each with a valid value. */
@@ -73,10 +73,27 @@ describe("layers", () => {
 
   test("values that only fit together with the topic's are not refused before the topic is known", () => {
     const flags = { topic: "capitals", bandHigh: 0.3 };
-    expect(topicNamedIn({ flags })).toBe("capitals");
+    expect(namedIn({ flags }).topic).toBe("capitals");
     expect(() => resolveConfig({ flags })).toThrow("bandLow (0.5) is above bandHigh (0.3)");
     const topic = { name: "capitals", settings: { bandLow: 0.1 } };
     expect(resolveConfig({ topic, flags }).config).toMatchObject({ bandLow: 0.1, bandHigh: 0.3 });
+  });
+
+  test("a large model has a recipe of its own, unless a preset is named", () => {
+    const large = { large: true };
+    const { config, origins } = resolveConfig({ model: large, flags: { groupSize: 4 } });
+    expect(config).toMatchObject({ preset: "real", ...presets.real, groupSize: 4 });
+    expect(origins.learningRate).toEqual({ layer: "preset", name: "real" });
+    expect(origins.groupSize.layer).toBe("flag");
+    for (const preset of ["default", "paper"] as const) {
+      expect(resolveConfig({ model: large, flags: { preset } }).config).toEqual(
+        resolveConfig({ flags: { preset } }).config,
+      );
+    }
+    expect(resolveConfig({ model: { large: false } })).toEqual(resolveConfig());
+    // The recipe is not the topic's to change: it stands above.
+    const topic = { name: "capitals", settings: { learningRate: 1 } };
+    expect(resolveConfig({ model: large, topic }).config.learningRate).toBe(presets.real.learningRate);
   });
 
   test("presets are valid", () => {

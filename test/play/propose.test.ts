@@ -5,6 +5,7 @@ import { createScriptedPolicy } from "../../src/engine/scripted.ts";
 import { type ProposeOptions, propose } from "../../src/play/propose.ts";
 import { randomStream } from "../../src/random.ts";
 import { arithmetic } from "../../src/topics/arithmetic.ts";
+import { arithmeticInWords } from "../../src/topics/arithmetic-words.ts";
 import { defineTopic } from "../../src/topics/define-topic.ts";
 import type { Topic } from "../../src/topics/topic.ts";
 
@@ -60,6 +61,18 @@ describe("propose", () => {
     expect(proposals[1]).toMatchObject({ question: null, refusal: { says: expect.stringContaining("form") } });
     expect(proposals[0].question).toEqual({ text: "123+4=", key: "123+4", difficulty: 3 });
     expect(proposals[4].question).toEqual({ text: "2+2=", key: "2+2", difficulty: 1 });
+  });
+
+  it("goes on with an opened reply, and ends it on text", async () => {
+    const { engine, calls } = recording(replies(" 123 + 4? And what is 5 + 6?", " 7"));
+    const [first, second] = await propose(engine, arithmeticInWords.topic, { ...options, count: 2 });
+    expect(calls[0].prompts.every((prompt) => prompt.endsWith("<assistant>What is"))).toBe(true);
+    for (const proposal of [first, second]) {
+      expect(proposal.text === " 123 + 4?" ? proposal.question?.text : proposal.refusal?.kind).toBe(
+        proposal.text === " 123 + 4?" ? "What is 123 + 4?" : "malformed",
+      );
+      expect(proposal.stopReason).toBe("stop");
+    }
   });
 
   it("knows questions of earlier steps, also restated ones", async () => {

@@ -2,10 +2,9 @@
 import type { Command } from "commander";
 import type { Player } from "../../engine/engine.ts";
 import { describeThrown, TopicError, UnsupportedError, UsageError } from "../../errors.ts";
-import { encodePrompt } from "../../play/prompts.ts";
+import { encodePrompt, stopTokens } from "../../play/prompts.ts";
 import { originalForm, readAnswer } from "../../play/read-answer.ts";
 import { seedFrom } from "../../random.ts";
-import { openTopic } from "../../topics/registry.ts";
 import type { Topic } from "../../topics/topic.ts";
 import type { Question, VoteVerdict } from "../../types.ts";
 import { vote } from "../../verify/vote.ts";
@@ -14,6 +13,7 @@ import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts
 import { engineProgress, sayWeights } from "../engine-progress.ts";
 import { bar, formatShare, formatTable, oneLine } from "../format.ts";
 import { type ModelCommandOptions, modelSettings, withModelOptions } from "../model-options.ts";
+import { openTopicFor } from "../open-topic.ts";
 import type { Parts } from "../parts.ts";
 
 interface AskOptions extends ModelCommandOptions {
@@ -49,7 +49,7 @@ export function askCommand(parts: Parts): Command {
       const seed = readCount("--seed", options.seed);
       const threads = readCount("--threads", options.threads);
       const chosen = await chooseModel(model, options, terminal);
-      const { topic } = await openTopic(chosen.topic);
+      const { topic } = await openTopicFor(chosen.topic, chosen.folder, chosen.lengths);
       if (topic.verification !== "vote") {
         throw new UnsupportedError(
           `Answers to topic ${topic.name} are programs, which do not vote.`,
@@ -127,7 +127,8 @@ async function askForms(
     seed: seedFrom(seed, "ask", index),
     first: 0,
   }));
-  const options = { maxTokens: topic.maxTokens.solve, temperature: 1, stop: tokenizer.endTokens };
+  const stop = stopTokens(tokenizer, topic.stopText?.solve);
+  const options = { maxTokens: topic.maxTokens.solve, temperature: 1, stop };
   const rows = await player.sample(asks, options);
   const truncatedReplies = topic.settings?.truncatedReplies ?? "refuse";
   return forms.map((form, index) => ({

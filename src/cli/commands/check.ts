@@ -9,7 +9,6 @@ import { decodeCompletion, encodePrompt, sample } from "../../play/prompts.ts";
 import { cutOff } from "../../play/read-answer.ts";
 import { seedFrom } from "../../random.ts";
 import type { DefinedTopic } from "../../topics/define-topic.ts";
-import { openTopic } from "../../topics/registry.ts";
 import type { Prompt } from "../../types.ts";
 import { exitCodes, makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { resolveWithTopic } from "../config-options.ts";
@@ -21,7 +20,9 @@ import {
   type GivenReply,
   type TriedAnswer,
 } from "../dry-run.ts";
+import { fetchWithProgress } from "../fetch-model.ts";
 import { oneLine } from "../format.ts";
+import { openTopicFor } from "../open-topic.ts";
 import type { Parts } from "../parts.ts";
 import type { Terminal } from "../terminal.ts";
 
@@ -58,13 +59,15 @@ export function checkCommand(parts: Parts): Command {
     .action(async (name: string, options: CheckOptions) => {
       const terminal = terminalOf(options);
       const [count, seed] = [readCount("--count", options.count, 1), readCount("--seed", options.seed)];
-      const topic = await openTopic(name);
+      const flags = { topic: name, ...(options.model && { model: options.model }) };
+      const { config, model } = await resolveWithTopic({ flags }, options.workspace);
       const given = [...options.reply.map((reply) => ({ reply })), ...readReplies(options.replies)];
+      const { workspace } = options;
+      // A model is needed, and downloaded, only where replies are sampled.
+      const at = model ?? (given.length > 0 ? null : await fetchWithProgress({ ...config, workspace }, terminal));
+      const topic = await openTopicFor(name, at, config);
       const own = { replies: async () => given, answers: async () => options.answer.map((reply) => ({ reply })) };
       if (given.length > 0) return report(terminal, topic, await dryRun(topic, own));
-      const { config } = await resolveWithTopic({
-        flags: { topic: name, ...(options.model && { model: options.model }) },
-      });
       await using engine = await parts.openEngine({ ...config, workspace: options.workspace });
       await using player = await engine.openPolicy();
       const source = sampled(player, topic, config, count, seed);
@@ -118,21 +121,22 @@ function sampled(
   count: number,
   seed: number,
 ): DryRunSource {
-  const ask = async (prompt: Prompt | null, numSamples: number, maxTokens: number, name: string) => {
+  const ask = async (prompt: Prompt | null, numSamples: number, role: "propose" | "solve", name: string) => {
     if (prompt === null) return [];
     const promptTokens = encodePrompt(player.tokenizer, prompt);
     const asks = [{ promptTokens, numSamples, seed: seedFrom(seed, "check", name), first: 0 }];
-    const [completions] = await sample(player, asks, { maxTokens, temperature: 1, topP: 1, topK: 0 });
+    const maxTokens = topic.maxTokens[role];
+    const settings = { maxTokens, temperature: 1, topP: 1, topK: 0, stopText: topic.stopText?.[role] };
+    const [completions] = await sample(player, asks, settings);
     return completions.map((completion): GivenAnswer => {
       const reply = decodeCompletion(player.tokenizer, completion);
       const cut = cutOff(completion, truncatedReplies);
       return cut === null ? { reply } : { reply, refused: cut.reason };
     });
   };
-  const { propose, solve } = topic.maxTokens;
   return {
-    replies: (prompt) => ask(prompt, count, propose, "propose"),
-    answers: (question, prompt) => ask(prompt, sampledAnswers, solve, question.key),
+    replies: (prompt) => ask(prompt, count, "propose", "propose"),
+    answers: (question, prompt) => ask(prompt, sampledAnswers, "solve", question.key),
   };
 }
 

@@ -5,7 +5,6 @@ import type { Command } from "commander";
 import type { RunConfig } from "../../config/config.ts";
 import { withPathsFrom } from "../../config/file.ts";
 import { importFile } from "../../config/import-file.ts";
-import type { ResolvedConfig } from "../../config/layers.ts";
 import { RunStoppedError, UsageError } from "../../errors.ts";
 import { makeControl } from "../../evaluate/controls.ts";
 import {
@@ -18,15 +17,17 @@ import {
 } from "../../evaluate/experiment.ts";
 import { mean, standardDeviation } from "../../evaluate/statistics.ts";
 import type { RunSummary } from "../../events.ts";
+import { findModel } from "../../model/find-model.ts";
 import { openReader } from "../../store/queries.ts";
 import type { RunSources, RunTrial, Workspace } from "../../store/store.ts";
 import { summarizeRun } from "../../store/summarize-run.ts";
-import { openTopic } from "../../topics/registry.ts";
+import type { DefinedTopic } from "../../topics/define-topic.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
-import { resolveWithTopic } from "../config-options.ts";
+import { type ConfigForModel, resolveWithTopic } from "../config-options.ts";
 import { fetchWithProgress } from "../fetch-model.ts";
 import { formatDuration, formatShare, formatTable } from "../format.ts";
 import { listenForInterrupt } from "../interrupt.ts";
+import { openTopicFor } from "../open-topic.ts";
 import type { Parts } from "../parts.ts";
 import { playRun, withAbsolutePaths } from "../play-run.ts";
 import { sourcesOf } from "../run-sources.ts";
@@ -65,10 +66,13 @@ export function experimentCommand(parts: Parts): Command {
       // Every config is checked before the first run begins: a mistake in the last variant must not cost hours.
       const configs = new Map<string, RunConfig>();
       for (const trial of trials) {
-        const { config, notes } = await configOfTrial(trial, file);
+        const first = await configOfTrial(trial, file, options.workspace);
+        await fetchWithProgress({ ...first.config, workspace: options.workspace }, terminal);
+        // A model that had to be downloaded first has a say in the settings only now.
+        const { config, notes } = first.model === null ? await configOfTrial(trial, file, options.workspace) : first;
         for (const note of trial.seed === seeds[0] ? notes : []) terminal.note(note);
-        await fetchWithProgress({ ...config, workspace: options.workspace }, terminal);
-        if (trial.variant.control !== undefined) makeControl(trial.variant.control, await openTopic(config.topic));
+        if (trial.variant.control !== undefined)
+          makeControl(trial.variant.control, await topicOf(config, options.workspace));
         configs.set(nameOf(trial), config);
       }
 
@@ -178,8 +182,12 @@ async function findTrials(
   return known;
 }
 
-async function summaryOf({ folder }: Workspace, run: string, { topic }: RunConfig): Promise<RunSummary> {
-  const { hidden } = await openTopic(topic);
+/** The topic of a config as its model is asked about it. */
+const topicOf = (config: RunConfig, workspace: string): Promise<DefinedTopic> =>
+  openTopicFor(config.topic, findModel({ ...config, workspace }), config);
+
+async function summaryOf({ folder }: Workspace, run: string, config: RunConfig): Promise<RunSummary> {
+  const { hidden } = await topicOf(config, folder);
   using reader = openReader(folder);
   return summarizeRun(reader, run, hidden?.frontier ?? null);
 }
@@ -198,9 +206,9 @@ async function openExperiment(file: string): Promise<Experiment> {
   return defineExperiment(found as Experiment);
 }
 
-function configOfTrial({ variant, config }: Trial, file: string): Promise<ResolvedConfig> {
+function configOfTrial({ variant, config }: Trial, file: string, workspace: string): Promise<ConfigForModel> {
   const values = withPathsFrom(dirname(resolve(file)), config);
-  return resolveWithTopic({ file: { path: `${file}, variant ${variant.name}`, values } });
+  return resolveWithTopic({ file: { path: `${file}, variant ${variant.name}`, values } }, workspace);
 }
 
 /** Threads that are measured while other runs compute would be measured wrong, and differently each time. */

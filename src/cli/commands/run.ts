@@ -42,12 +42,14 @@ function make(name: string, description: string, parts: Parts): Command {
   );
   return addConfigFlags(withFlags).action(async (topic: string | undefined, options: RunOptions) => {
     const outputs = sessionOptionsOf(options);
-    const { config: given, notes } = await configOf(options, topic);
+    const first = await configOf(options, topic);
     // Found before anything is opened, so a mistyped name costs no time and leaves no empty run behind.
     const { workspace } = options;
     const terminal = terminalOf(options);
-    const request = { ...given, model: runNamed(given.model, workspace), workspace };
+    const request = { ...first.config, model: runNamed(first.config.model, workspace), workspace };
     const found = await fetchWithProgress(request, terminal);
+    // A model that had to be downloaded first has a say in the settings only now.
+    const { config: given, notes } = first.model === null ? await configOf(options, topic) : first;
     const model = given.model === "seed" ? given.model : found;
     for (const note of notes) terminal.note(note);
     const run = { config: { ...given, model }, name: options.name };

@@ -6,7 +6,7 @@ import { UnsupportedError, UsageError } from "../../../errors.ts";
 import { readAdapter, readAdapterConfig } from "../../../model/adapter.ts";
 import { checkBase, readBase } from "../../../model/base-identity.ts";
 import { freshAdapter, type Lora, readTargets } from "../../../model/lora.ts";
-import { type ModelConfig, parameterCount } from "../../../model/model-config.ts";
+import { isLarge, type ModelConfig, parameterCount } from "../../../model/model-config.ts";
 import { type ModelFolder, openModelFolder } from "../../../model/model-folder.ts";
 import type { NamedTensor } from "../../../model/safetensors.ts";
 import { adapterLayout, plainLayout, type WeightLayout } from "../transformer/linear.ts";
@@ -35,8 +35,6 @@ export interface OpenedModel {
   readonly adapter: ReadonlyMap<string, NamedTensor> | null;
 }
 
-/** Models with more parameters train an adapter where nothing else is asked for. */
-const largestFullyTrained = 50e6;
 const defaultRank = 16;
 const defaultAlpha = 32;
 const allLinear = "all-linear";
@@ -105,8 +103,7 @@ function loraOf(
   config: ModelConfig,
   { loraRank = 0, loraAlpha = defaultAlpha, loraTargets = allLinear }: ModelOptions,
 ): Lora | null {
-  const large = parameterCount(config) > largestFullyTrained;
-  const rank = loraRank >= 0 ? loraRank : large ? defaultRank : 0;
+  const rank = loraRank >= 0 ? loraRank : isLarge(config) ? defaultRank : 0;
   return rank === 0 ? null : { rank, alpha: loraAlpha, targets: readTargets(loraTargets) };
 }
 

@@ -1,0 +1,81 @@
+// The topic `multiplication` for models with a chat template: the same products as multiplication.ts, asked in words. Answers are
+// bare numbers in a box, which the prompt has opened already: working that was shown made them worse (docs/decisions/0058).
+import { refuse } from "../reading.ts";
+import type { Question } from "../types.ts";
+import { hearTwoNumbers } from "./arithmetic-words.ts";
+import { defineTopic } from "./define-topic.ts";
+import { multiplication } from "./multiplication.ts";
+import { productQuestion, readProduct } from "./multiplication-notation.ts";
+import { multiplicationTruth } from "./multiplication-truth.ts";
+import {
+  assistant,
+  inNotation,
+  inWords,
+  openedBox,
+  readWholeNumber,
+  restatementsInWords,
+  truthInWords,
+  user,
+  type Wording,
+  withOpenedBox,
+} from "./words.ts";
+
+const opening = "What is";
+const hint = "Ask for two whole numbers of up to three digits, as in: What is 123 * 45?";
+
+const wording: Wording = {
+  say: (notation) => `${opening} ${notation.replace("*", " * ").replace("=", "?")}`,
+  hear: (words) => {
+    const heard = hearTwoNumbers(words);
+    if (!heard.ok) return refuse("not a product of two whole numbers");
+    const product = readProduct(heard.value);
+    return product.ok ? heard : product;
+  },
+};
+
+const inSigns = (question: Question): Question => inNotation(wording, "multiplication", question, hint);
+
+const request = "Write a multiplication of two numbers.";
+const proposedTurns = [
+  user(request),
+  assistant(`${opening} 274 * 6?`),
+  user(request),
+  assistant(`${opening} 48 * 351?`),
+  user(request),
+  assistant(`${opening} 93 * 27?`),
+  user(request),
+  assistant(opening),
+];
+
+const solvedTurns = [
+  user(`${opening} 34 * 12?`),
+  assistant("\\boxed{408}"),
+  user(`${opening} 71 * 6?`),
+  assistant("\\boxed{426}"),
+];
+
+export const multiplicationInWords = defineTopic({
+  name: multiplication.topic.name,
+  description: multiplication.topic.description,
+  verification: "vote",
+  // Two numbers of three digits, where each digit is a token; six digits with a comma, and the closing brace.
+  maxTokens: { propose: 12, solve: 12 },
+  stopText: { propose: "?", solve: "}" },
+  proposePrompt: () => proposedTurns,
+  readQuestion: (reply) => {
+    const heard = wording.hear(reply);
+    if (!heard.ok) return heard;
+    const product = readProduct(heard.value);
+    return product.ok ? { ok: true, value: inWords(wording, productQuestion(product.value)) } : product;
+  },
+  solvePrompt: (question) => [...solvedTurns, user(wording.say(inSigns(question).text)), assistant(openedBox)],
+  readAnswer: (reply) => readWholeNumber(withOpenedBox(reply)),
+  restatements: (question) =>
+    restatementsInWords(wording, multiplication.topic.restatements?.(inSigns(question)) ?? []),
+  hidden: truthInWords(wording, multiplicationTruth, {
+    topic: "multiplication",
+    hint,
+    levels: [2, 3, 4, 5, 6],
+    frontier: 3,
+  }),
+});

@@ -1,0 +1,85 @@
+// Shared by the topics that speak to instruct models: a topic's notation put into words and heard back, and numbers read from
+// replies in words. The questions are those of the notation, so what is the same, how hard it is and what is right stay decided there.
+import { markedAnswer } from "../answer/answer.ts";
+import { UsageError } from "../errors.ts";
+import { refuse } from "../reading.ts";
+import type { ChatMessage, Question, Reading, Restatement } from "../types.ts";
+import type { HiddenTruth } from "./define-topic.ts";
+
+/** Two ways to write one question. */
+export interface Wording {
+  /** The words for a question in the topic's notation. */
+  say(notation: string): string;
+  /** The notation of a question in words; strict about what is asked. */
+  hear(words: string): Reading<string>;
+}
+
+export const user = (content: string): ChatMessage => ({ role: "user", content });
+/** A turn of the model; as the last one, the beginning of its reply. */
+export const assistant = (content: string): ChatMessage => ({ role: "assistant", content });
+
+/** The same question, put into words. */
+export const inWords = ({ say }: Wording, question: Question): Question => ({ ...question, text: say(question.text) });
+
+/** The same question in the topic's notation. Throws UsageError where the words ask nothing that the topic knows. */
+export function inNotation({ hear }: Wording, topic: string, question: Question, hint: string): Question {
+  const heard = hear(question.text);
+  if (heard.ok) return { ...question, text: heard.value };
+  throw new UsageError(`"${question.text}" is not a question of ${topic}: ${heard.reason}.`, hint);
+}
+
+export const restatementsInWords = (wording: Wording, forms: readonly Restatement[]): readonly Restatement[] =>
+  forms.map(({ question, toOriginal }) => ({ question: inWords(wording, question), toOriginal }));
+
+/** The same truth about questions in words. */
+export function truthInWords(
+  wording: Wording,
+  truth: HiddenTruth,
+  { topic, hint, levels, frontier }: Pick<HiddenTruth, "levels" | "frontier"> & { topic: string; hint: string },
+): HiddenTruth {
+  return {
+    check: (question, answer, sandbox) => truth.check(inNotation(wording, topic, question, hint), answer, sandbox),
+    levels,
+    frontier,
+    heldOut: (difficulty, count, random) =>
+      truth.heldOut(difficulty, count, random).map((question) => inWords(wording, question)),
+  };
+}
+
+/** What opens a reply that is to be a bare answer. */
+export const openedBox = "\\boxed{";
+
+/** What a reasoning model thought is not part of its reply; nothing is left of one that was cut off while thinking. */
+export function withoutThoughts(reply: string): string {
+  const end = reply.lastIndexOf("</think>");
+  return end >= 0 ? reply.slice(end + "</think>".length) : reply.includes("<think>") ? "" : reply;
+}
+
+/**
+ * The number that a reply answers: the last box, else what "answer is" says, else its last number. Canonical, in lowest terms:
+ * `7/2` for `\boxed{3.5}`.
+ */
+export function readNumber(reply: string): Reading<string> {
+  const said = withoutThoughts(reply);
+  if (said.includes("\\boxed")) {
+    const boxed = markedAnswer(said);
+    return boxed.ok && !isNumber(boxed.value) ? refuse("the boxed answer is not a number") : boxed;
+  }
+  const marked = /\banswer\s*(?:is|:|=)(?!.*\banswer\s*(?:is|:|=))(.*)/is.exec(said)?.[1];
+  const numbers = (marked ?? said).match(/(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?:\s*\/\s*\d+)?(?![\w])/g) ?? [];
+  const number = marked === undefined ? numbers.at(-1) : numbers[0];
+  if (number === undefined) return refuse("no number in the reply");
+  const read = markedAnswer(`\\boxed{${number}}`);
+  return read.ok && !isNumber(read.value) ? refuse("the answer has no value") : read;
+}
+
+const isNumber = (value: string): boolean => /^-?\d+(?:\/\d+)?$/.test(value);
+
+/** Also of a whole number only. */
+export function readWholeNumber(reply: string): Reading<string> {
+  const number = readNumber(reply);
+  return number.ok && number.value.includes("/") ? refuse("not a whole number") : number;
+}
+
+/** A reply that went on behind an opened box, with the box. */
+export const withOpenedBox = (reply: string): string => (reply.includes("\\boxed") ? reply : `${openedBox}${reply}`);

@@ -1,0 +1,198 @@
+import { describe, expect, it } from "vitest";
+import { UsageError } from "../../src/errors.ts";
+import { randomStream } from "../../src/random.ts";
+import type { DefinedTopic } from "../../src/topics/define-topic.ts";
+import { openTopic } from "../../src/topics/registry.ts";
+import { readNumber } from "../../src/topics/words.ts";
+import type { Prompt, Question } from "../../src/types.ts";
+
+const chat = { chat: true };
+const names = ["arithmetic", "multiplication", "algebra"] as const;
+
+const heldOut = ({ hidden }: DefinedTopic, count = 40): readonly Question[] =>
+  (hidden?.levels ?? []).flatMap((level) => hidden?.heldOut(level, count, randomStream("words", level)) ?? []);
+
+const messages = (prompt: Prompt) => (typeof prompt === "string" ? expect.fail("no conversation") : prompt);
+
+describe.each(names)("%s in words", (name) => {
+  it("is another topic only for a model with a chat template", async () => {
+    const [notation, words] = [await openTopic(name), await openTopic(name, chat)];
+    expect(await openTopic(name, { chat: false })).toBe(notation);
+    expect(typeof notation.topic.solvePrompt(heldOut(notation, 1)[0])).toBe("string");
+    expect(words.topic.name).toBe(name);
+    for (const question of heldOut(words, 2)) expect(Array.isArray(words.topic.solvePrompt(question))).toBe(true);
+  });
+
+  it("reads back what it says", async () => {
+    const words = await openTopic(name, chat);
+    for (const question of heldOut(words)) {
+      expect(question.text).toMatch(/^[A-Z].*\?$/);
+      const read = words.topic.readQuestion(question.text);
+      expect(read.ok && read.value, question.text).toEqual({ ...question, text: expect.any(String) });
+    }
+  });
+
+  it("opens replies where a token can end, and ends its prompts with a user's turn or an opening", async () => {
+    const { topic } = await openTopic(name, chat);
+    const random = randomStream("prompts");
+    const prompts = [
+      ...Array.from({ length: 8 }, () => topic.proposePrompt({ random, recent: [] })),
+      ...heldOut(await openTopic(name, chat), 1).map((question) => topic.solvePrompt(question)),
+    ];
+    for (const prompt of prompts.map(messages)) {
+      expect(prompt[0].role).toBe("user");
+      expect(prompt.every(({ role }, i) => role === (i % 2 === 0 ? "user" : "assistant"))).toBe(true);
+      expect(prompt.at(-1)?.content).not.toMatch(/\s$/);
+    }
+  });
+
+  it("names what is no question of it", async () => {
+    const { topic } = await openTopic(name, chat);
+    expect(() => topic.solvePrompt({ text: "Who are you?", key: "?", difficulty: 1 })).toThrow(UsageError);
+    for (const reply of ["", "你好", "Who are you?", "What is", "What is 5 / 2?", "<question>1+1</question>"]) {
+      expect(topic.readQuestion(reply).ok, reply).toBe(false);
+    }
+  });
+});
+
+it.each(["arithmetic", "multiplication"])("%s in words asks and restates as the notation does", async (name) => {
+  const [notation, words] = [await openTopic(name), await openTopic(name, chat)];
+  const said = heldOut(words, 20);
+  for (const [i, question] of heldOut(notation, 20).entries()) {
+    expect(said[i]).toEqual({ ...question, text: expect.any(String) });
+    const plain = notation.topic.restatements?.(question) ?? [];
+    const forms = words.topic.restatements?.(said[i]) ?? [];
+    expect(forms.map((form) => form.question.key)).toEqual(plain.map((form) => form.question.key));
+    for (const [j, form] of forms.entries()) {
+      expect(form.question.text).not.toBe(said[i].text);
+      for (const answer of ["0", "7", "-12", "340"]) expect(form.toOriginal(answer)).toBe(plain[j].toOriginal(answer));
+    }
+  }
+});
+
+it("algebra in words restates with answers that lead back to the original's", async () => {
+  const words = await openTopic("algebra", chat);
+  const questions = [...heldOut(words, 12), ...own.map((text) => questionIn(words, text))];
+  for (const question of questions) {
+    const forms = words.topic.restatements?.(question) ?? [];
+    expect(forms.length).toBeGreaterThan(0);
+    for (const { question: form, toOriginal } of forms) {
+      expect(form.text).not.toBe(question.text);
+      expect(questionIn(words, form.text).key).toBe(form.key);
+      const right = wholeAnswer(words, form);
+      if (right !== null) expect(words.hidden?.check(question, toOriginal(right)), form.text).toBe(true);
+    }
+  }
+});
+
+const own = ["3x - 7 = 2(x + 4) - 1", "-x = 7", "5 = x - 9", "2(x + 3) = 18", "4x = 3x + 2", "9 - 2x = 1"];
+
+function questionIn({ topic }: DefinedTopic, text: string): Question {
+  const read = topic.readQuestion(text);
+  return read.ok ? read.value : expect.fail(`${text}: ${read.reason}`);
+}
+
+function wholeAnswer({ hidden }: DefinedTopic, question: Question): string | null {
+  for (let value = -200; value <= 400; value++) {
+    if (hidden?.check(question, String(value)) === true) return String(value);
+  }
+  return null;
+}
+
+describe("questions in a model's own words", () => {
+  it.each([
+    ["arithmetic", " 47 + 385?", "What is 47 + 385?"],
+    ["arithmetic", "What is 1,047 − 38?", "What is 1047 - 38?"],
+    ["arithmetic", " 12 times 7?", "What is 12 * 7?"],
+    ["multiplication", " 48 × 351?", "What is 48 * 351?"],
+    ["algebra", " 3x + 5 = 20?", "What is x if 3x + 5 = 20?"],
+    ["algebra", "Solve for t: 3*t - 5 = 2(t + 1).", "What is x if 3x - 5 = 2(x + 1)?"],
+    ["algebra", "Solve 4y = 12 for y", "What is y if 4y = 12?"],
+  ])("%s: %s", async (name, reply, text) => {
+    const { topic } = await openTopic(name, chat);
+    const read = topic.readQuestion(reply);
+    // Algebra puts what was asked into drawn words, so texts differ where questions do not.
+    const same = topic.readQuestion(text);
+    expect(read.ok && read.value).toEqual(same.ok && same.value);
+    if (name !== "algebra") expect(read.ok && read.value.text).toBe(text);
+  });
+
+  it.each([
+    ["Tom has 12 apples. Sue has twice as many apples as Tom. How many apples does Sue have?", "B=2A"],
+    ["Together, Tom and Sue have 20 pens. Tom has 3 pens. How many pens does Sue have?", ""],
+    ["If Tom has 5 cards and Sue has 4 fewer cards than Tom, how many cards does Sue have?", ""],
+    [" 12 pens and Sue has 5 more pens than Sam. How many pens does Sue have?", ""],
+    ["Tom has three pens. Sue has 2 more than Tom. How many pens does Sue have?", ""],
+  ])("algebra: %s", async (reply) => {
+    const { topic, hidden } = await openTopic("algebra", chat);
+    const read = topic.readQuestion(reply);
+    expect(read, reply).toMatchObject({ ok: true });
+    const answers = ["24", "17", "1", "5"];
+    const right = await Promise.all(answers.map((answer) => read.ok && hidden?.check(read.value, answer)));
+    expect(right.filter(Boolean)).toHaveLength(1);
+  });
+
+  it.each([
+    ["algebra", " 3x + 5y = 20?", "more than one unknown"],
+    ["algebra", "What is y if 3x + 5 = 20?", "asks for another name than the equation's"],
+    ["algebra", " x + 5 = x + 5?", "no single solution"],
+    [
+      "algebra",
+      "Tom has 12 apples. He gives 5 to Sue. How many apples does Tom have?",
+      "a sentence that is no fact about who has how many",
+    ],
+    [
+      "algebra",
+      "Tom has 12 apples. Sue has 5 more pens than Tom. How many pens does Sue have?",
+      "more than one kind of thing",
+    ],
+    [
+      "algebra",
+      "Tom has 12 apples. She has 5 more apples than Tom. How many apples does She have?",
+      "somebody without a name",
+    ],
+    ["algebra", "Tom has 12 apples. Sue has 5 more apples than Tom.", "nothing is asked"],
+    ["arithmetic", " 007 + 3?", "leading zero"],
+    ["arithmetic", " 12 * 34?", "multiplication needs an operand of one digit"],
+    ["arithmetic", " 1,2 + 3?", "not two whole numbers with one sign between them"],
+    ["multiplication", " 12 + 34?", "not of the form a*b="],
+  ])("%s refuses %s", async (name, reply, reason) => {
+    const { topic } = await openTopic(name, chat);
+    expect(topic.readQuestion(reply)).toEqual({ ok: false, reason });
+  });
+});
+
+describe("answers in words", () => {
+  it.each([
+    ["\\boxed{1,280}", "1280"],
+    ["4x = 24, so x = 24 / 4 = 6. The answer is \\boxed{6}.", "6"],
+    ["\\boxed{x = \\frac{14}{4}}", "7/2"],
+    ["\\boxed{5 marbles}", "5"],
+    ["The answer is 17, since 12 + 5 = 17.", "17"],
+    ["Answer: 3.5", "7/2"],
+    ["12 + 9 = 21 shells", "21"],
+    ["答案是 80", "80"],
+    ["<think>maybe 3</think>It is 4.", "4"],
+  ])("%s", (reply, value) => {
+    expect(readNumber(reply)).toEqual({ ok: true, value });
+  });
+
+  it.each([
+    ["восемьдесят", "no number in the reply"],
+    ["", "no number in the reply"],
+    ["<think>80", "no number in the reply"],
+    ["\\boxed{eighty}", "the boxed answer is not a number"],
+    ["\\boxed{80", "no-answer"],
+    ["12/0", "the answer has no value"],
+  ])("%s is none", (reply, reason) => {
+    expect(readNumber(reply)).toEqual({ ok: false, reason });
+  });
+
+  it("go on behind an opened box", async () => {
+    const { topic, hidden } = await openTopic("arithmetic", chat);
+    const [question] = hidden?.heldOut(2, 1, randomStream("box")) ?? expect.fail("no question");
+    expect(topic.readAnswer("1,006}", question)).toEqual({ ok: true, value: "1006" });
+    expect(topic.readAnswer("-12}", question)).toEqual({ ok: true, value: "-12" });
+    expect(topic.readAnswer("7/2}", question)).toEqual({ ok: false, reason: "not a whole number" });
+  });
+});

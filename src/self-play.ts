@@ -4,7 +4,7 @@
 // Everything random is drawn from streams named by (seed, step, purpose), so a run that was killed and resumed from a
 // checkpoint equals one that was not. What knows the truth (`hidden`) is read in `diagnose` and in evaluation, after the
 // rewards are fixed; the only exception is a control of an experiment, which is passed in from outside.
-import { type Cast, openCast } from "./cast.ts";
+import { type Cast, loadCast, openCast, saveCast } from "./cast.ts";
 import type { RunConfig } from "./config/config.ts";
 import { diagnose, truthMetrics } from "./evaluate/diagnose.ts";
 import { evaluate, heldOutQuestions } from "./evaluate/evaluate.ts";
@@ -163,7 +163,7 @@ async function examine(
   return { type: "evaluation-end", step: progress.step, evaluation };
 }
 
-async function save(store: RunStore, { solver }: Cast, progress: Progress): Promise<RunEvent> {
+async function save(store: RunStore, cast: Cast, progress: Progress): Promise<RunEvent> {
   const state: LoopState = {
     step: progress.step,
     seenKeys: [...progress.seen],
@@ -171,16 +171,16 @@ async function save(store: RunStore, { solver }: Cast, progress: Progress): Prom
     best: progress.best,
     lacking: progress.lacking,
   };
-  const { folder } = await store.saveCheckpoint(state, (into) => solver.save(into, { optimizer: true }));
+  const { folder } = await store.saveCheckpoint(state, (into, makeFolder) => saveCast(cast, into, makeFolder));
   progress.saved = progress.step;
   return { type: "checkpoint-saved", step: progress.step, folder };
 }
 
-async function restore({ store, checkpoint: known }: SelfPlayOptions, { solver }: Cast): Promise<Progress> {
+async function restore({ store, checkpoint: known }: SelfPlayOptions, cast: Cast): Promise<Progress> {
   const checkpoint = known === undefined ? await store.latestCheckpoint() : known;
   store.rewindTo(checkpoint?.step ?? 0);
   if (checkpoint === null) return { step: 0, saved: 0, seen: new Set(), recent: [], best: null, lacking: {} };
-  await solver.load(checkpoint.folder, { optimizer: true });
+  await loadCast(cast, checkpoint.folder);
   const { step, seenKeys, recent, best, lacking = {} } = checkpoint.state;
   return { step, saved: step, seen: new Set(seenKeys), recent: [...recent], best, lacking };
 }

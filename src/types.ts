@@ -244,3 +244,6 @@ export interface Evaluation {
   readonly topic: string;
   readonly levels: readonly LevelResult[];
 }
+
+/** Name of the folder in a checkpoint that holds the proposer, where it has weights of its own. */
+export const proposerFolder = "proposer";

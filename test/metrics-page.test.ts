@@ -63,11 +63,23 @@ describe("docs/metrics.md", async () => {
   }
   // What only a topic with tests has.
   for (const name of await recordedMetrics({}, coding, tasks)) recorded.add(name);
+  const separate = await recordedMetrics(
+    { proposerWeights: "separate", proposerEvery: 1, proposerReward: "variance", consistentVote: false },
+    arithmetic,
+    sums,
+  );
+  const ofProposer = [...separate].filter((name) => name.startsWith("proposer."));
 
   it("explains every metric that a run records", () => {
     expect(recorded).toContain("groups.trained");
     expect(recorded).toContain("kl");
     expect([...recorded].filter((name) => !documented.includes(name))).toEqual([]);
+  });
+
+  it("explains the proposer's own metrics with those that they are named after", () => {
+    expect(ofProposer).toContain("proposer.gradNorm");
+    expect(page).toContain("`proposer.loss`");
+    for (const name of ofProposer) expect(documented).toContain(name.slice("proposer.".length));
   });
 
   it("explains nothing that no run records", () => {

@@ -1,6 +1,7 @@
 // Opens what a run needs, plays it to its end and sums it up. Prints nothing: whoever plays a run sees every event.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
+import { needsStartingModel } from "../cast.ts";
 import type { RunConfig } from "../config/config.ts";
 import type { Engine, EngineCapabilities, EngineProgress } from "../engine/engine.ts";
 import type { OpenEngineOptions } from "../engine/open-engine.ts";
@@ -59,8 +60,8 @@ export async function playRun({
   const info = "config" in run ? null : workspace.info(run.resume);
   const { config: given, trial } = "config" in run ? run : info!;
   if ("config" in run && run.name !== undefined) checkRunName(run.name, workspace.list());
-  // Weights come from a run's own checkpoint: a starting model that is gone since is needed where it is compared with.
-  const gone = info !== null && given.klPenaltyCoef === 0 && !existsSync(given.model);
+  // Weights come from a run's own checkpoint: a starting model that is gone since is needed where it plays or is compared with.
+  const gone = info !== null && !needsStartingModel(given) && !existsSync(given.model);
   const paths = gone ? given : withAbsolutePaths(given, workspace.folder);
   const sources = await sourcesOf(paths);
   // One that goes on is looked at before anything slow is opened.

@@ -9,6 +9,7 @@ const solverRewards = ["majority", "format"] as const;
 /** Settings that each weigh one bonus on a rewarded question. */
 export const proposerBonuses = ["proposerEntropyCoef", "repetitionPenalty"] as const;
 export const advantageEstimators = ["grpo", "dr_grpo", "rloo", "reinforce_plus_plus"] as const;
+const proposerWeightings = ["shared", "separate"] as const;
 const learningRateSchedules = ["constant", "linear"] as const;
 export const lossAggregations = ["token-mean", "sequence-mean", "token-sum"] as const;
 
@@ -41,7 +42,7 @@ export const rewards = {
     ),
   proposerEvery: count.default(5).describe("Train the proposer every so many steps; 0 freezes it."),
   proposerLossWeight: onlyWith(
-    { proposerEvery: "above 0" },
+    { proposerEvery: "above 0", proposerWeights: ["shared"] },
     z.number().min(0).default(0.05).describe("Weight of the proposer's loss beside the solver's."),
   ),
 
@@ -62,6 +63,12 @@ export const rewards = {
 };
 
 export const learning = {
+  proposerWeights: z
+    .enum(proposerWeightings)
+    .default("shared")
+    .describe(
+      "Proposer and solver train one set of weights (`shared`) or each its own (`separate`: twice the memory of what trains).",
+    ),
   advantageEstimator: z.enum(advantageEstimators).default("grpo").describe("How rewards of a group become advantages."),
   negativeAdvantageScale: fraction
     .default(0.2)
@@ -100,6 +107,14 @@ export const optimizer = {
   weightDecay: z.number().min(0).default(0).describe("Decoupled weight decay."),
   gradClipNorm: z.number().min(0).default(1).describe("Largest gradient norm; 0 never clips."),
 };
+
+/** True where proposer and solver train weights of their own: a checkpoint then holds both. */
+export function learnsApart({
+  proposerWeights,
+  proposerEvery,
+}: Pick<LearningSettings, "proposerWeights"> & Pick<RewardSettings, "proposerEvery">): boolean {
+  return proposerWeights === "separate" && proposerEvery > 0;
+}
 
 export type RewardSettings = z.output<z.ZodObject<typeof rewards>>;
 export type LearningSettings = z.output<z.ZodObject<typeof learning>>;

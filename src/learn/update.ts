@@ -3,6 +3,7 @@
 
 import type { Cast } from "../cast.ts";
 import type { LearningSettings, OptimizerSettings, RewardSettings } from "../config/learn.ts";
+import type { Policy } from "../engine/engine.ts";
 import { notFiniteHint, RunStoppedError } from "../errors.ts";
 import { randomStream } from "../random.ts";
 import type { Datum, Judgement } from "../types.ts";
@@ -23,9 +24,12 @@ export type UpdateSettings = LearningSettings &
   OptimizerSettings &
   Pick<RewardSettings, "proposerLossWeight"> & { readonly seed: number; readonly steps: number };
 
-/** Policy-gradient updates on everything with an advantage; returns the metrics of the updates, averaged. */
+/**
+ * Policy-gradient updates on everything with an advantage; returns the metrics of the updates, averaged. A proposer with
+ * weights of its own learns from its proposals and nothing else: its metrics are named `proposer.…`.
+ */
 export async function updateModel(
-  { solver, reference }: Pick<Cast, "solver" | "reference">,
+  { solver, ownProposer, reference }: Pick<Cast, "solver" | "ownProposer" | "reference">,
   { step, proposals, groups }: Judgement,
   config: UpdateSettings,
 ): Promise<Record<string, number>> {
@@ -39,37 +43,60 @@ export async function updateModel(
   const solverParts = splitBatch(scaled.filter(informative), config.numSubsteps, random);
   const proposerParts = splitBatch(proposals.filter(informative), config.numSubsteps, random);
   const learningRate = learningRateAt(step, config);
-  const { lossFn, clipLow, clipHigh, klPenaltyCoef, lossAggregation, beta1, beta2, eps, weightDecay, gradClipNorm } =
-    config;
-
   const aggregate = (samples: readonly TrainingSample[] = []) =>
-    aggregateLoss(samples.map(buildDatum), lossAggregation);
-  const batches = Array.from({ length: Math.max(solverParts.length, proposerParts.length) }, (_, part) =>
-    mergeRepeated([
+    aggregateLoss(samples.map(buildDatum), config.lossAggregation);
+  const train = (policy: Policy, batches: Datum[][]) =>
+    trainOn(policy, batches.map(mergeRepeated), { reference, config, step, learningRate });
+
+  if (ownProposer === null) {
+    const batches = Array.from({ length: Math.max(solverParts.length, proposerParts.length) }, (_, part) => [
       ...aggregate(solverParts[part]),
       ...scaleLoss(aggregate(proposerParts[part]), config.proposerLossWeight),
-    ]),
-  );
-  const cap = config.importanceCap < 0 ? (solver.capabilities.coarseSampling ? coarseCap : 0) : config.importanceCap;
+    ]);
+    return { ...(await train(solver, batches)), learningRate };
+  }
+  const ofSolver = await train(solver, solverParts.map(aggregate));
+  const ofProposer = await train(ownProposer, proposerParts.map(aggregate));
+  const named = Object.entries(ofProposer).map(([name, value]) => [`proposer.${name}`, value] as const);
+  return { ...ofSolver, ...Object.fromEntries(named), learningRate };
+}
+
+/** An update for each batch. */
+async function trainOn(
+  policy: Policy,
+  batches: Datum[][],
+  {
+    reference,
+    config,
+    step,
+    learningRate,
+  }: Pick<Cast, "reference"> & {
+    readonly config: UpdateSettings;
+    readonly step: number;
+    readonly learningRate: number;
+  },
+): Promise<Record<string, number>> {
+  const { lossFn, clipLow, clipHigh, klPenaltyCoef, beta1, beta2, eps, weightDecay, gradClipNorm } = config;
+  const cap = config.importanceCap < 0 ? (policy.capabilities.coarseSampling ? coarseCap : 0) : config.importanceCap;
   // Under the policy before the first update: later ones move it on purpose.
-  const gaps = cap > 0 ? await correctForSampler(solver, batches, cap) : null;
+  const gaps = cap > 0 ? await correctForSampler(policy, batches, cap) : null;
 
   const totals: Record<string, number> = {};
   for (const [part, batch] of batches.entries()) {
     let data = batch;
     if (reference !== null) data = withReference(data, await reference.score(data.map(({ tokens }) => tokens)));
-    const forward = await solver.forwardBackward(data, lossFn, { clipLow, clipHigh, klPenaltyCoef });
+    const forward = await policy.forwardBackward(data, lossFn, { clipLow, clipHigh, klPenaltyCoef });
     if (!Number.isFinite(forward.metrics["loss"])) {
       throw new RunStoppedError(`The loss of step ${step} is ${forward.metrics["loss"]}.`, notFiniteHint);
     }
-    const update = await solver.optimStep({ learningRate, beta1, beta2, eps, weightDecay, gradClipNorm });
+    const update = await policy.optimStep({ learningRate, beta1, beta2, eps, weightDecay, gradClipNorm });
     const { largestLogprobGap: _, ...gap } = samplerGap(data, forward.logprobs);
     const measured = { ...gap, ...forward.metrics, ...gaps?.[part], gradNorm: update.metrics["gradNorm"] };
     for (const [name, value] of Object.entries(measured)) {
       totals[name] = (totals[name] ?? 0) + value / batches.length;
     }
   }
-  return { ...totals, updates: batches.length, learningRate };
+  return { ...totals, updates: batches.length };
 }
 
 /** Cap of importance weights where the sampler is coarser than the trainer and nothing else is asked for. */
@@ -77,13 +104,13 @@ const coarseCap = 2;
 
 /** Replaces each batch by the corrected one; returns how far sampler and trainer were apart in it. */
 async function correctForSampler(
-  solver: Pick<Cast["solver"], "score">,
+  policy: Pick<Policy, "score">,
   batches: Datum[][],
   cap: number,
 ): Promise<Record<string, number>[]> {
   const gaps: Record<string, number>[] = [];
   for (const [part, batch] of batches.entries()) {
-    const logprobs = await solver.score(batch.map(({ tokens }) => tokens));
+    const logprobs = await policy.score(batch.map(({ tokens }) => tokens));
     gaps.push({ ...samplerGap(batch, logprobs) });
     batches[part] = withImportance(batch, logprobs, cap);
   }

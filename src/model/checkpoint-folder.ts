@@ -2,6 +2,8 @@
 // store's to know (store/checkpoint-files.ts).
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
+import { UsageError } from "../errors.ts";
+import { proposerFolder } from "../types.ts";
 
 const folderPattern = /^step-(\d{6,})$/;
 
@@ -25,8 +27,33 @@ export function checkpointSteps(parent: string): number[] {
     .sort((a, b) => b - a);
 }
 
-/** The workspace and the run that a checkpoint folder lies in; null for any other folder. */
+/** A run, or with `RUN/proposer` the proposer of one that trains it apart. */
+interface RunModel {
+  readonly run: string;
+  readonly proposer: boolean;
+}
+
+/** Reads the name that a user gives a run's model; whether there is such a run is not said. */
+export function parseRunModel(name: string): RunModel {
+  const suffix = `/${proposerFolder}`;
+  const proposer = name.endsWith(suffix);
+  return { run: proposer ? name.slice(0, -suffix.length) : name, proposer };
+}
+
+/** The part of a checkpoint that is meant. Throws UsageError where proposer and solver are one. */
+export function modelOfCheckpoint(checkpoint: string, { run, proposer }: RunModel): string {
+  if (!proposer) return checkpoint;
+  const folder = join(checkpoint, proposerFolder);
+  if (existsSync(folder)) return folder;
+  throw new UsageError(
+    `Run ${run} keeps no proposer of its own.`,
+    `Only a run with --proposer-weights separate that trains it does; its solver is ${run}.`,
+  );
+}
+
+/** The workspace and the run that the folder of a checkpoint, or of a proposer in it, lies in; null for any other folder. */
 export function runOfFolder(folder: string): { readonly workspace: string; readonly run: string } | null {
-  const [, workspace, run] = /^(.*)[/\\]runs[/\\]([^/\\]+)[/\\]checkpoints[/\\]step-\d{6,}$/.exec(folder) ?? [];
+  const [, workspace, run] =
+    /^(.*)[/\\]runs[/\\]([^/\\]+)[/\\]checkpoints[/\\]step-\d{6,}(?:[/\\]proposer)?$/.exec(folder) ?? [];
   return workspace === undefined || !existsSync(join(workspace, "sqlm.db")) ? null : { workspace, run };
 }

@@ -4,7 +4,13 @@ import { existsSync, readdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { didYouMean, UsageError } from "../errors.ts";
-import { checkpointName, checkpointSteps, checkpointsOf } from "./checkpoint-folder.ts";
+import {
+  checkpointName,
+  checkpointSteps,
+  checkpointsOf,
+  modelOfCheckpoint,
+  parseRunModel,
+} from "./checkpoint-folder.ts";
 import { isGgufPath } from "./gguf-companions.ts";
 import type { HubOptions } from "./hub.ts";
 import { cachedModel, hubCacheFolder, parseHubId } from "./hub-cache.ts";
@@ -24,7 +30,7 @@ export interface ModelRequest {
 const isModel = (path: string): boolean => existsSync(join(path, "config.json")) || isGgufPath(path);
 
 /**
- * Absolute path of a model, a folder or a GGUF file. A run stands for its newest checkpoint; a path starts at the working folder, then at the
+ * Absolute path of a model, a folder or a GGUF file. A run stands for its newest checkpoint, RUN/proposer for the proposer in it; a path starts at the working folder, then at the
  * package; a name is one in the package's models/ folder; a hub id is one whose model is in the cache; `seed` is the model that is shipped for the topic. A config is a
  * request too: `findModel(config)`. Throws UsageError that names the nearest model, or says how to name one.
  *
@@ -64,7 +70,10 @@ export function findModel({ model, topic, workspace = ".sqlm" }: ModelRequest): 
  */
 export async function fetchModel(request: ModelRequest, options: HubOptions = {}): Promise<string> {
   const hubId = parseHubId(request.model);
-  if (hubId === null || localCandidates(request.model).some((path) => existsSync(path))) return findModel(request);
+  const isRun = (): boolean => newestCheckpoint(request.workspace ?? ".sqlm", request.model) !== null;
+  if (hubId === null || localCandidates(request.model).some((path) => existsSync(path)) || isRun()) {
+    return findModel(request);
+  }
   const cached = cachedModel(hubId, options.cache ?? hubCacheFolder(options.environment));
   if (cached !== null) return cached;
   const { downloadModel } = await import("./hub.ts");
@@ -88,12 +97,14 @@ function seedModel(topic: string | undefined): string {
   );
 }
 
-/** Folder of the newest checkpoint of a run of this name; null where there is no such run. */
-function newestCheckpoint(workspace: string, run: string): string | null {
+/** Folder of the newest checkpoint of a run of this name, or of the proposer in it; null where there is no such run. */
+function newestCheckpoint(workspace: string, name: string): string | null {
+  const named = parseRunModel(name);
+  const { run } = named;
   if (run === "" || basename(run) !== run || !existsSync(join(workspace, "runs", run))) return null;
   const parent = resolve(checkpointsOf(workspace, run));
   const [step] = checkpointSteps(parent);
-  if (step !== undefined) return join(parent, checkpointName(step));
+  if (step !== undefined) return modelOfCheckpoint(join(parent, checkpointName(step)), named);
   throw new UsageError(`Run ${run} has no checkpoint.`, `Go on with it first: sqlm resume ${run}.`);
 }
 

@@ -10,7 +10,7 @@ import { z } from "zod";
 import { FileFormatError } from "../errors.ts";
 import { checkpointName, checkpointSteps } from "../model/checkpoint-folder.ts";
 import { readModelShape } from "../model/shape.ts";
-import type { LoopState } from "./store.ts";
+import type { LoopState, WriteCheckpoint } from "./store.ts";
 
 export { checkpointName, checkpointSteps };
 
@@ -44,7 +44,7 @@ export async function writeCheckpoint(
   parent: string,
   run: string,
   state: LoopState,
-  write: (folder: string) => Promise<void>,
+  write: WriteCheckpoint,
 ): Promise<{ readonly folder: string; readonly manifest: Manifest }> {
   const folder = join(parent, checkpointName(state.step));
   const temporary = join(parent, temporaryPrefix + checkpointName(state.step));
@@ -52,13 +52,19 @@ export async function writeCheckpoint(
   await mkdir(temporary, { recursive: true });
   let manifest: Manifest;
   try {
-    await write(temporary);
+    const folders: string[] = [];
+    await write(temporary, async (name) => {
+      const made = join(temporary, name);
+      await mkdir(made);
+      folders.push(made);
+      return made;
+    });
     await writeFile(join(temporary, "state.json"), `${JSON.stringify(state)}\n`);
     manifest = await describe(temporary, run, state.step);
     await writeFile(join(temporary, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
     for (const path of [...manifest.files.map((file) => file.path), "manifest.json"])
       await flush(join(temporary, path));
-    await flush(temporary);
+    for (const made of [...folders, temporary]) await flush(made);
     removeCheckpoint(parent, state.step);
     await rename(temporary, folder);
     await flush(parent);

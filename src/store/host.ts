@@ -1,6 +1,8 @@
 // What a store asks of the machine that it runs on: the time and room on the disk. Tests put their own in its place.
 import { statSync } from "node:fs";
 import { statfs } from "node:fs/promises";
+import type { RunConfig } from "../config/config.ts";
+import { learnsApart } from "../config/learn.ts";
 import { RunStoppedError, UsageError } from "../errors.ts";
 import { parameterCount } from "../model/model-config.ts";
 import { openModelFolder } from "../model/model-folder.ts";
@@ -51,8 +53,12 @@ export async function requireSpaceToStart(host: StoreHost, folder: string, check
   );
 }
 
-/** Bytes that the first checkpoint of this model takes: weights in single precision and two moments of AdamW. */
-export function checkpointBytes(model: string): number {
+/** Bytes that the first checkpoint of a run takes: weights in single precision and two moments of AdamW, of each that learns. */
+export function checkpointBytes(config: RunConfig): number {
+  return (learnsApart(config) ? 2 : 1) * bytesOfOne(config.model);
+}
+
+function bytesOfOne(model: string): number {
   try {
     return 3 * 4 * parameterCount(openModelFolder(model).config);
   } catch {

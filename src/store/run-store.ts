@@ -21,7 +21,15 @@ import { type EventWriter, prepareEventWriter } from "./record-event.ts";
 import { writeRunFile } from "./run-file.ts";
 import { lockRun } from "./run-lock.ts";
 import { steppedTables } from "./schema.ts";
-import type { LoopState, RunAmendment, RunSources, RunStore, RunTrial, SavedCheckpoint } from "./store.ts";
+import type {
+  LoopState,
+  RunAmendment,
+  RunSources,
+  RunStore,
+  RunTrial,
+  SavedCheckpoint,
+  WriteCheckpoint,
+} from "./store.ts";
 
 interface RunRow extends TrialColumns {
   readonly id: number;
@@ -136,7 +144,7 @@ export class SqliteRunStore implements RunStore {
     this.#writeRunFile();
   }
 
-  async saveCheckpoint(state: LoopState, write: (folder: string) => Promise<void>): Promise<SavedCheckpoint> {
+  async saveCheckpoint(state: LoopState, write: WriteCheckpoint): Promise<SavedCheckpoint> {
     await this.requireSpace();
     let saved: { readonly folder: string; readonly manifest: Manifest };
     try {
@@ -308,6 +316,6 @@ export class SqliteRunStore implements RunStore {
       "SELECT bytes FROM checkpoints WHERE run_id = ? AND superseded = 0 ORDER BY step DESC LIMIT 1",
     );
     const last = this.#translate(() => firstRow<{ bytes: number }>(rows, this.#runId))?.bytes;
-    return last ?? checkpointBytes(this.#config.model);
+    return last ?? checkpointBytes(this.#config);
   }
 }

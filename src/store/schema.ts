@@ -224,7 +224,8 @@ UPDATE runs SET config = json_patch('{
 const version7 = `
 UPDATE runs SET config = json_patch('{
   "maxQuestionTokens": 0,
-  "maxAnswerTokens": 0
+  "maxAnswerTokens": 0,
+  "proposerWeights": "shared"
 }', config);
 `;
 

@@ -75,6 +75,9 @@ export interface SavedCheckpoint {
   readonly state: LoopState;
 }
 
+/** Fills the folder of a checkpoint; `makeFolder` makes one of that name within it and gives its path. */
+export type WriteCheckpoint = (folder: string, makeFolder: (name: string) => Promise<string>) => Promise<void>;
+
 /** The record of one run, open for appending by one process. */
 export interface RunStore extends AsyncDisposable {
   readonly run: string;
@@ -86,12 +89,12 @@ export interface RunStore extends AsyncDisposable {
    */
   append(event: RunEvent): void;
   /**
-   * Writes a checkpoint: `write` fills a temporary folder, which is then completed with the loop state and checksums,
-   * flushed and renamed. Throws RunStoppedError before writing anything when the disk has too little room, and when it
+   * Writes a checkpoint: `write` fills a temporary folder, in which it may make others by name; the folder is then completed
+   * with the loop state and checksums, flushed and renamed. Throws RunStoppedError before writing anything when the disk has too little room, and when it
    * fills up on the way; the checkpoints before are whole then. Keeps the newest `keepCheckpoints` and the best.
    * It records the `checkpoint-saved` event itself; appending that event again changes nothing.
    */
-  saveCheckpoint(state: LoopState, write: (folder: string) => Promise<void>): Promise<SavedCheckpoint>;
+  saveCheckpoint(state: LoopState, write: WriteCheckpoint): Promise<SavedCheckpoint>;
   /**
    * The newest checkpoint that is whole, or null. Broken ones are skipped, recorded as anomalies, and `report` is told of
    * each in a sentence. Throws FileFormatError for a whole checkpoint of another run or another model: someone put it there.

@@ -58,8 +58,8 @@ class SqliteWorkspace implements Workspace {
     return findRun(this.list(), run);
   }
 
-  async requireSpace({ model }: RunConfig): Promise<void> {
-    await requireSpaceToStart(this.#host, this.folder, checkpointBytes(model));
+  async requireSpace(config: RunConfig): Promise<void> {
+    await requireSpaceToStart(this.#host, this.folder, checkpointBytes(config));
   }
 
   createRun(config: RunConfig, { trial, name: wanted, sources }: RunOrigin = {}): RunStore {

@@ -1,10 +1,12 @@
 // A setting changes results exactly where its condition says that it is in force: no knob does nothing in silence.
 import { describe, expect, test } from "vitest";
+import { openCast } from "../../src/cast.ts";
 import { type ConfigKey, type RunConfig, runConfigSchema } from "../../src/config/config.ts";
 import { conditionOf, idleBecause } from "../../src/config/in-force.ts";
 import { resolveConfig } from "../../src/config/layers.ts";
 import { learning, optimizer, rewards } from "../../src/config/learn.ts";
-import { createScriptedPolicy } from "../../src/engine/scripted.ts";
+import type { Policy } from "../../src/engine/engine.ts";
+import { createScriptedEngine } from "../../src/engine/scripted.ts";
 import { UsageError } from "../../src/errors.ts";
 import { judge } from "../../src/learn/judge.ts";
 import { updateModel } from "../../src/learn/update.ts";
@@ -49,21 +51,29 @@ for (const kind of ["malformed", "duplicate", "surplus", "held-out"] satisfies R
 
 /** All that a step decides: rewards, advantages, and the gradients and updates that reach the engine. */
 async function outcomeOf(config: RunConfig, step: number): Promise<unknown> {
-  const engine = createScriptedPolicy({ reply: () => "" });
+  const scripted = createScriptedEngine({ reply: () => "" });
   const updates: unknown[] = [];
-  const recording = {
-    ...engine,
-    optimStep: (async (adam) => {
-      const result = await engine.optimStep(adam);
-      updates.push(adam, result);
-      return result;
-    }) satisfies typeof engine.optimStep,
+  const openPolicy = async (): Promise<Policy> => {
+    const policy = await scripted.openPolicy();
+    return {
+      ...policy,
+      async optimStep(adam) {
+        const result = await policy.optimStep(adam);
+        updates.push(adam, result);
+        return result;
+      },
+      // The reference is elsewhere, or a penalty for leaving it would be none.
+      async freeze() {
+        const frozen = await policy.freeze();
+        const score: Policy["score"] = async (sequences) =>
+          (await frozen.score(sequences)).map((row) => row.map((logprob) => logprob / 2));
+        return { ...frozen, score };
+      },
+    };
   };
+  await using cast = await openCast({ ...scripted, openPolicy }, config);
   const judgement = judge({ step, proposals, groups }, config);
-  const elsewhere: typeof engine.score = async (sequences) =>
-    (await engine.score(sequences)).map((row) => row.map((logprob) => logprob / 2));
-  const reference = config.klPenaltyCoef > 0 ? { ...engine, score: elsewhere } : null;
-  const metrics = await updateModel({ solver: recording, reference }, judgement, config);
+  const metrics = await updateModel(cast, judgement, config);
   return [judgement, metrics, updates];
 }
 
@@ -88,6 +98,7 @@ const others = {
   solverReward: "format",
   minAgreement: 0.95,
   consistentVote: false,
+  proposerWeights: "separate",
   advantageEstimator: "rloo",
   negativeAdvantageScale: 1,
   lossFn: "ppo",

@@ -5,10 +5,12 @@ import { join, resolve } from "node:path";
 import { Argument, type Command, Option } from "commander";
 import { didYouMean, UsageError } from "../../errors.ts";
 import { adapterConfigFile, adapterWeightsFile, isAdapterFolder } from "../../model/adapter.ts";
+import { modelOfCheckpoint, parseRunModel } from "../../model/checkpoint-folder.ts";
 import { type ExportTable, exportJsonl, exportParquet, exportTables } from "../../store/export.ts";
 import { makeFolder } from "../../store/make-folder.ts";
-import { openReader, type Reader, runInfo } from "../../store/queries.ts";
+import { openReader, runInfo } from "../../store/queries.ts";
 import { exportTensorboard } from "../../store/tensorboard.ts";
+import { proposerFolder } from "../../types.ts";
 import { checkpointOf, decoderOf } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { formatTable } from "../format.ts";
@@ -26,11 +28,17 @@ interface ExportOptions {
 }
 
 /** Files of a checkpoint folder that are the loop's own; a model for others does without. */
-const loopFiles: ReadonlySet<string> = new Set(["state.json", "manifest.json", "optimizer.safetensors"]);
+const loopFiles: ReadonlySet<string> = new Set([
+  "state.json",
+  "manifest.json",
+  "optimizer.safetensors",
+  proposerFolder,
+]);
 
 export function exportCommand(): Command {
   const command = makeCommand("export", "Take a run's model or data out.", [
     "sqlm export model RUN --to ./my-model                        a Hugging Face folder",
+    "sqlm export model RUN/proposer --to ./my-proposer             the proposer, where it has weights of its own",
     "sqlm export adapter RUN --to ./my-adapter                    a PEFT adapter, of a run that trains one",
     "sqlm export parquet RUN --to ./data --tables questions,answers --text",
     "sqlm export tensorboard RUN --to ./logs",
@@ -49,12 +57,15 @@ export function exportCommand(): Command {
     .action(async (what: Format, given: string, options: ExportOptions) => {
       const terminal = terminalOf(options);
       using reader = openReader(options.workspace);
-      const { run } = runInfo(reader, given);
+      const named = parseRunModel(given);
+      const ofModel = what === "model" || what === "adapter";
+      const { run } = runInfo(reader, ofModel ? named.run : given);
       const to = resolve(options.to);
-      if (what === "model" || what === "adapter") {
+      if (ofModel) {
         const step = options.step === undefined ? undefined : readCount("--step", options.step);
-        await (what === "model" ? exportModel : exportAdapter)(reader, run, to, step);
-        terminal.say(`The ${what} of ${run} is in ${to}`);
+        const from = modelOfCheckpoint(checkpointOf(reader, run, step), { ...named, run });
+        await (what === "model" ? exportModel(from, to) : exportAdapter(from, run, to));
+        terminal.say(`The ${what} of ${named.proposer ? `the proposer of ${run}` : run} is in ${to}`);
         terminal.result({ run, to, files: readdirSync(to).map((name) => join(to, name)) });
         return;
       }
@@ -114,8 +125,7 @@ function readTables(names: string | undefined): readonly ExportTable[] {
 }
 
 /** Copies the adapter of a checkpoint. Throws UsageError for a run that trains all weights. */
-async function exportAdapter(reader: Reader, run: string, to: string, step?: number): Promise<void> {
-  const from = checkpointOf(reader, run, step);
+async function exportAdapter(from: string, run: string, to: string): Promise<void> {
   if (!isAdapterFolder(from)) {
     throw new UsageError(
       `Run ${run} trains all weights and has no adapter.`,
@@ -130,8 +140,7 @@ async function exportAdapter(reader: Reader, run: string, to: string, step?: num
 }
 
 /** Copies a checkpoint without the loop's own files; an adapter is merged into its base. Throws UsageError when `to` already holds a model. */
-async function exportModel(reader: Reader, run: string, to: string, step?: number): Promise<void> {
-  const from = checkpointOf(reader, run, step);
+async function exportModel(from: string, to: string): Promise<void> {
   if (existsSync(join(to, "config.json"))) {
     throw new UsageError(`${to} already holds a model.`, "Give another folder with --to, or remove that one first.");
   }

@@ -70,7 +70,8 @@ export const algebraInWords = defineTopic({
   solvePrompt: (question) => {
     const { text } = inSigns(question);
     const kind = text.includes("?") ? "problem" : "equation";
-    return [...solvedTurns[kind], user(wording.say(text))];
+    // People and things have the names that they have in the question, whatever stands for them in the notation.
+    return [...solvedTurns[kind], user(question.text.includes(" ") ? question.text : wording.say(text))];
   },
   readAnswer: readNumber,
   restatements: (question) => {

@@ -89,10 +89,7 @@ export const arithmeticInWords = defineTopic({
     const sum = readSum(heard.value);
     return sum.ok ? { ok: true, value: inWords(wording, sumQuestion(sum.value)) } : sum;
   },
-  solvePrompt: (question) => {
-    const asked = wording.say(inSigns(question).text);
-    return [...solvedTurns, user(asked), assistant(openedBox)];
-  },
+  solvePrompt: (question) => [...solvedTurns, user(wording.say(inSigns(question).text)), assistant(openedBox)],
   readAnswer: (reply) => readWholeNumber(withOpenedBox(reply)),
   restatements: (question) => restatementsInWords(wording, arithmetic.topic.restatements?.(inSigns(question)) ?? []),
   hidden: truthInWords(wording, arithmeticTruth, {

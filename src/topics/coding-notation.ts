@@ -60,8 +60,8 @@ export const taskQuestion = (task: Task): Question => ({
   tests: task.tests,
 });
 
-/** Reads a task strictly. Whether its expectations are right is not looked at: the solver's programs will tell. */
-export function readTask(text: string): Reading<Task> {
+/** Reads a task with this many tests strictly. Whether its expectations are right is not looked at: the solver's programs will tell. */
+export function readTask(text: string, count = testCount): Reading<Task> {
   const parts = text.split("|");
   if (parts.length !== 2) return refuse("not of the form steps|tests");
   const steps = parts[0].split(" ");
@@ -76,7 +76,7 @@ export function readTask(text: string): Reading<Task> {
     kind = kinds[1];
   }
   const written = parts[1].split(";");
-  if (written.length !== testCount) return refuse(`not ${testCount} tests`);
+  if (written.length !== count) return refuse(`not ${count} tests`);
   const tests: UnitTest[] = [];
   for (const [i, each] of written.entries()) {
     const sides = each.split(">");

@@ -4,6 +4,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { UnsupportedError, UsageError } from "../errors.ts";
 import { type Random, randomStream } from "../random.ts";
+import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { UnitTest } from "../types.ts";
 import {
   codingMarks,
@@ -170,6 +171,28 @@ export const codingLines: SeedLines = {
 /** All characters of the topic's notation, for the seed model's alphabet. */
 export const codingCharacters = "Kk|;>=[](),:.*+- abcdefghijklmnopqrstuvwxyz0123456789";
 
+/** Whether a program does what a pipeline does, on inputs that no task shows. Throws UnsupportedError without a sandbox. */
+export async function passesHiddenTests(
+  steps: readonly string[],
+  program: string,
+  sandbox: Sandbox | undefined,
+): Promise<boolean> {
+  if (sandbox === undefined) {
+    throw new UnsupportedError("Programs cannot be checked without a sandbox.", "Give the evaluation a sandbox.");
+  }
+  const tests = [...hiddenTests(steps)];
+  const requests = tests.map((test) => ({ function: test.function, args: test.args }));
+  const outcome = await sandbox.run({ language: "python", program, calls: requests });
+  return (
+    tests.length > 0 &&
+    outcome.status === "ok" &&
+    tests.every((test, i) => {
+      const result = outcome.results[i];
+      return result !== undefined && "value" in result && isDeepStrictEqual(result.value, test.expected);
+    })
+  );
+}
+
 const levels = [1, 2, 3, 4] as const;
 
 /** The hidden half of the topic. `frontier` follows the shipped seed model: change both together. */
@@ -178,20 +201,7 @@ export const codingTruth: HiddenTruth = {
     const task = readTask(question.text);
     if (!task.ok)
       throw new UsageError(`"${question.text}" is not a coding task: ${task.reason}`, "Use a held-out task.");
-    if (sandbox === undefined) {
-      throw new UnsupportedError("Programs cannot be checked without a sandbox.", "Give the evaluation a sandbox.");
-    }
-    const tests = [...hiddenTests(task.value.steps)];
-    const requests = tests.map((test) => ({ function: test.function, args: test.args }));
-    const outcome = await sandbox.run({ language: "python", program: answer, calls: requests });
-    return (
-      tests.length > 0 &&
-      outcome.status === "ok" &&
-      tests.every((test, i) => {
-        const result = outcome.results[i];
-        return result !== undefined && "value" in result && isDeepStrictEqual(result.value, test.expected);
-      })
-    );
+    return passesHiddenTests(task.value.steps, answer, sandbox);
   },
   levels,
   frontier: 3,

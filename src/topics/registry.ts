@@ -9,6 +9,7 @@ import { algebraInWords } from "./algebra-words.ts";
 import { arithmetic } from "./arithmetic.ts";
 import { arithmeticInWords } from "./arithmetic-words.ts";
 import { coding } from "./coding.ts";
+import { codingInWords } from "./coding-words.ts";
 import { type DefinedTopic, defineTopic } from "./define-topic.ts";
 import { multiplication } from "./multiplication.ts";
 import { multiplicationInWords } from "./multiplication-words.ts";
@@ -21,7 +22,7 @@ const builtInTopics: ReadonlyMap<string, { readonly notation: DefinedTopic; read
     { notation: arithmetic, words: arithmeticInWords },
     { notation: multiplication, words: multiplicationInWords },
     { notation: algebra, words: algebraInWords },
-    { notation: coding, words: coding },
+    { notation: coding, words: codingInWords },
   ].map((both) => [both.notation.topic.name, both]),
 );
 

@@ -70,6 +70,16 @@ it.each(["arithmetic", "multiplication"])("%s in words asks and restates as the 
   }
 });
 
+it("algebra puts a story to solvers as it is told", async () => {
+  const words = await openTopic("algebra", chat);
+  for (const question of heldOut(words, 10)) {
+    expect(messages(words.topic.solvePrompt(question)).at(-1)?.content).toBe(question.text);
+  }
+  expect(messages(words.topic.solvePrompt({ text: "3x+5=20", key: "", difficulty: 0 })).at(-1)?.content).toBe(
+    "What is x if 3x + 5 = 20?",
+  );
+});
+
 it("algebra in words restates with answers that lead back to the original's", async () => {
   const words = await openTopic("algebra", chat);
   const questions = [...heldOut(words, 12), ...own.map((text) => questionIn(words, text))];

@@ -1,0 +1,97 @@
+// The coding topic's tasks in words: what is given, steps as phrases, and tests as calls of a Python function. `say` writes them one
+// way; `hear` reads what a model wrote by the phrases below: a step that it does not know it refuses.
+import { refuse } from "../reading.ts";
+import type { Reading } from "../types.ts";
+import { functionName, type Kind, kindsOf, readTask, type Task, writeTask } from "./coding-notation.ts";
+import type { Wording } from "./words.ts";
+
+export const taskOpening = "Given a";
+
+/** Tests of a task in words: fewer than in the notation, which a small model writes wrongly the more often. */
+export const testsInWords = 3;
+
+const given: Readonly<Record<Kind, string>> = { list: "list of numbers", number: "number" };
+
+/** For each step how it is said, and all that is heard as it. Numbers stand for `n`. */
+const phrases: Readonly<Record<string, readonly [said: string, heard: RegExp]>> = {
+  sort: ["sort it", /^sort (?:it|the list|them)(?: in ascending order)?$/],
+  rev: ["reverse it", /^reverse (?:it|the list|them)$/],
+  tail: ["drop the first item", /^(?:drop|remove) the first (?:item|element|number)$/],
+  max: ["take the largest item", /^(?:take|find|return) the (?:largest|maximum|biggest)(?: (?:item|element|number))?$/],
+  min: ["take the smallest item", /^(?:take|find|return) the (?:smallest|minimum)(?: (?:item|element|number))?$/],
+  sum: ["add up the items", /^(?:add up|sum) (?:the|all|all the) (?:items|elements|numbers)$/],
+  len: ["count the items", /^count (?:the|all|all the) (?:items|elements|numbers)$/],
+  first: ["take the first item", /^(?:take|return) the first (?:item|element|number)$/],
+  last: ["take the last item", /^(?:take|return) the last (?:item|element|number)$/],
+  neg: ["negate it", /^negate (?:it|the (?:number|result))$/],
+  abs: ["take its absolute value", /^take (?:its|the) absolute value$/],
+  sq: ["square it", /^square (?:it|the (?:number|result))$/],
+  "+": ["add n", /^add ([1-9])$/],
+  "-": ["subtract n", /^subtract ([1-9])$/],
+  "*": ["multiply by n", /^(?:multiply (?:it )?by ([1-9]))$/],
+};
+
+const sayStep = (step: string): string => {
+  const known = phrases[step] ?? phrases[step[0]];
+  return known === undefined ? step : known[0].replace(/ n$/, ` ${step.slice(1)}`);
+};
+
+function hearStep(phrase: string): string | null {
+  for (const [step, [, heard]] of Object.entries(phrases)) {
+    const match = heard.exec(phrase);
+    if (match !== null) return `${step}${match[1] ?? ""}`;
+  }
+  return null;
+}
+
+/** `Given a list of numbers x: sort it, take the last item.`, what solvers are asked. */
+export function sayTask({ steps }: Pick<Task, "steps">): string {
+  const kind = kindsOf(steps[0])?.[0] ?? "list";
+  return `${taskOpening} ${given[kind]} x: ${steps.map(sayStep).join(", ")}.`;
+}
+
+function say(notation: string): string {
+  const task = readTask(notation, testsInWords);
+  if (!task.ok) return notation;
+  const shown = task.value.tests.map(
+    ({ args, expected }) => `${functionName}(${pythonOf(args[0])}) == ${pythonOf(expected)}`,
+  );
+  return [sayTask(task.value), ...shown].join("\n");
+}
+
+const pythonOf = (value: unknown): string => JSON.stringify(value).replaceAll(",", ", ");
+
+function hear(words: string): Reading<string> {
+  const [first = "", ...lines] = words
+    .trim()
+    .split(/\n+/)
+    .map((line) => line.trim());
+  const match = /^(?:given a )?(list of numbers|list|number) x: (.+?)\.?$/i.exec(first);
+  if (match === null) return refuse("not a task about a list of numbers or a number x");
+  const [, what, said] = match;
+  const steps: string[] = [];
+  for (const phrase of said.toLowerCase().split(/, (?:and then |and |then )?| and then | and | then /)) {
+    const step = hearStep(phrase.trim());
+    if (step === null) return refuse("a step that nobody knows");
+    steps.push(step);
+  }
+  if (kindsOf(steps[0])?.[0] !== (what.toLowerCase() === "number" ? "number" : "list")) {
+    return refuse(`a first step that takes no ${what.toLowerCase()}`);
+  }
+  const tests: string[] = [];
+  for (const line of lines) {
+    const test = /^(?:assert )?f\((.+)\) ?== ?(.+)$/.exec(line);
+    if (test === null) return refuse(`a line that is no test of ${functionName}`);
+    tests.push(
+      test
+        .slice(1)
+        .map((side) => side.replace(/\s+/g, ""))
+        .join(">"),
+    );
+  }
+  const notation = `${steps.join(" ")}|${tests.join(";")}`;
+  const task = readTask(notation, testsInWords);
+  return task.ok ? { ok: true, value: writeTask(task.value) } : task;
+}
+
+export const codingWording: Wording = { say, hear };

@@ -8,7 +8,7 @@ const quietSeconds = 2;
 const logSeconds = 15;
 
 /** What is counted by `done` and `total`. */
-const units: Readonly<Record<EngineProgress["stage"], string>> = {
+const units: Readonly<Record<Exclude<EngineProgress["stage"], "waiting">, string>> = {
   loading: "weights",
   sampling: "answers",
   scoring: "tokens",
@@ -22,6 +22,16 @@ export function engineProgress(terminal: Terminal, now = () => Date.now()): (pro
   return (progress) => {
     const time = now();
     const { stage, done } = progress;
+    if (stage === "waiting") {
+      // It comes now and then, and only when there is something to say.
+      if (terminal.json) return;
+      if (terminal.interactive) terminal.status(progress.waiting ?? null);
+      else if ((time - lastLine) / 1000 >= logSeconds) {
+        terminal.note(progress.waiting ?? "");
+        lastLine = time;
+      }
+      return;
+    }
     // A call reports when a part of it is done, so it began when the report before it came.
     if (stage !== call.stage || done < call.done) call = { stage, done, started: call.before, before: time };
     call = { ...call, done, before: time };
@@ -44,6 +54,7 @@ export function sayWeights(terminal: Terminal, { weights, coarseSampling = false
 
 /** `sampling 24/128 answers, 210 tokens/s, 31 s left`. */
 export function progressLine({ stage, done, total, tokens }: EngineProgress, seconds: number): string {
+  if (stage === "waiting") return "";
   const share = stage === "loading" ? `${Math.floor((100 * done) / total)} %` : `${done}/${total}`;
   const rate = tokens > 0 && seconds > 0 ? `, ${Math.round(tokens / seconds)} tokens/s` : "";
   const left = done > 0 && done < total ? `, ${formatDuration((seconds / done) * (total - done))} left` : "";

@@ -56,7 +56,7 @@ export interface AdamParams {
 }
 
 export interface OptimStepResult {
-  /** At least `gradNorm` (before clipping) and `step` (updates so far). */
+  /** At least `step` (updates so far) and, where the engine knows it, `gradNorm` (before clipping). */
   readonly metrics: Readonly<Record<string, number>>;
 }
 
@@ -68,6 +68,10 @@ export interface EngineCapabilities {
   readonly topP: boolean;
   readonly topK: boolean;
   readonly klPenalty: boolean;
+  /** False where gradients are not clipped, whatever `gradClipNorm` says. */
+  readonly gradientClip?: boolean;
+  /** False where `score` has nothing to ask. */
+  readonly scores?: boolean;
   /**
    * Sampling computes with coarser weights than training and scoring, so that log-probabilities of samples differ from those
    * of `score` by more than rounding.
@@ -81,12 +85,14 @@ export interface EngineCapabilities {
 
 /** How far a call is that may take long. */
 export interface EngineProgress {
-  readonly stage: "loading" | "sampling" | "scoring" | "training";
+  readonly stage: "loading" | "sampling" | "scoring" | "training" | "waiting";
   /** Of `total`: weights that are read, completions that are sampled, tokens that are scored or trained. */
   readonly done: number;
   readonly total: number;
   /** Tokens that this call has sampled, scored or trained so far; 0 while loading. */
   readonly tokens: number;
+  /** Of the stage `waiting`: for how long, for what, and why. */
+  readonly waiting?: string;
 }
 
 /**

@@ -6,6 +6,11 @@ import { WireError } from "./wire-error.ts";
 
 export type WireFormat = "json" | "protobuf";
 
+export const mediaTypes: Readonly<Record<WireFormat, string>> = {
+  json: "application/json",
+  protobuf: "application/x-protobuf",
+};
+
 /** The form that a `Content-Type` or `Accept` header names; JSON where it names neither. */
 export function formatOf(header: string | null | undefined): WireFormat {
   return header?.includes("application/x-protobuf") === true ? "protobuf" : "json";

@@ -60,8 +60,20 @@ const checkpoint = z.object({
   tinker_path: text,
 });
 
+/**
+ * What a server of this package says of itself, beyond the protocol. It takes `first_sample` of `asample`; a sample's draws are
+ * those of the engine's own ask (seed, first sample); and it answers a training request that is sent twice with one promise.
+ */
+const ownFeatures = z.object({
+  loss_functions: z.array(text),
+  top_p: flag,
+  top_k: flag,
+  /** Of the adapters: whatever rank a client asks for. */
+  lora_alpha: z.number().nullish(),
+});
+
 interface Endpoint<Request extends z.ZodType, Response extends z.ZodType> {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST";
   /** Below `/api/v1/`; `{…}` stands for a value. */
   readonly path: string;
   readonly request: Request;
@@ -90,6 +102,7 @@ export const endpoints = {
     "get_server_capabilities",
     z.object({
       supported_models: z.array(z.object({ model_name: text.nullish(), max_context_length: count.nullish() })),
+      sqlm: ownFeatures.nullish(),
     }),
   ),
   clientConfig: post("client/config", z.object({ sdk_version: text.nullish() }), clientConfig),
@@ -205,10 +218,12 @@ export const endpoints = {
       target: z.object({
         type: text,
         sampling_session_id: text,
-        cloned_sampler_id: z.union([text, z.number()]).nullish(),
+        cloned_sampler_id: count.nullish(),
       }),
-      prev_cursor: z.union([text, z.number()]).nullish(),
+      prev_cursor: count.nullish(),
       timeout: z.number().nullish(),
+      /** Since SDK 0.36: results that have arrived, and need not be kept. */
+      retrieved_request_ids: z.array(text).nullish(),
     }),
     z.object({
       completions: z.array(
@@ -218,7 +233,7 @@ export const endpoints = {
           response_payload_uncompressed_size: count.nullish(),
         }),
       ),
-      cursor: z.union([text, z.number()]).nullish(),
+      cursor: count,
     }),
   ),
   sampler: get("samplers/{sampler}", z.object({ sampler_id: text, base_model: text, model_path: text.nullish() })),

@@ -27,6 +27,8 @@ export const sampleRequestSchema = z.object({
   model_path: z.string().nullish(),
   prompt_logprobs: z.boolean().nullish(),
   topk_prompt_logprobs: z.number().int().min(0).nullish(),
+  /** Of this package alone, where the server's capabilities say so: samples of this seed count from here on. */
+  first_sample: z.number().int().min(0).nullish(),
 });
 
 interface SampledSequence {

@@ -1,0 +1,138 @@
+// Which samples of a session are done, asked for all of them at once (SDK 0.27 and later): one request held open instead of one
+// for each sample.
+import { randomUUID } from "node:crypto";
+import { checkMessage, readJson } from "../wire/body.ts";
+import { endpoints } from "../wire/messages.ts";
+import { type Connection, describeFailure, resumeHint, ServerError } from "./connection.ts";
+import { afterPollFailure, type Failure } from "./retries.ts";
+import type { Wait } from "./waiting.ts";
+
+interface Waiter {
+  readonly done: () => void;
+  readonly failed: (error: unknown) => void;
+}
+
+const path = endpoints.retrieveFutures.path;
+
+/** One for each sampling session. It asks only while somebody waits. */
+export class BatchPoller {
+  readonly #connection: Connection;
+  readonly #session: string;
+  readonly #waiters = new Map<string, Waiter>();
+  /** Done before anybody asked for them. */
+  readonly #done = new Set<string>();
+  /** Results that have arrived, to be told to the server with the next request. */
+  readonly #retrieved = new Set<string>();
+  #cursor = 0;
+  #polling = false;
+  #unknown = false;
+
+  constructor(connection: Connection, session: string) {
+    this.#connection = connection;
+    this.#session = session;
+  }
+
+  /**
+   * Resolves when the server says that the request is done or failed: its result is there to be asked for. Resolves at once where
+   * the server has turned out to know no such questions.
+   */
+  finished(requestId: string): Promise<void> {
+    if (this.#unknown || this.#done.delete(requestId)) return Promise.resolve();
+    const result = new Promise<void>((done, failed) => this.#waiters.set(requestId, { done, failed }));
+    if (!this.#polling) void this.#poll();
+    return result;
+  }
+
+  /** Its result has arrived: the server need not keep it. */
+  retrieved(requestId: string): void {
+    this.#retrieved.add(requestId);
+  }
+
+  async #poll(): Promise<void> {
+    this.#polling = true;
+    const wait = this.#connection.options.board.begin("sampling");
+    try {
+      await this.#pollWhileAwaited(wait);
+    } catch (error) {
+      for (const { failed } of this.#waiters.values()) failed(error);
+      this.#waiters.clear();
+    } finally {
+      wait.end();
+      this.#polling = false;
+    }
+  }
+
+  async #pollWhileAwaited(wait: Wait): Promise<void> {
+    let [failures, refusals, quick] = [0, 0, 0];
+    let firstFailure: number | null = null;
+    while (this.#waiters.size > 0) {
+      const retrieved = [...this.#retrieved];
+      const asked = performance.now();
+      const outcome = await this.#ask(retrieved);
+      if ("contentType" in outcome) {
+        const news = this.#read(outcome.bytes, retrieved);
+        [failures, firstFailure] = [0, null];
+        quick = news || performance.now() - asked > 500 ? 0 : quick + 1;
+        if (quick > 1) await this.#connection.rest(Math.min(0.05 * 2 ** Math.min(quick, 10), 2));
+        continue;
+      }
+      if (outcome.kind === "status" && [404, 405, 501].includes(outcome.status) && this.#cursor === 0) {
+        this.#unknown = true;
+        for (const { done } of this.#waiters.values()) done();
+        this.#waiters.clear();
+        return;
+      }
+      firstFailure ??= asked;
+      await this.#afterFailure(outcome, failures, refusals, firstFailure, wait);
+      if (outcome.kind === "status" && outcome.status === 400) refusals += 1;
+      failures += 1;
+    }
+  }
+
+  async #afterFailure(failure: Failure, failures: number, refusals: number, since: number, wait: Wait): Promise<void> {
+    const { patienceSeconds, billingSeconds } = this.#connection.options;
+    const status = failure.kind === "status" ? failure.status : null;
+    const action = afterPollFailure(failure, failures, refusals);
+    const slow = status === 408 || (failure.kind === "broken" && failure.slow === true);
+    const patience = status === 402 ? billingSeconds : patienceSeconds;
+    const tooLong = !slow && performance.now() - since > 1000 * patience;
+    if (action.kind === "final" || action.kind === "resubmit" || tooLong) {
+      throw new ServerError(`sampling failed: ${describeFailure(failure)}.`, status, resumeHint);
+    }
+    await this.#connection.pause(action.seconds, wait, failure);
+  }
+
+  #ask(retrieved: readonly string[]) {
+    const body = {
+      target: { type: "sampling_session", sampling_session_id: this.#session, cloned_sampler_id: 0 },
+      prev_cursor: this.#cursor,
+      retrieved_request_ids: retrieved,
+    };
+    return this.#connection.attempt(
+      {
+        method: "POST",
+        path,
+        body: new TextEncoder().encode(JSON.stringify(body)),
+        repeat: "harmless",
+        what: "sampling",
+      },
+      randomUUID(),
+      true,
+    );
+  }
+
+  /** Wakes those whose request is done; returns whether any is. */
+  #read(bytes: Uint8Array, retrieved: readonly string[]): boolean {
+    const { response } = endpoints.retrieveFutures;
+    const { completions, cursor } = checkMessage(path, response, readJson(path, bytes));
+    this.#cursor = cursor;
+    for (const requestId of retrieved) this.#retrieved.delete(requestId);
+    for (const { request_id: requestId } of completions) {
+      const waiter = this.#waiters.get(requestId);
+      if (waiter === undefined) this.#done.add(requestId);
+      this.#waiters.delete(requestId);
+      waiter?.done();
+    }
+    return completions.length > 0;
+  }
+}

@@ -1,0 +1,159 @@
+// Results of what a server carries out later: asked for one by one, each request held open by the server until the result is
+// there or its patience ends.
+import { randomUUID } from "node:crypto";
+import { mediaTypes, type WireFormat } from "../wire/body.ts";
+import { type FutureAnswer, readFutureAnswer, readQueueState } from "../wire/futures.ts";
+import { endpoints } from "../wire/messages.ts";
+import { type Connection, describeFailure, resumeHint, ServerError } from "./connection.ts";
+import { Budget } from "./limits.ts";
+import { afterPollFailure } from "./retries.ts";
+import type { Wait } from "./waiting.ts";
+
+/** `X-Tinker-Request-Type`. */
+export type RequestType =
+  | "Sample"
+  | "ForwardBackward"
+  | "Forward"
+  | "OptimStep"
+  | "SaveWeights"
+  | "SaveWeightsForSampler"
+  | "LoadWeights"
+  | "CreateModel"
+  | "UnloadModel";
+
+export interface Promised {
+  readonly requestId: string;
+  readonly type: RequestType;
+  /** The work in words. */
+  readonly what: string;
+  /** Makes the same request again where the promise is gone; null where a second time could do it twice. */
+  readonly resubmit: (() => Promise<string>) | null;
+}
+
+export interface PromisedResult {
+  readonly format: WireFormat;
+  readonly bytes: Uint8Array;
+}
+
+const mostResubmissions = 5;
+/** A server that answers "not yet" sooner than this is asked more and more slowly. */
+const quickMilliseconds = 500;
+const mostRest = 2;
+/** Results of these have a binary form. */
+const binary: ReadonlySet<RequestType> = new Set<RequestType>(["Sample", "ForwardBackward", "Forward"]);
+
+export class Promises {
+  readonly #connection: Connection;
+  /** Bytes of large results that are on their way at once. */
+  readonly #large: Budget;
+
+  constructor(connection: Connection, inflightBytes: number) {
+    this.#connection = connection;
+    this.#large = new Budget(inflightBytes);
+  }
+
+  /** The result. Throws ServerError where the server says that the work failed, or no longer knows of it. */
+  async result(promised: Promised): Promise<PromisedResult> {
+    const wait = this.#connection.options.board.begin(promised.what);
+    try {
+      return await this.#poll(promised, wait);
+    } finally {
+      wait.end();
+    }
+  }
+
+  async #poll({ requestId: first, type, what, resubmit }: Promised, wait: Wait): Promise<PromisedResult> {
+    const { options } = this.#connection;
+    let [requestId, failures, refusals, resubmissions] = [first, 0, 0, 0];
+    let [firstFailure, firstBilling]: [number | null, number | null] = [null, null];
+    let [asked, quick] = [performance.now(), 0];
+    /** Asks again at once, unless the server does not hold requests open. */
+    const stillWaiting = async (state: string | null): Promise<void> => {
+      wait.state(state);
+      quick = performance.now() - asked < quickMilliseconds ? quick + 1 : 0;
+      if (quick > 1) await this.#connection.rest(Math.min(0.05 * 2 ** Math.min(quick, 10), mostRest));
+    };
+    for (let iteration = 0; ; iteration++) {
+      asked = performance.now();
+      const outcome = await this.#ask(requestId, type, iteration, true);
+      if (!("contentType" in outcome)) {
+        const { status } = outcome.kind === "status" ? outcome : { status: null };
+        const gone = status === 410 || (status === 404 && type === "Sample");
+        if (gone && resubmit !== null && resubmissions++ < mostResubmissions) {
+          await this.#connection.pause(Math.min(0.1 * 2 ** resubmissions, 5), wait, outcome);
+          requestId = await resubmit();
+          continue;
+        }
+        const action = afterPollFailure(outcome, failures, refusals);
+        const now = performance.now();
+        firstFailure ??= now;
+        firstBilling = status === 402 ? (firstBilling ?? now) : null;
+        const tooLong =
+          status !== 408 &&
+          !(outcome.kind === "broken" && outcome.slow) &&
+          now - firstFailure > 1000 * (status === 402 ? options.billingSeconds : options.patienceSeconds);
+        if (action.kind === "final" || action.kind === "resubmit" || tooLong) {
+          throw new ServerError(`${what} failed: ${describeFailure(outcome)}.`, status, resumeHint);
+        }
+        if (status === 400) refusals += 1;
+        failures = status === 408 ? 0 : failures + 1;
+        if (action.seconds > 0) await this.#connection.pause(action.seconds, wait, outcome);
+        if (outcome.kind === "status" && status === 408)
+          await stillWaiting(describeQueue(readQueueState(outcome.body)));
+        continue;
+      }
+      [failures, firstFailure] = [0, null];
+      const answer = await this.#read(requestId, type, iteration, readFutureAnswer(outcome.contentType, outcome.bytes));
+      if (answer.kind === "result") return answer;
+      if (answer.kind === "waiting") await stillWaiting(describeQueue(answer));
+      else if (answer.kind === "failed") {
+        throw new ServerError(`${what} failed on the server: ${answer.error.split("\n")[0]}.`, 200, resumeHint);
+      }
+    }
+  }
+
+  /** A large result is asked for again when there is room for it. */
+  async #read(requestId: string, type: RequestType, iteration: number, answer: FutureAnswer): Promise<FutureAnswer> {
+    if (answer.kind !== "large") return answer;
+    return this.#large.run(answer.bytes, async () => {
+      const outcome = await this.#ask(requestId, type, iteration, false);
+      // What goes wrong here is met by asking for the size again.
+      if (!("contentType" in outcome)) return { kind: "waiting", queueState: null, reason: describeFailure(outcome) };
+      return readFutureAnswer(outcome.contentType, outcome.bytes);
+    });
+  }
+
+  async #ask(requestId: string, type: RequestType, iteration: number, sizeOnly: boolean) {
+    const outcome = await this.#connection.attempt(
+      {
+        method: "POST",
+        path: endpoints.retrieveFuture.path,
+        body: new TextEncoder().encode(JSON.stringify({ request_id: requestId, allow_metadata_only: sizeOnly })),
+        accept: binary.has(type) ? `${mediaTypes.protobuf}, ${mediaTypes.json}` : mediaTypes.json,
+        headers: { "x-tinker-request-iteration": String(iteration), "x-tinker-request-type": type },
+        repeat: "harmless",
+        what: type,
+      },
+      randomUUID(),
+      true,
+    );
+    return outcome;
+  }
+}
+
+const queueWords = {
+  active: "the server is working on it",
+  paused_capacity: "the server has no capacity free",
+  paused_rate_limit: "the server limits the rate",
+} as const;
+
+/** Why a promise is not kept yet, in words; null where the server does not say. */
+export function describeQueue({
+  queueState,
+  reason,
+}: Pick<Extract<FutureAnswer, { kind: "waiting" }>, "queueState" | "reason">): string | null {
+  const words = queueState === null ? null : queueWords[queueState];
+  if (reason === null) return words;
+  const line = reason.replace(/\s+/g, " ").slice(0, 200);
+  return words === null ? line : `${words} (${line})`;
+}

@@ -1,0 +1,118 @@
+// A session with a server: found, asked what it is, begun, kept alive. Everything that can be wrong with address, key and
+// model is said here, before any work.
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import { UsageError } from "../../../errors.ts";
+import { checkMessage, readJson } from "../wire/body.ts";
+import { endpoints } from "../wire/messages.ts";
+import { WireError } from "../wire/wire-error.ts";
+import { askOnce, urlHint } from "./ask-once.ts";
+import { type Answer, type Connection, resumeHint, ServerError } from "./connection.ts";
+import { type Heartbeat, startHeartbeat } from "./heartbeat/heartbeat.ts";
+import { profileOf, type ServerProfile } from "./profile.ts";
+import { keepToken } from "./token.ts";
+
+type ClientConfig = ReturnType<typeof readConfig>;
+
+/** The version of the SDK whose dialect is spoken. */
+const dialect = "0.25.0";
+const heartbeatSeconds = 10;
+
+export interface Session {
+  readonly id: string;
+  readonly profile: ServerProfile;
+  readonly config: ClientConfig;
+  /** Longest sequence of the model, in tokens; null where the server does not say. */
+  readonly maxSequenceTokens: number | null;
+  /** Numbers the session's models, or its samplers, from 0. */
+  next(what: "model" | "sampler"): number;
+  end(): Promise<void>;
+}
+
+const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+const readConfig = (bytes: Uint8Array) => {
+  const { response, path } = endpoints.clientConfig;
+  return checkMessage(path, response, readJson(path, bytes));
+};
+
+/** Throws UsageError where address, key or model are not usable. */
+export async function beginSession(connection: Connection, model: string): Promise<Session> {
+  const { baseUrl } = connection.options.address;
+  const config = await configOf(connection);
+  let heartbeat: Heartbeat | null = null;
+  const token = config.pjwt_auth_enabled ? await keepToken(connection, (key) => heartbeat?.useToken(key)) : null;
+  const capabilities = await askOnce(connection, "GET", endpoints.capabilities.path);
+  const served = readCapabilities(capabilities, baseUrl);
+  const names = served.flatMap(({ model_name: name }) => name ?? []);
+  if (names.length > 0 && !names.includes(model)) {
+    throw new UsageError(
+      `The server ${baseUrl} does not serve the model "${model}".`,
+      `Give one that it serves with --model: ${names.slice(0, 12).join(", ")}${names.length > 12 ? ", …" : ""}. Where its tokenizer is elsewhere, add --tokenizer FOLDER.`,
+    );
+  }
+  const title = await titleOf(connection);
+  const profile = profileOf({ host: new URL(baseUrl).hostname, capabilities: capabilities.bytes, title });
+  const body = { tags: [], user_metadata: {}, sdk_version: dialect, type: "create_session" };
+  const how = { repeat: "harmless", what: "beginning a session" } as const;
+  const { session_id: id, error_message: problem } = await connection.call(endpoints.createSession, body, how);
+  if (problem != null && problem !== "") {
+    throw new UsageError(`The server ${baseUrl} began no session: ${problem}`, "See the server's own documentation.");
+  }
+  const everySeconds = heartbeatSeconds * connection.options.pace;
+  heartbeat = startHeartbeat({ address: connection.options.address, sessionId: id, everySeconds }, (news) => {
+    if (news.kind === "lost") {
+      const why = `The server ${baseUrl} no longer knows this session (${news.status}): it was started anew, or heard nothing of it for too long.`;
+      connection.end(new ServerError(why, news.status, resumeHint));
+    }
+  });
+  const counts = { model: 0, sampler: 0 };
+  return {
+    id,
+    profile,
+    config,
+    maxSequenceTokens: served.find(({ model_name: name }) => name === model)?.max_context_length ?? null,
+    next: (what) => counts[what]++,
+    end: async () => {
+      token?.stop();
+      await heartbeat.stop();
+    },
+  };
+}
+
+/** The server's wishes. A server that knows no such question gets the defaults. */
+async function configOf(connection: Connection): Promise<ClientConfig> {
+  const { path } = endpoints.clientConfig;
+  const answer = await askOnce(connection, "POST", path, { sdk_version: dialect }, [404, 405]);
+  return answer.bytes.length === 0 ? readConfig(json({})) : readConfig(answer.bytes);
+}
+
+function readCapabilities({ bytes }: Answer, baseUrl: string) {
+  const { path, response } = endpoints.capabilities;
+  try {
+    return checkMessage(path, response, readJson(path, bytes)).supported_models;
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw new UsageError(`At ${baseUrl} there is something, but no Tinker server (${error.message}).`, urlHint, {
+      cause: error,
+    });
+  }
+}
+
+const descriptionSchema = z.object({ info: z.object({ title: z.string() }) });
+
+/** The title of the server's API description; null where it has none. */
+async function titleOf(connection: Connection): Promise<string | null> {
+  const sending = {
+    method: "GET",
+    path: "/openapi.json",
+    repeat: "harmless",
+    what: "asking the server what it is",
+  } as const;
+  const outcome = await connection.attempt(sending, randomUUID());
+  if ("kind" in outcome) return null;
+  try {
+    return descriptionSchema.parse(readJson("", outcome.bytes)).info.title;
+  } catch {
+    return null;
+  }
+}

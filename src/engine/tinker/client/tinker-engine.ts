@@ -1,0 +1,242 @@
+// The engine of a model on a Tinker server: hosted Tinker, SkyRL, TuFT, open-rl, or `sqlm serve-tinker`. The server samples and
+// trains; here are tokens, order, and patience.
+import { randomBytes } from "node:crypto";
+import { SqlmError, UnsupportedError, UsageError } from "../../../errors.ts";
+import { type Companions, readCompanions } from "../../../model/companions.ts";
+import { openTokenizer } from "../../../model/tokenizer.ts";
+import type { LossFn, Tokenizer } from "../../../types.ts";
+import type { Engine, EngineCapabilities, EngineProgress } from "../../engine.ts";
+import { addressOf } from "./address.ts";
+import { Connection, ServerError } from "./connection.ts";
+import { wireData, wireLossConfig } from "./data.ts";
+import { type AdapterOptions, type Link, TinkerModel } from "./model.ts";
+import { CallOrder, type Shared, TinkerPolicy } from "./player.ts";
+import { Promises } from "./promises.ts";
+import { beginSession, type Session } from "./session.ts";
+import { WaitingBoard } from "./waiting.ts";
+
+export interface TinkerEngineOptions {
+  /** The name by which the server knows the base model. */
+  readonly model: string;
+  /** Folder with the model's tokenizer and config. */
+  readonly tokenizer: string;
+  /** Where the server is; the environment's `TINKER_BASE_URL`, or the hosted service, where left out. */
+  readonly baseUrl?: string | undefined;
+  /** Rank of the adapters; 16 where left out. */
+  readonly rank?: number | undefined;
+  /** Seed of new adapters. */
+  readonly seed?: number | undefined;
+  readonly onProgress?: ((progress: EngineProgress) => void) | undefined;
+  /** Told, in sentences, what the user should know and nothing depends on. */
+  readonly onNote?: ((note: string) => void) | undefined;
+  /** Where the key and the address are read from. */
+  readonly environment?: NodeJS.ProcessEnv;
+  /** How long a request is tried again, in seconds, while the server does not answer or refuses for a while. */
+  readonly patienceSeconds?: number;
+  /** Multiplies every wait; for tests. */
+  readonly pace?: number;
+  /** Largest answer that is read, in bytes. */
+  readonly mostBytes?: number;
+}
+
+const defaults = { rank: 16, patienceSeconds: 600, answerSeconds: 60, mostBytes: 2 ** 28 };
+/** What has waited for so long is told, again and again. */
+const sayWaitingSeconds = 10;
+const tickSeconds = 2;
+
+/**
+ * Finds the server, asks what it is and begins a session. Throws UsageError for a wrong address, key or model, UnsupportedError
+ * where the server lacks what training needs.
+ */
+export async function openTinkerEngine(options: TinkerEngineOptions): Promise<Engine> {
+  const { model, onProgress = () => undefined, environment = process.env, pace = 1 } = options;
+  const companions = readCompanions(options.tokenizer);
+  const tokenizer = openTokenizer(options.tokenizer, companions);
+  const board = new WaitingBoard();
+  const { patienceSeconds, answerSeconds, mostBytes } = { ...defaults, ...given(options) };
+  const connection = new Connection({
+    address: addressOf(options.baseUrl, environment),
+    board,
+    patienceSeconds,
+    answerSeconds,
+    mostBytes,
+    billingSeconds: 3600,
+    pace,
+  });
+  const teller = tellWaiting(board, onProgress);
+  try {
+    const session = await beginSession(connection, model);
+    const adapter: AdapterOptions = { rank: options.rank ?? defaults.rank, seed: options.seed ?? 0 };
+    const promises = new Promises(connection, session.config.inflight_response_bytes_semaphore_size);
+    const link: Link = {
+      connection,
+      promises,
+      session,
+      baseModel: model,
+      dialect: { format: "protobuf", certain: false },
+    };
+    const first = session.profile.tryLosses ? await TinkerModel.create(link, adapter) : null;
+    const lossFunctions =
+      first === null ? session.profile.lossFunctions : await tryLosses(first, session.profile.lossFunctions);
+    return new TinkerEngine({ link, adapter, companions, tokenizer, lossFunctions, teller, options }, first);
+  } catch (error) {
+    teller[Symbol.dispose]();
+    await connection.close();
+    throw error;
+  }
+}
+
+const given = ({ patienceSeconds, mostBytes }: TinkerEngineOptions) => ({
+  ...(patienceSeconds === undefined ? {} : { patienceSeconds }),
+  ...(mostBytes === undefined ? {} : { mostBytes }),
+});
+
+interface Parts {
+  readonly link: Link;
+  readonly adapter: AdapterOptions;
+  readonly companions: Companions;
+  readonly tokenizer: Tokenizer;
+  readonly lossFunctions: readonly LossFn[];
+  readonly teller: Disposable;
+  readonly options: TinkerEngineOptions;
+}
+
+class TinkerEngine implements Engine {
+  readonly capabilities: EngineCapabilities;
+  readonly tokenizer: Tokenizer;
+  readonly #shared: Shared;
+  readonly #teller: Disposable;
+  /** A model that was made to try things on, for whoever opens a policy first. */
+  #spare: TinkerModel | null;
+  #closed = false;
+
+  constructor(
+    { link, adapter, companions, tokenizer, lossFunctions, teller, options }: Parts,
+    spare: TinkerModel | null,
+  ) {
+    const { session } = link;
+    this.tokenizer = tokenizer;
+    this.capabilities = capabilitiesOf(session, lossFunctions, adapter, maxTokensOf(session, companions, options));
+    const { onProgress = () => undefined, onNote = () => undefined } = options;
+    const unique = randomBytes(4).toString("hex");
+    let saved = 0;
+    const newName = (): string => `sqlm-${unique}-${++saved}`;
+    this.#shared = {
+      link,
+      capabilities: this.capabilities,
+      tokenizer,
+      adapter,
+      files: { companions, newName, onNote: once(onNote) },
+      order: new CallOrder(),
+      onProgress,
+    };
+    this.#teller = teller;
+    this.#spare = spare;
+  }
+
+  openPolicy: Engine["openPolicy"] = async () => {
+    if (this.#closed) throw new SqlmError("The tinker engine is closed.", "Open it again.");
+    const spare = this.#spare;
+    this.#spare = null;
+    const { link, adapter } = this.#shared;
+    return new TinkerPolicy(this.#shared, spare ?? (await TinkerModel.create(link, adapter)));
+  };
+
+  [Symbol.asyncDispose] = async (): Promise<void> => {
+    if (this.#closed) return;
+    this.#closed = true;
+    const { connection, session } = this.#shared.link;
+    connection.end(new SqlmError("The tinker engine is closed.", "Open it again."));
+    await session.end();
+    await connection.close();
+    this.#teller[Symbol.dispose]();
+  };
+}
+
+function capabilitiesOf(
+  { profile, id: _ }: Session,
+  lossFunctions: readonly LossFn[],
+  { rank }: AdapterOptions,
+  maxSequenceTokens: number,
+): EngineCapabilities {
+  if (lossFunctions.length === 0) {
+    throw new UnsupportedError(`${profile.name} takes none of the losses that this engine has.`, "Use another server.");
+  }
+  return {
+    name: "tinker",
+    lossFunctions,
+    maxSequenceTokens,
+    topP: profile.topP,
+    topK: profile.topK,
+    klPenalty: profile.forward && profile.promptLogprobs && lossFunctions.includes("cross_entropy"),
+    gradientClip: profile.gradientClip,
+    scores: profile.forward || profile.promptLogprobs,
+    weights: `an adapter of rank ${rank} trains on ${profile.name} (${profile.alpha})`,
+  };
+}
+
+/** Of the server, of the model's config, or the smaller of both. Throws UsageError where neither says. */
+function maxTokensOf(
+  { maxSequenceTokens }: Session,
+  companions: Companions,
+  { tokenizer }: TinkerEngineOptions,
+): number {
+  const config = companions.get("config.json");
+  const own = config === undefined ? null : positionsIn(config);
+  const known = [maxSequenceTokens, own].filter((value) => value !== null);
+  if (known.length > 0) return Math.min(...known);
+  throw new UsageError(
+    `Neither the server nor ${tokenizer} says how long a sequence of the model may be.`,
+    "Put the model's config.json beside its tokenizer.",
+  );
+}
+
+function positionsIn(config: Buffer): number | null {
+  try {
+    const { max_position_embeddings: positions, text_config: text } = JSON.parse(config.toString("utf8"));
+    const value = Number(positions ?? text?.max_position_embeddings);
+    return Number.isInteger(value) && value > 0 ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The losses that the server takes, tried on two tokens whose gradient is zero. */
+async function tryLosses(model: TinkerModel, losses: readonly LossFn[]): Promise<LossFn[]> {
+  const nothing = [0, 0];
+  const datum = { tokens: [1, 1], weights: nothing, logprobs: nothing, advantages: nothing };
+  const taken: LossFn[] = [];
+  for (const loss of losses) {
+    try {
+      await model.pass({
+        data: wireData([datum], loss),
+        lossFn: loss,
+        lossConfig: wireLossConfig(loss, {}),
+        forwardOnly: false,
+      });
+      taken.push(loss);
+    } catch (error) {
+      if (!(error instanceof ServerError) || error.status === null) throw error;
+    }
+  }
+  return taken;
+}
+
+/** Tells now and then what is waited for. */
+function tellWaiting(board: WaitingBoard, onProgress: (progress: EngineProgress) => void): Disposable {
+  const timer = setInterval(() => {
+    const waiting = board.describe(sayWaitingSeconds);
+    if (waiting !== null) onProgress({ stage: "waiting", done: 0, total: 0, tokens: 0, waiting });
+  }, tickSeconds * 1000).unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+/** The same, but each note is told once. */
+function once(onNote: (note: string) => void): (note: string) => void {
+  const told = new Set<string>();
+  return (note) => {
+    if (told.has(note)) return;
+    told.add(note);
+    onNote(note);
+  };
+}

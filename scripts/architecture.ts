@@ -60,10 +60,16 @@ export const parts: readonly Part[] = [
   // Messages of the Tinker protocol, for both of its sides.
   { name: "tinker wire", floor: 3, files: /^engine\/tinker\/wire\//, imports: ["nouns"] },
   {
+    name: "tinker client",
+    floor: 3,
+    files: /^engine\/tinker\/client\//,
+    imports: ["nouns", "model", "engine contract", "engine definition", "tinker wire"],
+  },
+  {
     name: "engine opener",
     floor: 3,
     files: /^engine\/open-engine\.ts$/,
-    imports: ["nouns", "config", "model", "engine contract", "scripted engine", "onnx engine"],
+    imports: ["nouns", "config", "model", "engine contract", "scripted engine", "onnx engine", "tinker client"],
   },
   { name: "store contract", floor: 3, files: /^store\/store\.ts$/, imports: ["nouns", "events", "config"], pure: true },
   {

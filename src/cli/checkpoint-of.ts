@@ -91,6 +91,6 @@ function configOfModel(folder: string): RunConfig | null {
 export async function decoderOf(reader: Reader, run: string): Promise<Decode> {
   const { openTokenizer } = await import("../model/tokenizer.ts");
   const { checkpoints, config } = runOverview(reader, run);
-  const tokenizer = openTokenizer(checkpoints.at(-1)?.folder ?? findModel({ model: config.model }));
+  const tokenizer = openTokenizer(checkpoints.at(-1)?.folder ?? findModel(config));
   return (tokens) => tokenizer.decode(tokens);
 }

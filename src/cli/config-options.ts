@@ -48,17 +48,19 @@ export async function resolveWithTopic(
   const own = await openTopic(named.topic);
   // A model that somebody names stands above the one that the topic asks for, and every layer above the default is somebody.
   const wanted = named.model === "seed" ? (own.topic.settings?.model ?? named.model) : named.model;
-  const model = modelAt(wanted, named.topic, workspace);
+  const model = modelAt({ ...named, model: wanted }, workspace);
   const facts = model === null ? null : factsOf(model);
   const { topic } = facts?.chat === true ? await openTopic(named.topic, facts) : own;
   return { ...resolveConfig({ ...layers, topic, ...(facts === null ? {} : { model: facts }) }), model };
 }
 
 /** Where a model is; null where there is none, which whoever opens it says. */
-function modelAt(model: string, topic: string, workspace: string | undefined): string | null {
+function modelAt(request: ReturnType<typeof namedIn>, workspace: string | undefined): string | null {
+  const { model, topic, engine, tokenizer } = request;
   try {
-    const meant = workspace === undefined ? model : runNamed(model, workspace);
-    return findModel({ model: meant, topic, ...(workspace === undefined ? {} : { workspace }) });
+    // A server's model is no run's.
+    const meant = workspace === undefined || engine === "tinker" ? model : runNamed(model, workspace);
+    return findModel({ model: meant, topic, engine, tokenizer, ...(workspace === undefined ? {} : { workspace }) });
   } catch (error) {
     if (error instanceof UsageError) return null;
     throw error;

@@ -31,6 +31,8 @@ export interface PlayOptions {
   readonly onOpened?: ((capabilities: EngineCapabilities) => void) | undefined;
   /** Hears of the engine's long calls. */
   readonly onProgress?: ((progress: EngineProgress) => void) | undefined;
+  /** Hears what the engine has to say that nothing depends on. */
+  readonly onNote?: ((note: string) => void) | undefined;
 }
 
 export interface NewRun {
@@ -56,14 +58,15 @@ export async function playRun({
   onEvent,
   onOpened,
   onProgress,
+  onNote,
 }: PlayOptions): Promise<PlayedRun> {
   const info = "config" in run ? null : workspace.info(run.resume);
   const { config: given, trial } = "config" in run ? run : info!;
   if ("config" in run && run.name !== undefined) checkRunName(run.name, workspace.list());
   // Weights come from a run's own checkpoint: a starting model that is gone since is needed where it plays or is compared with.
-  const gone = info !== null && !needsStartingModel(given) && !existsSync(given.model);
+  const gone = info !== null && given.engine === "onnx" && !needsStartingModel(given) && !existsSync(given.model);
   const paths = gone ? given : withAbsolutePaths(given, workspace.folder);
-  const sources = await sourcesOf(paths);
+  const sources = await sourcesOf({ ...paths, model: localPartOf(paths) });
   // One that goes on is looked at before anything slow is opened.
   await using opened = info === null ? undefined : workspace.openRun(info.run);
   const start =
@@ -72,7 +75,7 @@ export async function playRun({
       : await prepare({ info: info!, store: opened, workspace: workspace.folder, sources, options: run, onEvent });
   const config = start === null ? paths : { ...paths, steps: start.steps };
   const model = gone ? checkpointInPlaceOf(config.model, start?.checkpoint ?? null) : config.model;
-  const topic = await openTopicFor(config.topic, model, config);
+  const topic = await openTopicFor(config.topic, localPartOf({ ...config, model }), config);
   await (opened === undefined ? workspace.requireSpace(config) : opened.requireSpace());
   const control = trial?.control;
   await using sandbox = topic.topic.verification === "tests" ? await parts.openSandbox() : undefined;
@@ -83,7 +86,7 @@ export async function playRun({
       "`sqlm doctor` says what the sandbox can run here.",
     );
   }
-  await using engine = await parts.openEngine({ ...engineOptions(config), model, onProgress });
+  await using engine = await parts.openEngine({ ...engineOptions(config), model, onProgress, onNote });
   onOpened?.(engine.capabilities);
   const playOptions = {
     topic,
@@ -114,8 +117,13 @@ export async function playRun({
 
 /** What a run's config says to the engine. */
 function engineOptions(config: RunConfig): Omit<OpenEngineOptions, "model"> {
-  const { engine, threads, seed, loraRank, loraAlpha, loraTargets, weights, adapter } = config;
-  return { engine, threads, seed, loraRank, loraAlpha, loraTargets, weights, adapter };
+  const { engine, threads, seed, loraRank, loraAlpha, loraTargets, weights, adapter, baseUrl, tokenizer } = config;
+  return { engine, threads, seed, loraRank, loraAlpha, loraTargets, weights, adapter, baseUrl, tokenizer };
+}
+
+/** What of a run's model is on this machine: all of it, or of a server's model the tokenizer. Paths are absolute. */
+function localPartOf({ engine, model, tokenizer }: Pick<RunConfig, "engine" | "model" | "tokenizer">): string {
+  return engine === "tinker" ? tokenizer : model;
 }
 
 /** Folder of the checkpoint that stands in for a starting model. Throws UsageError where there is none. */
@@ -156,7 +164,8 @@ function withThreadsOf({ capabilities: { threads } }: Engine, config: RunConfig)
 
 /** The same config for a process in another working folder: a run may be resumed from anywhere. */
 export function withAbsolutePaths(config: RunConfig, workspace: string): RunConfig {
-  const model = findModel({ ...config, workspace });
+  const found = findModel({ ...config, workspace });
+  const at = config.engine === "tinker" ? { tokenizer: found } : { model: found };
   const adapter = config.adapter === "none" ? "none" : resolve(config.adapter);
-  return { ...config, topic: absoluteTopicName(config.topic), model, adapter };
+  return { ...config, topic: absoluteTopicName(config.topic), adapter, ...at };
 }

@@ -61,8 +61,9 @@ export async function runSession(options: SessionOptions): Promise<number> {
     if (!quiet) sayWeights(terminal, capabilities);
   };
   const onProgress = quiet ? undefined : engineProgress(terminal);
+  const onNote = (note: string): void => terminal.note(note);
   try {
-    const { summary, reason } = await playRun({ parts, workspace, run, signal, onEvent, onOpened, onProgress });
+    const { summary, reason } = await playRun({ parts, workspace, run, signal, onEvent, onOpened, onProgress, onNote });
     if (reason === "finished") printResult(terminal, config, summary, options.workspace, example);
     terminal.result(summary);
     return reason === "finished" ? exitCodes.ok : exitCodes.stopped;

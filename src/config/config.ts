@@ -1,7 +1,7 @@
 // One schema for a run: defaults, validation, command-line flags, help text, the editor schema and the stored JSON all
 // come from here. How layers of values are put together is in layers.ts.
 import { z } from "zod";
-import { weights } from "./engine.ts";
+import { server, weights } from "./engine.ts";
 import { learning, optimizer, rewards } from "./learn.ts";
 import { count, positiveCount } from "./numbers.ts";
 import { sampling } from "./play.ts";
@@ -14,7 +14,10 @@ const what = {
     .describe(
       "Model to start from: a folder in Hugging Face layout, a GGUF file, a hub id ORG/NAME[@REVISION], or `seed` for the one shipped for the topic.",
     ),
-  engine: z.enum(["onnx"]).default("onnx").describe("What samples and trains the model."),
+  engine: z
+    .enum(["onnx", "tinker"])
+    .default("onnx")
+    .describe("What samples and trains the model: onnx on this machine, tinker a server of the Tinker protocol."),
   preset: z
     .enum(["default", "quick", "paper", "real"])
     .default("default")
@@ -44,6 +47,7 @@ const record = {
 /** The keys by what they are about, in the order in which help shows them. */
 export const configGroups = {
   "What to run": what,
+  "A model on a server": server,
   Weights: weights,
   Sampling: sampling,
   Rewards: rewards,
@@ -54,6 +58,7 @@ export const configGroups = {
 
 export const runConfigSchema = z.strictObject({
   ...what,
+  ...server,
   ...weights,
   ...sampling,
   ...rewards,

@@ -1,4 +1,4 @@
-// Settings of the engine: what of a model trains, and how its weights are held.
+// Settings of the engine: where the model is, what of it trains, and how its weights are held.
 import { z } from "zod";
 import { onlyWith } from "./in-force.ts";
 
@@ -11,28 +11,28 @@ export const weights = {
     .min(-1)
     .default(-1)
     .describe(
-      "Rank of the low-rank adapter (LoRA) that trains beside frozen weights; 0 trains all weights, -1 chooses: 16 for models above 50 M parameters, else 0.",
+      "Rank of the low-rank adapter (LoRA) that trains beside frozen weights; 0 trains all weights, -1 chooses: 16 for models above 50 M parameters and on servers, else 0.",
     ),
   loraAlpha: onlyWith(
-    { loraRank: "not 0" },
+    { engine: ["onnx"], loraRank: "not 0" },
     z.number().positive().default(32).describe("The adapter's part is scaled by this over its rank."),
   ),
   loraTargets: onlyWith(
-    { loraRank: "not 0" },
+    { engine: ["onnx"], loraRank: "not 0" },
     z
       .string()
       .default("all-linear")
       .describe("What gets an adapter: all-linear, or names such as q_proj,v_proj, separated by commas."),
   ),
   weights: onlyWith(
-    { loraRank: "not 0" },
+    { engine: ["onnx"], loraRank: "not 0" },
     z
       .enum(weightForms)
       .default("auto")
       .describe("How frozen weights are held: f32, int8 in blocks of 32, or auto: int8 above 250 M parameters."),
   ),
   adapter: onlyWith(
-    { loraRank: "not 0" },
+    { engine: ["onnx"], loraRank: "not 0" },
     z
       .string()
       .default("none")
@@ -42,4 +42,25 @@ export const weights = {
   ),
 };
 
+/** Of a model on a server. The key is none of them: it is read from the environment when it is needed. */
+export const server = {
+  baseUrl: onlyWith(
+    { engine: ["tinker"] },
+    z
+      .string()
+      .default("none")
+      .describe(
+        "Address of the Tinker server; none takes TINKER_BASE_URL, else the hosted service. Its key: TINKER_API_KEY.",
+      ),
+  ),
+  tokenizer: onlyWith(
+    { engine: ["tinker"] },
+    z
+      .string()
+      .default("model")
+      .describe("Folder or hub id with the tokenizer of the server's model; model: under the model's own name."),
+  ),
+};
+
+export type ServerSettings = z.output<z.ZodObject<typeof server>>;
 export type WeightSettings = z.output<z.ZodObject<typeof weights>>;

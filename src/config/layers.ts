@@ -58,7 +58,9 @@ export function resolveConfig(layers: ConfigLayers = {}): ResolvedConfig {
  * The topic and the model that layers name, before settings that suit those are among them: values that only fit together with
  * them are not refused yet. Throws UsageError for a value that cannot be used by itself.
  */
-export function namedIn(layers: Omit<ConfigLayers, "topic" | "model">): Pick<RunConfig, "topic" | "model"> {
+export function namedIn(
+  layers: Omit<ConfigLayers, "topic" | "model">,
+): Pick<RunConfig, "topic" | "model" | "engine" | "tokenizer"> {
   return layTogether(layers).config;
 }
 

@@ -10,12 +10,15 @@ export interface OptionalSupport {
   readonly topK?: number;
   readonly lossFn?: LossFn;
   readonly klPenaltyCoef?: number;
+  readonly gradClipNorm?: number;
+  /** Above 0: samples are scored again before they are learned from. */
+  readonly importanceCap?: number;
 }
 
 /** Throws UnsupportedError unless the engine has what these options, of a run or of one call, ask for. */
 export function checkSupport(
   capabilities: EngineCapabilities,
-  { topP = 1, topK = 0, lossFn, klPenaltyCoef = 0 }: OptionalSupport,
+  { topP = 1, topK = 0, lossFn, klPenaltyCoef = 0, gradClipNorm = 0, importanceCap = 0 }: OptionalSupport,
 ): void {
   const refuse = refusal(capabilities);
   if (topP < 1 && !capabilities.topP) throw refuse("cannot honour topP", "Leave topP at 1.");
@@ -24,6 +27,12 @@ export function checkSupport(
     throw refuse(`has no loss "${lossFn}"`, `Use one of ${capabilities.lossFunctions.join(", ")}.`);
   }
   if (klPenaltyCoef > 0 && !capabilities.klPenalty) throw refuse("has no KL penalty", "Leave klPenaltyCoef at 0.");
+  if (gradClipNorm > 0 && capabilities.gradientClip === false) {
+    throw refuse("does not clip gradients on this server", "Set gradClipNorm to 0: --grad-clip-norm 0.");
+  }
+  if (importanceCap > 0 && capabilities.scores === false) {
+    throw refuse("cannot score on this server", "Leave importanceCap at 0.");
+  }
 }
 
 /** Throws UnsupportedError unless the engine can honour this call of `sample`. */
@@ -114,6 +123,7 @@ export function checkAdam(capabilities: EngineCapabilities, adam: AdamParams): v
   for (const [name, value] of Object.entries({ beta1, beta2 })) {
     if (!(value >= 0 && value < 1)) throw refuse(`needs a ${name} from 0 to below 1, not ${value}`);
   }
+  if (gradClipNorm > 0 && capabilities.gradientClip === false) throw refuse("does not clip gradients on this server");
   if (!(Number.isFinite(eps) && eps > 0)) throw refuse(`needs an eps above 0, not ${eps}`);
 }
 

@@ -1,11 +1,12 @@
 // Opens an engine by name, and the model in it by whatever name fetchModel knows. Engines are loaded when they are asked for: none pays for what another needs.
 import { resolve } from "node:path";
 import type { RunConfig } from "../config/config.ts";
-import type { WeightSettings } from "../config/engine.ts";
+import type { ServerSettings, WeightSettings } from "../config/engine.ts";
+import { UsageError } from "../errors.ts";
 import { fetchModel, type ModelRequest } from "../model/find-model.ts";
 import type { Engine, EngineProgress } from "./engine.ts";
 
-export interface OpenEngineOptions extends ModelRequest, Partial<WeightSettings> {
+export interface OpenEngineOptions extends ModelRequest, Partial<WeightSettings & Pick<ServerSettings, "baseUrl">> {
   /** Which engine; `onnx` by default. */
   readonly engine?: RunConfig["engine"];
   /** Threads of the engine; 0 (the default) measures and chooses. */
@@ -14,6 +15,8 @@ export interface OpenEngineOptions extends ModelRequest, Partial<WeightSettings>
   readonly seed?: number;
   /** Called while the model loads and while long calls are under way. */
   readonly onProgress?: ((progress: EngineProgress) => void) | undefined;
+  /** Told, in sentences, what the user should know and nothing depends on. */
+  readonly onNote?: ((note: string) => void) | undefined;
 }
 
 /**
@@ -32,25 +35,32 @@ export interface OpenEngineOptions extends ModelRequest, Partial<WeightSettings>
  * for (const { tokens } of answers) console.log(tokenizer.decode(tokens)); // 975 when right: last digit first
  */
 export async function openEngine(options: OpenEngineOptions): Promise<Engine> {
-  const {
-    engine = "onnx",
-    threads = 0,
-    loraRank,
-    loraAlpha,
-    loraTargets,
-    weights,
+  return options.engine === "tinker" ? openServersModel(options) : openModel(options);
+}
+
+async function openModel(options: OpenEngineOptions): Promise<Engine> {
+  const { threads = 0, loraRank, loraAlpha, loraTargets, weights, seed, onProgress, adapter = "none" } = options;
+  const settings = { loraRank, loraAlpha, loraTargets, weights, seed, onProgress };
+  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+  const model = await fetchModel(options);
+  const { openOnnxEngine } = await import("./onnx/onnx-engine.ts");
+  return openOnnxEngine({ model, threads, ...given, ...(adapter === "none" ? {} : { adapter: resolve(adapter) }) });
+}
+
+async function openServersModel(options: OpenEngineOptions): Promise<Engine> {
+  const { model, baseUrl = "none", loraRank = -1, seed, onProgress, onNote } = options;
+  if (loraRank === 0) {
+    throw new UsageError("On a Tinker server adapters train, not all weights.", "Leave out --lora-rank 0.");
+  }
+  const tokenizer = await fetchModel(options);
+  const { openTinkerEngine } = await import("./tinker/client/tinker-engine.ts");
+  return openTinkerEngine({
+    model,
+    tokenizer,
+    baseUrl: baseUrl === "none" ? undefined : baseUrl,
+    rank: loraRank === -1 ? undefined : loraRank,
     seed,
     onProgress,
-    ...request
-  } = options;
-  const { adapter = "none", ...named } = request;
-  switch (engine) {
-    case "onnx": {
-      const settings = { loraRank, loraAlpha, loraTargets, weights, seed, onProgress };
-      const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
-      const model = await fetchModel(named);
-      const { openOnnxEngine } = await import("./onnx/onnx-engine.ts");
-      return openOnnxEngine({ model, threads, ...given, ...(adapter === "none" ? {} : { adapter: resolve(adapter) }) });
-    }
-  }
+    onNote,
+  });
 }

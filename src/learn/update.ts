@@ -85,18 +85,34 @@ async function trainOn(
   for (const [part, batch] of batches.entries()) {
     let data = batch;
     if (reference !== null) data = withReference(data, await reference.score(data.map(({ tokens }) => tokens)));
-    const forward = await policy.forwardBackward(data, lossFn, { clipLow, clipHigh, klPenaltyCoef });
-    if (!Number.isFinite(forward.metrics["loss"])) {
-      throw new RunStoppedError(`The loss of step ${step} is ${forward.metrics["loss"]}.`, notFiniteHint);
-    }
-    const update = await policy.optimStep({ learningRate, beta1, beta2, eps, weightDecay, gradClipNorm });
+    // Both are asked for at once: a server far away then loses no time between them.
+    const [forward, update] = await bothOf(
+      policy.forwardBackward(data, lossFn, { clipLow, clipHigh, klPenaltyCoef }),
+      policy.optimStep({ learningRate, beta1, beta2, eps, weightDecay, gradClipNorm }),
+      ({ metrics: { loss } }) => {
+        if (!Number.isFinite(loss)) throw new RunStoppedError(`The loss of step ${step} is ${loss}.`, notFiniteHint);
+      },
+    );
     const { largestLogprobGap: _, ...gap } = samplerGap(data, forward.logprobs);
-    const measured = { ...gap, ...forward.metrics, ...gaps?.[part], gradNorm: update.metrics["gradNorm"] };
+    const { gradNorm } = update.metrics;
+    const measured = { ...gap, ...forward.metrics, ...gaps?.[part], ...(gradNorm === undefined ? {} : { gradNorm }) };
     for (const [name, value] of Object.entries(measured)) {
       totals[name] = (totals[name] ?? 0) + value / batches.length;
     }
   }
   return { ...totals, updates: batches.length };
+}
+
+/** What two calls in turn give, when both have ended. What is wrong with the first is thrown before what is wrong with the second. */
+async function bothOf<First, Second>(
+  first: Promise<First>,
+  second: Promise<Second>,
+  check: (value: First) => void,
+): Promise<[First, Second]> {
+  await Promise.allSettled([first, second]);
+  const value = await first;
+  check(value);
+  return [value, await second];
 }
 
 /** Cap of importance weights where the sampler is coarser than the trainer and nothing else is asked for. */

@@ -11,6 +11,7 @@ import {
   modelOfCheckpoint,
   parseRunModel,
 } from "./checkpoint-folder.ts";
+import { fetchTokenizer, findTokenizer } from "./find-tokenizer.ts";
 import { isGgufPath } from "./gguf-companions.ts";
 import type { HubOptions } from "./hub.ts";
 import { cachedModel, hubCacheFolder, parseHubId } from "./hub-cache.ts";
@@ -25,6 +26,10 @@ export interface ModelRequest {
   readonly topic?: string;
   /** Folder of recorded runs; `.sqlm` where left out. */
   readonly workspace?: string;
+  /** With `tinker` the model is one of a server, and what is found of it is its tokenizer. */
+  readonly engine?: string;
+  /** Where that is, if not under the model's own name: a folder or a hub id; `model` says that it is. */
+  readonly tokenizer?: string;
 }
 
 const isModel = (path: string): boolean => existsSync(join(path, "config.json")) || isGgufPath(path);
@@ -41,7 +46,12 @@ const isModel = (path: string): boolean => existsSync(join(path, "config.json"))
  * console.log(findModel(config)); // the model that is shipped for coding
  * console.log(findModel({ model: "arithmetic" }));
  */
-export function findModel({ model, topic, workspace = ".sqlm" }: ModelRequest): string {
+export function findModel(request: ModelRequest): string {
+  if (request.engine === "tinker") {
+    const name = tokenizerOf(request);
+    return findTokenizer(name, localCandidates(name));
+  }
+  const { model, topic, workspace = ".sqlm" } = request;
   if (model === "seed") return seedModel(topic);
   const checkpoint = newestCheckpoint(workspace, model);
   if (checkpoint !== null) return checkpoint;
@@ -69,6 +79,10 @@ export function findModel({ model, topic, workspace = ".sqlm" }: ModelRequest): 
  * without asking the hub. Throws also what downloadModel throws.
  */
 export async function fetchModel(request: ModelRequest, options: HubOptions = {}): Promise<string> {
+  if (request.engine === "tinker") {
+    const name = tokenizerOf(request);
+    return fetchTokenizer(name, localCandidates(name), options);
+  }
   const hubId = parseHubId(request.model);
   const isRun = (): boolean => newestCheckpoint(request.workspace ?? ".sqlm", request.model) !== null;
   if (hubId === null || localCandidates(request.model).some((path) => existsSync(path)) || isRun()) {
@@ -78,6 +92,16 @@ export async function fetchModel(request: ModelRequest, options: HubOptions = {}
   if (cached !== null) return cached;
   const { downloadModel } = await import("./hub.ts");
   return downloadModel(hubId, options);
+}
+
+/** The name under which the tokenizer of a server's model is found. */
+function tokenizerOf({ model, tokenizer = "model" }: ModelRequest): string {
+  if (tokenizer !== "model") return tokenizer;
+  if (model !== "seed") return model;
+  throw new UsageError(
+    "With --engine tinker the model must be named.",
+    "Give the name of one that the server serves: --model ORG/NAME. `sqlm plan --engine tinker` lists them.",
+  );
 }
 
 function localCandidates(model: string): readonly [string, ...string[]] {

@@ -54,6 +54,14 @@ export function cachedModel(id: HubId, cache: string = hubCacheFolder()): string
   return commit === null ? null : modelIn(snapshotFolder(id, commit, cache));
 }
 
+/** The folder of a model of which tokenizer and config are in the cache, whether its weights are or not; null where they are not. */
+export function cachedTokenizer(id: HubId, cache: string = hubCacheFolder()): string | null {
+  const commit = commitPattern.test(id.revision) ? id.revision : commitOf(id, cache);
+  if (commit === null) return null;
+  const snapshot = snapshotFolder(id, commit, cache);
+  return ["tokenizer.json", "config.json"].every((name) => existsSync(join(snapshot, name))) ? snapshot : null;
+}
+
 function commitOf(id: HubId, cache: string): string | null {
   const path = refPath(id, cache);
   if (!existsSync(path)) return null;

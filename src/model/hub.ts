@@ -60,7 +60,37 @@ const attempts = 3;
  * model or cannot be reached, UnsupportedError where it has none in a form that can be read here, FileFormatError where what came is not what
  * the hub announced.
  */
-export async function downloadModel(id: HubId, options: HubOptions = {}): Promise<string> {
+export function downloadModel(id: HubId, options: HubOptions = {}): Promise<string> {
+  return download(id, options, async ({ files, get, snapshot }) => {
+    for (const name of wantedFiles(id, files)) await get(name);
+    if (!files.has(weightsName) && files.has(indexName)) {
+      for (const name of shardsOf(readFileSync(join(snapshot, indexName), "utf8")) ?? []) await get(name);
+    }
+    return modelIn(snapshot);
+  });
+}
+
+/** The same for tokenizer and config alone, of a model whose weights are elsewhere; returns the folder. */
+export function downloadTokenizer(id: HubId, options: HubOptions = {}): Promise<string> {
+  return download(id, options, async ({ files, get, snapshot }) => {
+    for (const name of companionFiles.filter((file) => files.has(file))) await get(name);
+    return existsSync(join(snapshot, "tokenizer.json")) && existsSync(join(snapshot, "config.json")) ? snapshot : null;
+  });
+}
+
+interface Offered {
+  readonly files: ReadonlyMap<string, ListFileEntry>;
+  readonly snapshot: string;
+  /** Brings one file into the cache and links it into the snapshot. */
+  readonly get: (name: string) => Promise<void>;
+}
+
+/** Lists the files of a revision and hands them to `take`, which says what has come of it; null where that is no whole model. */
+async function download(
+  id: HubId,
+  options: HubOptions,
+  take: (offered: Offered) => Promise<string | null>,
+): Promise<string> {
   const { environment = process.env, cache = hubCacheFolder(environment), onProgress = () => {} } = options;
   if (isOn(environment["HF_HUB_OFFLINE"])) {
     throw new UsageError(
@@ -84,12 +114,8 @@ export async function downloadModel(id: HubId, options: HubOptions = {}): Promis
     const snapshot = snapshotFolder(id, commit, cache);
     const get = (name: string): Promise<void> =>
       downloadFile(access, { commit, snapshot, cache, id }, files.get(name), name, onProgress);
-    for (const name of wantedFiles(id, files)) await get(name);
-    if (!files.has(weightsName) && files.has(indexName)) {
-      for (const name of shardsOf(readFileSync(join(snapshot, indexName), "utf8")) ?? []) await get(name);
-    }
+    const model = await take({ files, snapshot, get });
     if (commit !== id.revision) writeRef(refPath(id, cache), commit);
-    const model = modelIn(snapshot);
     if (model !== null) return model;
     throw new UnsupportedError(
       `The model ${id.repo} on the hub is not whole: its tokenizer.json or some of its weights are missing.`,

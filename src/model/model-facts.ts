@@ -1,6 +1,7 @@
 // What others need to know of a model before it is opened: whether it takes conversations, and how large it is. Reads the files
 // beside the weights, never the weights.
 import { z } from "zod";
+import { UnsupportedError } from "../errors.ts";
 import type { ModelFacts } from "../types.ts";
 import { readCompanions } from "./companions.ts";
 import { GgufFile } from "./gguf.ts";
@@ -32,8 +33,18 @@ export function modelFacts(model: string): ModelFacts {
     chat:
       companions.has("chat_template.jinja") ||
       isTemplate(templateSchema.safeParse(content("tokenizer_config.json")).data?.chat_template),
-    large: isLarge(parseModelConfig(content("config.json"), companions.pathOf("config.json"))),
+    large: isLargeConfig(content("config.json"), companions.pathOf("config.json")),
   };
+}
+
+/** A model that this package does not compute is one for servers, and those are large. */
+function isLargeConfig(content: unknown, path: string): boolean {
+  try {
+    return isLarge(parseModelConfig(content, path));
+  } catch (error) {
+    if (error instanceof UnsupportedError) return true;
+    throw error;
+  }
 }
 
 const templateSchema = z.looseObject({ chat_template: z.unknown() });

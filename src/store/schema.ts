@@ -225,7 +225,9 @@ const version7 = `
 UPDATE runs SET config = json_patch('{
   "maxQuestionTokens": 0,
   "maxAnswerTokens": 0,
-  "proposerWeights": "shared"
+  "proposerWeights": "shared",
+  "baseUrl": "none",
+  "tokenizer": "model"
 }', config);
 `;
 

@@ -18,7 +18,7 @@ export function describeFrozenPlayers(fixture: EngineFixture): void {
       const expected = { scores: await policy.score(sequences), samples: await sampled(fixture, policy) };
       await using frozen = await policy.freeze();
       const stays = async () => {
-        expect(await frozen.score(sequences)).toEqual(expected.scores);
+        fixture.expectSame(await frozen.score(sequences), expected.scores);
         expect(await sampled(fixture, frozen)).toEqual(expected.samples);
       };
       await stays();
@@ -39,7 +39,7 @@ export function describeFrozenPlayers(fixture: EngineFixture): void {
         policy.forwardBackward(data, "cross_entropy"),
       ]);
       const sequences = data.map(({ tokens }) => tokens);
-      expect(await frozen.score(sequences)).toEqual(await policy.score(sequences));
+      fixture.expectSame(await frozen.score(sequences), await policy.score(sequences));
       expect(await sampled(fixture, frozen)).toEqual(await sampled(fixture, policy));
       await frozen[Symbol.asyncDispose]();
     });
@@ -80,7 +80,7 @@ export function describePolicies(fixture: EngineFixture): void {
       const sequences = fixture.draw("closed", 5);
       const before = await frozen.score(sequences);
       const [asked] = await Promise.all([policy.score(sequences), policy[Symbol.asyncDispose]()]);
-      expect(asked).toEqual(before);
+      fixture.expectSame(asked, before);
       await policy[Symbol.asyncDispose]();
       const folder = await fixture.newFolder();
       for (const call of [

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll } from "vitest";
+import { afterAll, beforeAll, expect } from "vitest";
 import { askEach } from "../engine/asks.ts";
 import type { AdamParams, Ask, Engine, Player, Policy, SampleOptions } from "../engine/engine.ts";
 import { randomStream } from "../random.ts";
@@ -17,6 +17,11 @@ export interface EngineContractOptions {
   readonly learns: boolean;
   /** A text that the tokenizer can write and read back. */
   readonly text: string;
+  /**
+   * True where a policy and a player frozen from it compute alike up to rounding only: a server may put sequences together as it
+   * likes. To the last bit otherwise.
+   */
+  readonly rounds?: boolean;
 }
 
 export const contractAdam: AdamParams = {
@@ -45,6 +50,8 @@ export interface EngineFixture {
     player?: Player,
   ): Promise<Completion[][]>;
   newFolder(): Promise<string>;
+  /** Expects the same log-probabilities, to the last bit unless the options say that a policy and a frozen player round. */
+  expectSame(actual: readonly (readonly number[])[], expected: readonly (readonly number[])[]): void;
   /** Data whose old log-probabilities are near the policy's, so that some ratios are clipped and some are not. */
   drawData(stream: string, ...lengths: number[]): Promise<Datum[]>;
   /** Norm of the gradient that these batches accumulate; the weights stay. */
@@ -92,6 +99,13 @@ export function engineFixture(options: EngineContractOptions): EngineFixture {
         stop: engine.tokenizer.endTokens,
         ...change,
       }),
+    expectSame(actual, expected) {
+      if (options.rounds !== true) return expect(actual).toEqual(expected);
+      expect(actual.map((row) => row.length)).toEqual(expected.map((row) => row.length));
+      for (const [i, row] of actual.entries()) {
+        for (const [j, value] of row.entries()) expect(Math.abs(value - expected[i][j])).toBeLessThan(1e-5);
+      }
+    },
     newFolder: () => mkdtemp(join(folder, "checkpoint-")),
     async drawData(stream, ...lengths) {
       const random = randomStream("engine contract data", stream);

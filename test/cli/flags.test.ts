@@ -28,9 +28,13 @@ test("every key has a flag whose help says what it is for and what its default i
 
 test("a value given as a flag is the value in force, for every key", () => {
   const valid = resolveConfig({ flags: { preset: "paper" } }).config;
-  // Clips are in force beside this loss only.
-  const file = { path: "sqlm.config.ts", values: { lossFn: "ppo" } };
   for (const key of configKeys) {
+    // Clips are in force beside this loss only, and a server's settings where there is one.
+    const server = ["baseUrl", "tokenizer"].includes(key);
+    const file = {
+      path: "sqlm.config.ts",
+      values: { lossFn: "ppo" as const, ...(server ? { engine: "tinker" as const } : {}) },
+    };
     const value = valid[key];
     const off = flagName(key).replace("--", "--no-");
     const args = typeof value === "boolean" ? [value ? flagName(key) : off] : [flagName(key), String(value)];

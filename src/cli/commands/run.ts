@@ -46,13 +46,16 @@ function make(name: string, description: string, parts: Parts): Command {
     // Found before anything is opened, so a mistyped name costs no time and leaves no empty run behind.
     const { workspace } = options;
     const terminal = terminalOf(options);
-    const request = { ...first.config, model: runNamed(first.config.model, workspace), workspace };
+    const remote = first.config.engine === "tinker";
+    const model = remote ? first.config.model : runNamed(first.config.model, workspace);
+    const request = { ...first.config, model, workspace };
     const found = await fetchWithProgress(request, terminal);
     // A model that had to be downloaded first has a say in the settings only now.
     const { config: given, notes } = first.model === null ? await configOf(options, topic) : first;
-    const model = given.model === "seed" ? given.model : found;
     for (const note of notes) terminal.note(note);
-    const run = { config: { ...given, model }, name: options.name };
+    // Of a server's model only the tokenizer is here.
+    const at = remote ? { tokenizer: found } : { model: given.model === "seed" ? given.model : found };
+    const run = { config: { ...given, ...at }, name: options.name };
     await besideDashboard({ terminal, parts, workspace, wanted: options.dashboard === true }, async (dashboard) => {
       process.exitCode = await runSession({ ...outputs, terminal, parts, workspace, run, dashboard });
       return process.exitCode === exitCodes.ok;

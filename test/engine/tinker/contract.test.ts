@@ -48,4 +48,5 @@ describeEngineContract("tinker, over onnx", {
   vocabularySize: characters.length + 2,
   learns: true,
   text: "12+34=46",
+  rounds: true,
 });

@@ -28,7 +28,7 @@ export interface TestServerOptions {
   readonly instead?: (path: string, request: IncomingMessage, body: Buffer) => Reply | undefined;
 }
 
-export interface Reply {
+interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;

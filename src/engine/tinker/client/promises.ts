@@ -148,7 +148,7 @@ const queueWords = {
 } as const;
 
 /** Why a promise is not kept yet, in words; null where the server does not say. */
-export function describeQueue({
+function describeQueue({
   queueState,
   reason,
 }: Pick<Extract<FutureAnswer, { kind: "waiting" }>, "queueState" | "reason">): string | null {

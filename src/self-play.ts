@@ -7,7 +7,7 @@
 import { type Cast, loadCast, openCast, saveCast } from "./cast.ts";
 import type { RunConfig } from "./config/config.ts";
 import { diagnose, truthMetrics } from "./evaluate/diagnose.ts";
-import { evaluate, heldOutQuestions } from "./evaluate/evaluate.ts";
+import { evaluate, heldOutKeys } from "./evaluate/evaluate.ts";
 import type { RunEvent, StepRecord } from "./events.ts";
 import { type Lacking, watchForCollapse } from "./guard/collapse.ts";
 import { health } from "./guard/health.ts";
@@ -18,7 +18,6 @@ import { solve } from "./play/solve.ts";
 import { randomStream, seedFrom } from "./random.ts";
 import { checkControl, checkFit, type SelfPlayOptions } from "./run-options.ts";
 import type { LoopState, RunStore } from "./store/store.ts";
-import type { DefinedTopic } from "./topics/define-topic.ts";
 import type { Evaluation, Question } from "./types.ts";
 import { verify } from "./verify/verify.ts";
 
@@ -55,7 +54,7 @@ export async function* selfPlay(options: SelfPlayOptions): AsyncGenerator<RunEve
 
   const progress = await restore(options, cast);
   yield record({ type: "run-start", run: store.run, fromStep: progress.step, steps: config.steps });
-  const heldOut = heldOutKeys(options.topic, config);
+  const heldOut = heldOutKeys(options.topic, config.evalQuestions);
 
   try {
     if (progress.step === 0 && hidden !== null) yield record(await examine(options, cast, progress));
@@ -183,10 +182,4 @@ async function restore({ store, checkpoint: known }: SelfPlayOptions, cast: Cast
   await loadCast(cast, checkpoint.folder);
   const { step, seenKeys, recent, best, lacking = {} } = checkpoint.state;
   return { step, saved: step, seen: new Set(seenKeys), recent: [...recent], best, lacking };
-}
-
-function heldOutKeys({ topic, hidden }: DefinedTopic, config: RunConfig): ReadonlySet<string> {
-  if (hidden === null) return new Set();
-  const sets = heldOutQuestions(topic, hidden, config.evalQuestions);
-  return new Set([...sets.values()].flat().map(({ key }) => key));
 }

@@ -166,6 +166,8 @@ function withThreadsOf({ capabilities: { threads } }: Engine, config: RunConfig)
 export function withAbsolutePaths(config: RunConfig, workspace: string): RunConfig {
   const found = findModel({ ...config, workspace });
   const at = config.engine === "tinker" ? { tokenizer: found } : { model: found };
-  const adapter = config.adapter === "none" ? "none" : resolve(config.adapter);
-  return { ...config, topic: absoluteTopicName(config.topic), adapter, ...at };
+  const absolute = (path: string): string => (path === "none" ? path : resolve(path));
+  const { adapter, evalFile, examples } = config;
+  const files = { adapter: absolute(adapter), evalFile: absolute(evalFile), examples: absolute(examples) };
+  return { ...config, topic: absoluteTopicName(config.topic), ...files, ...at };
 }

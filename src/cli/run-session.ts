@@ -10,6 +10,7 @@ import { exitCodes } from "./command.ts";
 import { engineProgress, sayWeights } from "./engine-progress.ts";
 import { type EventOutputOptions, openEventOutputs } from "./event-outputs.ts";
 import { formatDuration, formatNumber, oneLine } from "./format.ts";
+import { healthOfRun } from "./health-of.ts";
 import { listenForInterrupt } from "./interrupt.ts";
 import { liveCurves } from "./live-curves.ts";
 import { ownCommand } from "./own-command.ts";
@@ -151,6 +152,11 @@ function printResult(
   if (summary.before !== null && summary.after !== null) {
     terminal.say(`${config.topic}: ${config.model} → ${summary.run} (${summary.steps} steps)`);
     terminal.say(beforeAfterTable(summary.before.levels, summary.after.levels, terminal.tableColumns));
+  }
+  const health = healthOfRun(workspace, summary.run);
+  if (health !== null) terminal.say(`Nobody knows which answers to its own questions are right. ${health}`);
+  if (health !== null && summary.after === null) {
+    terminal.say("To measure accuracy, give questions with answers that it never trains on: --eval-file FILE.jsonl.");
   }
   const { first, last } = summary.proposedDifficulty;
   terminal.say(

@@ -1,4 +1,5 @@
-// What a run is made from, as checksums: the topic file with the local files that it names, and the starting model. Recorded
+// What a run is made from, as checksums: the topic file with the local files that it names, or the files of questions that a topic in
+// words was given, and the starting model. Recorded
 // when a run is made and compared when it is resumed, since a run goes on as the same run only where they are the same.
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
@@ -11,9 +12,18 @@ import type { RunSources } from "../store/store.ts";
 const modelFile = /\.(safetensors|json|txt|model|jinja)$/;
 const loopFiles: ReadonlySet<string> = new Set(["state.json", "manifest.json", "optimizer.safetensors"]);
 
-/** Checksums of a run's topic file and starting model. `config` has absolute paths. */
-export async function sourcesOf({ topic, model }: Pick<RunConfig, "topic" | "model">): Promise<RunSources> {
-  return { topic: await topicSources(topic), model: await modelSources(model) };
+/** Checksums of a run's topic, with its files of questions, and of its starting model. `config` has absolute paths. */
+export async function sourcesOf({
+  topic,
+  model,
+  evalFile = "none",
+  examples = "none",
+}: Pick<RunConfig, "topic" | "model"> & Partial<Pick<RunConfig, "evalFile" | "examples">>): Promise<RunSources> {
+  const sums = await topicSources(topic);
+  for (const file of [evalFile, examples]) {
+    if (file !== "none" && existsSync(file)) sums[file] = await sha256(file);
+  }
+  return { topic: sums, model: await modelSources(model) };
 }
 
 /** One sentence for each file that is not what it was; none where all are. */

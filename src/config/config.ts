@@ -2,6 +2,7 @@
 // come from here. How layers of values are put together is in layers.ts.
 import { z } from "zod";
 import { server, weights } from "./engine.ts";
+import { onlyWith } from "./in-force.ts";
 import { learning, optimizer, rewards } from "./learn.ts";
 import { count, positiveCount } from "./numbers.ts";
 import { sampling } from "./play.ts";
@@ -14,6 +15,22 @@ const what = {
     .describe(
       "Model to start from: a folder in Hugging Face layout, a GGUF file, a hub id ORG/NAME[@REVISION], or `seed` for the one shipped for the topic.",
     ),
+  evalFile: onlyWith(
+    { topic: ["plain:*"] },
+    z
+      .string()
+      .default("none")
+      .describe(
+        "JSON lines {question, answer} that a topic in words is evaluated on and training never sees, or none.",
+      ),
+  ),
+  examples: onlyWith(
+    { topic: ["plain:*"] },
+    z
+      .string()
+      .default("none")
+      .describe("JSON lines {question, answer} that a topic in words shows the model as examples, or none."),
+  ),
   engine: z
     .enum(["onnx", "tinker"])
     .default("onnx")

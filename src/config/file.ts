@@ -51,9 +51,14 @@ function onlyConfigFile(folder: string): string | undefined {
  */
 export function withPathsFrom(folder: string, values: unknown): unknown {
   if (typeof values !== "object" || values === null || Array.isArray(values)) return values;
-  const { topic, model } = values as { readonly topic?: unknown; readonly model?: unknown };
+  const { topic, model, ...others } = values as Readonly<Record<string, unknown>>;
+  const files = ["evalFile", "examples"].flatMap((key) => {
+    const path = others[key];
+    return typeof path === "string" && path !== "none" ? [[key, resolve(folder, path)]] : [];
+  });
   return {
     ...values,
+    ...Object.fromEntries(files),
     ...(typeof topic === "string" && isTopicFile(topic) ? { topic: resolve(folder, topic) } : {}),
     ...(typeof model === "string" && isModelFolder(folder, model) ? { model: resolve(folder, model) } : {}),
   };

@@ -2,7 +2,10 @@
 // a flag it is refused, from a file it is noted (layers.ts).
 import { z } from "zod";
 
-/** By key of another setting: the values beside which this one counts, or `above 0`, or `not 0`. All of them must hold. */
+/**
+ * By key of another setting: the values beside which this one counts (`plain:*` is all that begin so), or `above 0`, or `not 0`. All
+ * of them must hold.
+ */
 export type Condition = Readonly<Record<string, readonly string[] | "above 0" | "not 0">>;
 
 const conditions = z.registry<{ readonly onlyWith: Condition }>();
@@ -27,9 +30,12 @@ export function idleBecause(schema: z.ZodType, config: Readonly<Record<string, u
         ? Number(value) > 0
         : wanted === "not 0"
           ? Number(value) !== 0
-          : wanted.includes(String(value));
+          : wanted.some((one) => matches(one, String(value)));
     if (holds) continue;
     return `it counts only with ${key} ${typeof wanted === "string" ? wanted : wanted.join(" or ")}, and ${key} is ${String(value)}`;
   }
   return null;
 }
+
+const matches = (wanted: string, value: string): boolean =>
+  wanted.endsWith("*") ? value.startsWith(wanted.slice(0, -1)) : value === wanted;

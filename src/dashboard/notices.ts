@@ -1,5 +1,6 @@
 // What must be known before a run's pictures are believed: that it is a control, that nobody knows the truth, that it
 // broke off. Sentences for the page, for reports and for tests.
+import { healthLine, type MetricColumns } from "../guard/health-line.ts";
 import type { RunState } from "./api.ts";
 import type { Mark } from "./pictures.ts";
 import { visibleLine } from "./visible.ts";
@@ -26,8 +27,8 @@ export function controlOf({ trial, config }: Pick<RunState, "trial" | "config">)
   return words.length === 0 ? null : words.join(", ");
 }
 
-/** Sentences about a run, most important first. */
-export function noticesOf(state: RunState): Notice[] {
+/** Sentences about a run, most important first. `metrics` of its steps say how it stands where nobody knows the truth. */
+export function noticesOf(state: RunState, metrics?: MetricColumns): Notice[] {
   const { trial, config, status, ended, lastStep, knowsTruth, supersededSteps } = state;
   const notices: Notice[] = [];
   if (trial?.control != null) {
@@ -47,10 +48,7 @@ export function noticesOf(state: RunState): Notice[] {
     });
   }
   if (!knowsTruth) {
-    notices.push({
-      tone: "note",
-      text: "This topic has no checker: nobody knows which answers are right. Agreement is not accuracy.",
-    });
+    notices.push({ tone: "note", text: [withoutTruth(state), healthLine(metrics ?? {}) ?? ""].join(" ").trim() });
   }
   if (status === "crashed") {
     const text = `Its process was killed after step ${lastStep}. Go on with: sqlm resume ${state.run}`;
@@ -67,6 +65,12 @@ export function noticesOf(state: RunState): Notice[] {
     notices.push({ tone: "note", text: `${steps} done again after it had been killed; only what counts is shown.` });
   }
   return notices;
+}
+
+function withoutTruth({ evaluations }: RunState): string {
+  return evaluations.length === 0
+    ? "This topic has no checker: nobody knows which answers are right. Agreement is not accuracy."
+    : "Nobody knows which answers to its own questions are right; what it can do is measured on the questions of the eval file, which training never sees.";
 }
 
 /** What happened, by step: evaluations, checkpoints that are kept, guard events, anomalies, going on. */

@@ -74,7 +74,7 @@ function runSection({ numbers, kinds, taughtMost, surelyWrong }: ReportedRun, fo
   const happened = marks.filter(({ kind }) => kind !== "checkpoint" && kind !== "evaluation");
   const inside = [
     `<p>${escapeHtml(standing(state))}</p>`,
-    noticeList(noticesOf(state)),
+    noticeList(noticesOf(state, numbers.steps.metrics)),
     ...(evaluation === null ? [] : ["<h3>Held-out questions</h3>", htmlTable(evaluation)]),
     ...runPictures(numbers).flatMap((group) => [`<h3>${escapeHtml(group.title)}</h3>`, cards(group.pictures, marks)]),
     ...questions("Questions that taught most", taughtMost),

@@ -71,7 +71,7 @@ function runBlocks(
   return [
     `## ${plainText(state.run)}`,
     plainText(standing(state)),
-    ...noticesOf(state).map(({ text }) => `> ${plainText(text)}`),
+    ...noticesOf(state, numbers.steps.metrics).map(({ text }) => `> ${plainText(text)}`),
     ...(evaluation === null ? [] : ["### Held-out questions", markdownTable(evaluation)]),
     ...runPictures(numbers).flatMap((group) => [`### ${group.title}`, ...show(group.pictures, marks)]),
     ...(taughtMost.length === 0

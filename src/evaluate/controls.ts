@@ -47,8 +47,13 @@ const shuffledVote: Control = {
  * UnsupportedError for a topic that has no checker or no vote.
  */
 function oracle({ topic, hidden }: DefinedTopic): Control {
-  if (hidden === null || topic.verification !== "vote") {
-    const reason = hidden === null ? "has no hidden checker" : "does not vote";
+  if (hidden === null || hidden.onlyKeys !== undefined || topic.verification !== "vote") {
+    const reason =
+      hidden === null
+        ? "has no hidden checker"
+        : hidden.onlyKeys === undefined
+          ? "does not vote"
+          : "knows the answers to its held-out questions only";
     throw new UnsupportedError(
       `The control "oracle" cannot be played on ${topic.name}, which ${reason}.`,
       "Leave the variant out, or give the topic a checker.",

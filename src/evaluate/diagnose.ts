@@ -5,13 +5,13 @@ import type { HiddenTruth } from "../topics/define-topic.ts";
 import type { JudgedGroup } from "../types.ts";
 import { mean } from "./statistics.ts";
 
-/** Adds the truth to each group; null where the topic has no checker. */
+/** Adds the truth to each group; null where the topic has no checker, or one that knows only questions that are never asked here. */
 export async function diagnose(
   hidden: HiddenTruth | null,
   groups: readonly JudgedGroup[],
   sandbox: Sandbox | undefined,
 ): Promise<GroupRecord[]> {
-  if (hidden === null) return groups.map((group) => ({ ...group, truth: null }));
+  if (hidden === null || hidden.onlyKeys !== undefined) return groups.map((group) => ({ ...group, truth: null }));
   return Promise.all(
     groups.map(async (group) => {
       const right = async (value: string | null): Promise<boolean> =>

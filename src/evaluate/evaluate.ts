@@ -55,6 +55,13 @@ export function heldOutQuestions(
   );
 }
 
+/** Keys of the questions that training must never see: those that evaluation asks, and all whose answers were given. */
+export function heldOutKeys({ topic, hidden }: DefinedTopic, questions: number): ReadonlySet<string> {
+  if (hidden === null) return new Set();
+  const asked = [...heldOutQuestions(topic, hidden, questions).values()].flat().map(({ key }) => key);
+  return new Set([...asked, ...(hidden.onlyKeys ?? [])]);
+}
+
 /**
  * Evaluates the engine's model. Throws UnsupportedError for a topic without a hidden checker: there is nothing to
  * compare with.

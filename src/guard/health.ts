@@ -33,6 +33,10 @@ export function health({ proposals, groups }: Omit<Judgement, "step">): Record<s
   );
   metrics["answerEntropy"] = average(groups.map(answerEntropy));
   metrics["topAnswerShare"] = topAnswerShare(groups);
+  const split = groups.filter(({ verdict }) => verdict.kind === "vote" && verdict.formWinners.length > 1);
+  if (split.length > 0) {
+    metrics["restatementAgreement"] = ratio(split.filter(({ verdict }) => verdict.consistent).length, split.length);
+  }
   for (const signal of groupSignals) {
     metrics[`groups.${signal}`] = groups.filter((group) => group.signal === signal).length;
   }

@@ -227,7 +227,9 @@ UPDATE runs SET config = json_patch('{
   "maxAnswerTokens": 0,
   "proposerWeights": "shared",
   "baseUrl": "none",
-  "tokenizer": "model"
+  "tokenizer": "model",
+  "evalFile": "none",
+  "examples": "none"
 }', config);
 `;
 

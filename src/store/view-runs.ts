@@ -209,9 +209,15 @@ export function runState(reader: Reader, run: string): RunState {
       lastEvent: firstRow<{ id: number | null }>(last, runId)?.id ?? 0,
       ended: reason === undefined ? null : { reason, message: message ?? null },
       resumedAt: events.filter(({ type, step }) => type === "run-start" && step > 0).map(({ step }) => step),
-      knowsTruth:
-        overview.evaluations.length > 0 ||
-        overview.metricNames.some((name) => ["labelAccuracy", "accuracy"].includes(name)),
+      knowsTruth: knowsTruth(overview),
     };
   });
+}
+
+/** Whether a hidden checker judged the run's own answers. An eval file says nothing of those. */
+export function knowsTruth({ evaluations, config, metricNames }: RunOverview): boolean {
+  return (
+    (evaluations.length > 0 && config.evalFile === "none") ||
+    metricNames.some((name) => ["labelAccuracy", "accuracy"].includes(name))
+  );
 }

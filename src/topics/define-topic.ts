@@ -32,6 +32,11 @@ export interface HiddenTruth {
   readonly frontier: number;
   /** `count` different questions of exactly this difficulty, the same for the same stream; all keys differ. */
   heldOut(difficulty: number, count: number, random: Random): readonly Question[];
+  /**
+   * Where the truth is a list of questions with their answers: the keys of all of them. It says nothing of any other question, and
+   * training may see none of them, also those that an evaluation leaves out. Left out where every question can be checked.
+   */
+  readonly onlyKeys?: readonly string[];
 }
 
 export interface TopicDefinition extends Topic {
@@ -179,7 +184,13 @@ const knownParts: ReadonlySet<string> = new Set<keyof TopicDefinition>([
   "hidden",
 ]);
 
-const hiddenParts: ReadonlySet<string> = new Set<keyof HiddenTruth>(["check", "levels", "frontier", "heldOut"]);
+const hiddenParts: ReadonlySet<string> = new Set<keyof HiddenTruth>([
+  "check",
+  "levels",
+  "frontier",
+  "heldOut",
+  "onlyKeys",
+]);
 
 /** Their values are checked with the run's config, where the message can say which key may be what. */
 function checkedSettings(name: string, settings: TopicSettings): TopicSettings {
@@ -199,6 +210,10 @@ function checkedHidden(name: string, hidden: HiddenTruth, source: string): Hidde
     levels.every((level, i) => Number.isFinite(level) && (i === 0 || level > levels[i - 1]));
   if (!ascending) throw problem(name, "hidden.levels must list at least one difficulty, ascending numbers");
   if (!levels.includes(frontier)) throw problem(name, "hidden.frontier must be one of hidden.levels");
+  const { onlyKeys } = hidden;
+  if (onlyKeys !== undefined && !(Array.isArray(onlyKeys) && onlyKeys.every((key) => typeof key === "string"))) {
+    throw problem(name, "hidden.onlyKeys must list keys of questions");
+  }
   const truth: HiddenTruth = Object.freeze({
     check: checkedLater({ source, part: "hidden.check" }, hidden.check, () => truth, isBoolean),
     levels: Object.freeze([...levels]),
@@ -208,6 +223,7 @@ function checkedHidden(name: string, hidden: HiddenTruth, source: string): Hidde
       const check = isHeldOut(difficulty, count);
       return checked({ source, part: "hidden.heldOut" }, hidden.heldOut, () => truth, check)(difficulty, count, random);
     }),
+    ...(onlyKeys && { onlyKeys: Object.freeze([...onlyKeys]) }),
   });
   return truth;
 }

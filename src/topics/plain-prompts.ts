@@ -5,18 +5,28 @@ import type { ChatMessage } from "../types.ts";
 /** The proposer's question stands between these, once. */
 export const questionMarkers = { open: "<question>", close: "</question>" } as const;
 
+/** A question about the subject with a reply that answers it, from a user's file (`--examples`). */
+export interface PlainExample {
+  readonly question: string;
+  /** Ends in \boxed{}. */
+  readonly reply: string;
+}
+
 export interface PlainPrompts {
-  /** Asks for one new question about `subject`; `recent` are earlier ones that should not come again. */
-  propose(subject: string, recent: readonly string[]): readonly ChatMessage[];
+  /**
+   * Asks for one new question about `subject`; `recent` are earlier ones that should not come again, `examples` some of the user's own;
+   * none where the user gave none.
+   */
+  propose(subject: string, recent: readonly string[], examples: readonly PlainExample[]): readonly ChatMessage[];
   /** Asks for the answer, in \boxed{}. */
-  solve(subject: string, question: string): readonly ChatMessage[];
+  solve(subject: string, question: string, examples: readonly PlainExample[]): readonly ChatMessage[];
   /** Asks for the same question in other words. */
   paraphrase(subject: string, question: string): readonly ChatMessage[];
 }
 
 /**
- * One exchange about another subject, shown before the real one: a small model copies the form of a reply more surely
- * than it follows instructions about it (docs/decisions/0016).
+ * One exchange about another subject, shown before the real one where the user gave no examples: a small model copies the form of a
+ * reply more surely than it follows instructions about it (docs/decisions/0016).
  */
 const example = {
   subject: "the calendar",
@@ -30,16 +40,18 @@ const contract = `Write the question between ${questionMarkers.open} and ${quest
 /** A question between its markers. */
 export const marked = (question: string): string => `${questionMarkers.open}${question}${questionMarkers.close}`;
 
-/** A conversation: the system's words, the example asked and answered, and what is asked now. */
-const conversation = (
-  system: string,
-  exampleRequest: string,
-  exampleReply: string,
-  request: string,
-): readonly ChatMessage[] => [
+interface Exchange {
+  readonly request: string;
+  readonly reply: string;
+}
+
+/** A conversation: the system's words, examples asked and answered, and what is asked now. */
+const conversation = (system: string, shown: readonly Exchange[], request: string): readonly ChatMessage[] => [
   { role: "system", content: system },
-  { role: "user", content: exampleRequest },
-  { role: "assistant", content: exampleReply },
+  ...shown.flatMap((exchange): readonly ChatMessage[] => [
+    { role: "user", content: exchange.request },
+    { role: "assistant", content: exchange.reply },
+  ]),
   { role: "user", content: request },
 ];
 
@@ -58,25 +70,26 @@ const askForParaphrase = (question: string): string =>
   `Rewrite this question in other words. Keep every number, and keep the answer the same.\n\n${question}\n\n${contract}`;
 
 export const plainPrompts: PlainPrompts = {
-  propose: (subject, recent) =>
+  propose: (subject, recent, examples) =>
     conversation(
       "You write questions that teach. Each has exactly one short answer that can be checked.",
-      askForQuestion(example.subject, []),
-      marked(example.question),
+      examples.length === 0
+        ? [{ request: askForQuestion(example.subject, []), reply: marked(example.question) }]
+        : examples.map(({ question }) => ({ request: askForQuestion(subject, []), reply: marked(question) })),
       askForQuestion(subject, recent),
     ),
-  solve: (_, question) =>
+  solve: (_, question, examples) =>
     conversation(
       "You solve problems step by step.",
-      askForAnswer(example.question),
-      example.answer,
+      examples.length === 0
+        ? [{ request: askForAnswer(example.question), reply: example.answer }]
+        : examples.map((one) => ({ request: askForAnswer(one.question), reply: one.reply })),
       askForAnswer(question),
     ),
   paraphrase: (_, question) =>
     conversation(
       "You rewrite questions without changing what they ask.",
-      askForParaphrase(example.question),
-      marked(example.paraphrase),
+      [{ request: askForParaphrase(example.question), reply: marked(example.paraphrase) }],
       askForParaphrase(question),
     ),
 };

@@ -1,23 +1,36 @@
 // A topic given in words, such as "geometry with circles", for instruction-tuned models with a chat template. Nothing is
 // known about the subject: questions are read by a strict contract (one, between markers), answers are the marked ones,
-// compared as mathematics, and the restatement is a paraphrase by the model itself. There is no hidden truth, so such a
-// topic cannot be evaluated, only watched.
+// compared as mathematics, and the restatement is a paraphrase by the model itself. The truth about its questions is not known, so it
+// can be evaluated only on questions with answers that the user gives, which training never sees; without them it is watched.
 
-import { markedAnswer } from "../answer/answer.ts";
+import { answersEqual, markedAnswer } from "../answer/answer.ts";
 import { UsageError } from "../errors.ts";
 import { refuse } from "../reading.ts";
 import type { Question, Reading } from "../types.ts";
-import { type DefinedTopic, defineTopic } from "./define-topic.ts";
-import { type PlainPrompts, plainPrompts, questionMarkers } from "./plain-prompts.ts";
+import { type DefinedTopic, defineTopic, type HiddenTruth } from "./define-topic.ts";
+import { type PlainExample, type PlainPrompts, plainPrompts, questionMarkers } from "./plain-prompts.ts";
+import { type GivenQuestion, readQuestions, refuseOverlap } from "./plain-questions.ts";
 import { withoutThoughts } from "./words.ts";
 
 const maxSubjectCharacters = 200;
 const maxQuestionCharacters = 1500;
 /** Earlier questions that a proposer is shown. */
 const shownQuestions = 3;
+/** Examples of the user's that a prompt shows. */
+const shownExamples = 3;
+
+/** What a user may give beside the subject. */
+export interface PlainOptions {
+  readonly prompts?: PlainPrompts;
+  /** Path of a file of JSON lines {question, answer} that the topic is evaluated on, and that training never sees. */
+  readonly evalFile?: string;
+  /** Path of such a file whose questions are shown to the model: to the proposer without answers, to the solver with them. */
+  readonly examples?: string;
+}
 
 /**
- * A topic about `subject`. Throws UsageError for a subject that is empty, too long or more than one line.
+ * A topic about `subject`. Throws UsageError for a subject that is empty, too long or more than one line, and for a file with a line
+ * that is no question with an answer, or that shares a question with the other file.
  *
  * @example
  * import { plainTopic } from "self-questioning";
@@ -25,7 +38,7 @@ const shownQuestions = 3;
  * const { topic } = plainTopic("geometry with circles");
  * console.log(topic.readQuestion("<question>How long is the edge of a circle of radius 2?</question>"));
  */
-export function plainTopic(subject: string, options: { readonly prompts?: PlainPrompts } = {}): DefinedTopic {
+export function plainTopic(subject: string, options: PlainOptions = {}): DefinedTopic {
   const words = subject.trim();
   if (words === "" || words.length > maxSubjectCharacters || /[\p{Cc}]/u.test(words) || !words.isWellFormed()) {
     throw new UsageError(
@@ -34,6 +47,10 @@ export function plainTopic(subject: string, options: { readonly prompts?: PlainP
     );
   }
   const prompts = options.prompts ?? plainPrompts;
+  const given = options.examples === undefined ? [] : readQuestions(options.examples, "file of examples", keyOf);
+  const evaluation = options.evalFile === undefined ? [] : readQuestions(options.evalFile, "eval file", keyOf);
+  refuseOverlap(evaluation, given, keyOf);
+  const examples = given.map(exampleOf);
   return defineTopic({
     name: `plain:${words}`,
     description: `Questions about ${words}, for models that follow instructions.`,
@@ -44,16 +61,54 @@ export function plainTopic(subject: string, options: { readonly prompts?: PlainP
       return prompts.propose(
         words,
         shown.map((question) => question.text),
+        examples.length <= shownExamples ? examples : random.shuffle(examples).slice(0, shownExamples),
       );
     },
     readQuestion,
-    solvePrompt: (question) => prompts.solve(words, question.text),
+    // Always the same ones: what all prompts begin with is computed once.
+    solvePrompt: (question) => prompts.solve(words, question.text, examples.slice(0, shownExamples)),
     readAnswer: (reply) => readMarked(reply),
     paraphrase: {
       prompt: (question) => prompts.paraphrase(words, question.text),
       read: (reply, question) => readParaphrase(reply, question),
     },
+    ...(evaluation.length === 0 ? {} : { hidden: truthOf(evaluation) }),
   });
+}
+
+/** All questions of an eval file are of one level. */
+const evaluationLevel = 1;
+
+/** What is known: the answers to these questions, and of no other. */
+function truthOf(evaluation: readonly GivenQuestion[]): HiddenTruth {
+  const questions = evaluation.map(
+    ({ question }): Question => ({ text: question, key: keyOf(question), difficulty: evaluationLevel }),
+  );
+  const answers = new Map(evaluation.map(({ answer }, i) => [questions[i].key, answer]));
+  return {
+    check: ({ key }, answer) => {
+      const right = answers.get(key);
+      return right !== undefined && answersEqual(right, answer).equal;
+    },
+    levels: [evaluationLevel],
+    frontier: evaluationLevel,
+    heldOut: (_, count, random) => (count >= questions.length ? questions : random.shuffle(questions).slice(0, count)),
+    onlyKeys: [...answers.keys()],
+  };
+}
+
+/** An example as a solver would have replied to it. Throws UsageError where nobody can say which part of it is the answer. */
+function exampleOf({ question, answer, place }: GivenQuestion): PlainExample {
+  // As GSM8K writes them: calculations in double brackets, and the answer behind the last line's marks.
+  const [, working, final] = /^([\s\S]*?)\s*####\s*([^\n]+)$/.exec(answer) ?? [];
+  const shown = (working ?? answer).replace(/<<[^<>]*>>/g, "").trim();
+  if (final !== undefined) return { question, reply: `${shown}\nThe answer is \\boxed{${final.trim()}}.`.trim() };
+  if (answer.includes("\\boxed")) return { question, reply: shown };
+  if (!answer.includes("\n")) return { question, reply: `The answer is \\boxed{${answer}}.` };
+  throw new UsageError(
+    `${place}: the answer has several lines, and none is marked as what it ends in.`,
+    "End it with \\boxed{…}, or with a last line #### ….",
+  );
 }
 
 /** Exactly one marked question and nothing after it; what a model says before it is allowed. */
@@ -75,11 +130,13 @@ function readQuestion(reply: string): Reading<Question> {
   return { ok: true, value: { text, key: keyOf(text), difficulty: text.split(" ").length } };
 }
 
-/** Letters, digits and operators in order, so that case, spacing and punctuation make no new question. */
+/** Letters, digits and operators in order, so that case, spacing and punctuation make no new question, nor a comma in 1,000. */
 const keyOf = (text: string): string =>
   text
     .toLowerCase()
+    .replace(/(\d),(?=\d{3}(?!\d))/g, "$1")
     .replace(/[^\p{L}\p{N}+\-*/^=<>]+/gu, " ")
+    .replace(/\s*([+*/^=<>])\s*/g, "$1")
     .trim();
 
 /** A box is asked for, so a reply without one is refused; where more is marked behind it, the last mark counts. */

@@ -174,7 +174,7 @@ async function findTrials(
   const sources = new Map<string, Promise<RunSources>>();
   for (const trial of trials) {
     const config = withAbsolutePaths(configs.get(nameOf(trial))!, workspace.folder);
-    const files = JSON.stringify([config.topic, config.model]);
+    const files = JSON.stringify([config.topic, config.model, config.evalFile, config.examples]);
     if (!sources.has(files)) sources.set(files, sourcesOf(config));
     const found = findTrial(runs, recordOf(experiment, trial), config, await sources.get(files)!);
     if (found !== null) known.set(nameOf(trial), found);

@@ -5,6 +5,7 @@ import { didYouMean, UsageError } from "../../errors.ts";
 import { type MetricSeries, metricSeries, openReader, type RunOverview, runOverview } from "../../store/queries.ts";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { formatBytes, formatDuration, formatNumber, formatShare, formatTable, oneLine, sparkline } from "../format.ts";
+import { healthOf } from "../health-of.ts";
 import { beforeAfterTable, levelTable } from "../step-line.ts";
 import type { Terminal } from "../terminal.ts";
 import { describeTrial } from "../trials.ts";
@@ -23,7 +24,8 @@ export function showCommand(): Command {
       using reader = openReader(options.workspace);
       const overview = runOverview(reader, run);
       const series = metricSeries(reader, overview.run, readMetricNames(options.metrics, overview));
-      print(terminal, overview, series);
+      const health = healthOf(reader, overview);
+      print(terminal, overview, series, health);
       terminal.result({ ...overview, metrics: series });
     });
 }
@@ -39,7 +41,12 @@ function readMetricNames(given: string | undefined, { run, metricNames }: RunOve
   );
 }
 
-function print(terminal: Terminal, overview: RunOverview, series: readonly MetricSeries[]): void {
+function print(
+  terminal: Terminal,
+  overview: RunOverview,
+  series: readonly MetricSeries[],
+  health: string | null,
+): void {
   const { run, config, trial, status, lastStep, created, totals, evaluations, checkpoints, anomalies, guardEvents } =
     overview;
   const width = terminal.tableColumns;
@@ -61,6 +68,7 @@ function print(terminal: Terminal, overview: RunOverview, series: readonly Metri
     else section(`Evaluation, step ${first.step} → ${last.step}`, beforeAfterTable(first.levels, last.levels, width));
     section("pass@1 over evaluations", evaluationCurves(evaluations, width));
   }
+  if (health !== null) section("Nobody knows which answers to its own questions are right", health);
   if (series.length > 0) section("Metrics by step", metricTable(series, terminal.columns, width));
   if (checkpoints.length > 0) {
     const rows = checkpoints.map(({ step, bytes, folder }) => [String(step), formatBytes(bytes), folder]);

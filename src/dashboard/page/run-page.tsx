@@ -56,7 +56,7 @@ function Run({ state, data }: { state: RunState; data: RunData }): JSX.Element {
   return (
     <>
       <RunHeading state={state} tab="overview" />
-      <Notices notices={noticesOf(state)} />
+      <Notices notices={noticesOf(state, steps?.metrics)} />
       <Tiles state={state} steps={steps} />
       <StoodOut state={state} data={data} />
       <MarkKey marks={marks} />

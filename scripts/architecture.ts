@@ -169,7 +169,12 @@ export const parts: readonly Part[] = [
     files: /^dashboard\/page\//,
     imports: ["nouns", "dashboard"],
   },
-  { name: "dashboard", floor: 4, files: /^dashboard\//, imports: ["nouns", "events", "http", "store queries", "guard"] },
+  {
+    name: "dashboard",
+    floor: 4,
+    files: /^dashboard\//,
+    imports: ["nouns", "events", "http", "store queries", "guard"],
+  },
   // A model for other programs. It is handed a player.
   {
     name: "serve",

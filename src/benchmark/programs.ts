@@ -51,6 +51,8 @@ export function programExam(
   return {
     questions: items.map(({ question }) => question),
     maxTokens: options.maxTokens,
+    // What is said behind the block is not read.
+    ...(options.chat ? { stopText: fence } : {}),
     // Programs that do the same are written differently.
     votes: false,
     prompt: (question): Prompt => (options.chat ? conversation(itemOf(question)) : continuation(itemOf(question))),

@@ -9,6 +9,7 @@ import { findModel, shippedModelOf } from "../model/find-model.ts";
 import { type Decode, listRuns, openReader, type Reader, runOverview } from "../store/queries.ts";
 import { absoluteTopicName, builtInTopicNames } from "../topics/registry.ts";
 import { fetchWithProgress } from "./fetch-model.ts";
+import type { TopicSettings } from "./open-topic.ts";
 import { runNamed } from "./run-name.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -43,8 +44,8 @@ export interface ChosenModel {
   readonly folder: string;
   /** Name or path of the topic. */
   readonly topic: string;
-  /** Settings of the run that it is of; none for any other model. */
-  readonly lengths: Partial<Pick<RunConfig, "maxQuestionTokens" | "maxAnswerTokens">>;
+  /** What the run that it is of set for its topic; nothing for any other model. */
+  readonly settings: TopicSettings;
   /** Something that the user should know of the choice; null where it speaks for itself. */
   readonly note: string | null;
 }
@@ -69,12 +70,11 @@ export async function chooseModel(
     );
   }
   const other = own !== null && absoluteTopicName(topic) !== own;
-  // Lengths that were chosen for one topic say nothing of another.
-  const lengths = other ? {} : (config ?? {});
   return {
     folder,
     topic,
-    lengths,
+    // What was chosen for one topic says nothing of another.
+    settings: other ? {} : (config ?? {}),
     note: other ? `The model ${model} was trained on the topic ${own}, not on ${topic}.` : null,
   };
 }

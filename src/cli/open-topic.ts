@@ -1,6 +1,6 @@
 // Opens a topic for the model that will play it. All commands come here, so that a model is asked in the same words when it is
 // trained, evaluated, asked and tried.
-import type { PlaySettings } from "../config/play.ts";
+import type { RunConfig } from "../config/config.ts";
 import { SqlmError } from "../errors.ts";
 import { modelFacts } from "../model/model-facts.ts";
 import { type DefinedTopic, withReplyLengths } from "../topics/define-topic.ts";
@@ -17,14 +17,23 @@ export function factsOf(model: string): ModelFacts | null {
   }
 }
 
+/** Settings that a topic is opened with. */
+export type TopicSettings = Partial<Pick<RunConfig, "maxQuestionTokens" | "maxAnswerTokens" | "evalFile" | "examples">>;
+
 /**
- * The topic as the model at this path is asked about it (where there is none: as the shipped models are), with replies as long as the settings say. Throws what `openTopic`
- * throws.
+ * The topic as the model at this path is asked about it (where there is none: as the shipped models are), with replies as long, and
+ * files of questions, as the settings say. Throws what `openTopic` throws.
  */
 export async function openTopicFor(
   name: string,
   model: string | null,
-  lengths: Partial<Pick<PlaySettings, "maxQuestionTokens" | "maxAnswerTokens">> = {},
+  settings: TopicSettings = {},
 ): Promise<DefinedTopic> {
-  return withReplyLengths(await openTopic(name, (model === null ? null : factsOf(model)) ?? undefined), lengths);
+  const facts = (model === null ? null : factsOf(model)) ?? undefined;
+  const { evalFile = "none", examples = "none" } = settings;
+  const files = {
+    ...(evalFile === "none" ? {} : { evalFile }),
+    ...(examples === "none" ? {} : { examples }),
+  };
+  return withReplyLengths(await openTopic(name, facts, files), settings);
 }

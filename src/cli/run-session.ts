@@ -2,6 +2,7 @@
 // Leaves the playing to play-run.ts and every decision about a run to its config.
 import { resolve } from "node:path";
 import type { RunConfig } from "../config/config.ts";
+import { readJsonLines } from "../config/json-lines-file.ts";
 import type { EngineCapabilities } from "../engine/engine.ts";
 import type { RunEvent, RunSummary, StepRecord } from "../events.ts";
 import { isAdapterFolder } from "../model/adapter.ts";
@@ -40,6 +41,7 @@ export async function runSession(options: SessionOptions): Promise<number> {
   await using workspace = await parts.openWorkspace(resolve(options.workspace));
   const info = "config" in run ? null : workspace.info(run.resume);
   const config = "config" in run ? run.config : { ...info!.config, steps: run.steps ?? info!.config.steps };
+  noteLeftOut(terminal, config);
   terminal.status(`opening ${config.model}`);
   if (info?.trial != null) terminal.note(`a trial of experiment ${describeTrial(info.trial)}`);
   if (info?.status === "finished" && config.steps === info.config.steps) {
@@ -71,6 +73,16 @@ export async function runSession(options: SessionOptions): Promise<number> {
   } finally {
     terminal.status(null);
   }
+}
+
+/** Says where an eval file holds more questions than an evaluation asks. */
+function noteLeftOut(terminal: Terminal, { topic, evalFile, evalQuestions }: RunConfig): void {
+  if (evalFile === "none" || !topic.startsWith("plain:")) return;
+  const { length } = readJsonLines(evalFile, "eval file");
+  if (length <= evalQuestions) return;
+  terminal.note(
+    `Each evaluation asks ${evalQuestions} of the ${length} questions of ${evalFile}, the same ones each time; --eval-questions ${length} asks all.`,
+  );
 }
 
 /** Prints events as they come; the time left is estimated from the latest steps. */

@@ -24,6 +24,10 @@ interface TopicOptions extends EvaluationOptions {
   readonly topic: string | undefined;
   /** Held-out questions a level. */
   readonly questions: number;
+  /** Questions of a topic in words, in place of those of the run. */
+  readonly evalFile: string | undefined;
+  /** Longest answer in tokens; 0 is the run's or the topic's own. */
+  readonly maxAnswerTokens: number;
 }
 
 /** Evaluates, compares where asked to, and prints what was found. */
@@ -31,9 +35,18 @@ export async function evaluateTopic(name: string, options: TopicOptions): Promis
   const { terminal, workspace, parts, compare } = options;
   const given = options.topic === undefined ? {} : { topic: options.topic };
   const chosen = await chooseModel(name, { workspace, ...given }, terminal);
-  const topic = withTruth(chosen.topic, await openTopicFor(chosen.topic, chosen.folder, chosen.lengths));
+  const settings = {
+    ...chosen.settings,
+    ...(options.evalFile === undefined ? {} : { evalFile: options.evalFile }),
+    ...(options.maxAnswerTokens === 0 ? {} : { maxAnswerTokens: options.maxAnswerTokens }),
+  };
+  refuseIdleFile(chosen.topic, options.evalFile);
+  // Each model is asked in its own words, about the same questions.
+  const topicFor = async ({ folder }: ExaminedModel): Promise<TopicWithTruth> =>
+    withTruth(chosen.topic, await openTopicFor(chosen.topic, folder, settings));
   if (chosen.note !== null) terminal.note(chosen.note);
   const { examined, other } = await examinedModels(name, chosen.folder, options);
+  const topic = await topicFor(examined);
   await using sandbox = topic.topic.verification === "tests" ? await parts.openSandbox() : undefined;
   const after = await judge(examined, topic, sandbox, options);
   const outcomes = after.flatMap((level) => level.outcomes);
@@ -49,7 +62,7 @@ export async function evaluateTopic(name: string, options: TopicOptions): Promis
     );
   }
   warn(terminal, chosen.topic, outcomes);
-  const before = other === null ? null : await judge(other, topic, sandbox, options);
+  const before = other === null ? null : await judge(other, await topicFor(other), sandbox, options);
   if (options.answers !== undefined) {
     writeAnswers(options.answers, [
       { model: name, outcomes },
@@ -65,6 +78,14 @@ export async function evaluateTopic(name: string, options: TopicOptions): Promis
   terminal.result({ ...result, compare: { model: compare, levels: before.map(resultOf), differences } });
 }
 
+function refuseIdleFile(topic: string, evalFile: string | undefined): void {
+  if (evalFile === undefined || topic.startsWith("plain:")) return;
+  throw new UsageError(
+    `--eval-file changes nothing here: ${topic} has held-out questions of its own.`,
+    'Leave it out, or name a topic in words: --topic "plain:WORDS".',
+  );
+}
+
 interface TopicWithTruth extends DefinedTopic {
   readonly hidden: HiddenTruth;
 }
@@ -73,7 +94,9 @@ function withTruth(name: string, { topic, hidden }: DefinedTopic): TopicWithTrut
   if (hidden !== null) return { topic, hidden };
   throw new UnsupportedError(
     `Topic ${name} has no held-out questions to evaluate on.`,
-    "Only a topic with a hidden checker can be evaluated; `sqlm topics` says which have one.",
+    name.startsWith("plain:")
+      ? "Give questions with their answers: --eval-file FILE.jsonl, a line each: {question, answer}."
+      : "Only a topic with a hidden checker can be evaluated; `sqlm topics` says which have one.",
   );
 }
 

@@ -13,7 +13,7 @@ import { codingInWords } from "./coding-words.ts";
 import { type DefinedTopic, defineTopic } from "./define-topic.ts";
 import { multiplication } from "./multiplication.ts";
 import { multiplicationInWords } from "./multiplication-words.ts";
-import { plainTopic } from "./plain.ts";
+import { type PlainOptions, plainTopic } from "./plain.ts";
 import type { TopicSettings } from "./topic.ts";
 
 /** In the notation of the shipped models, and in words for models that take conversations. */
@@ -36,7 +36,7 @@ const moduleExtensions: ReadonlySet<string> = new Set([".ts", ".mts", ".js", ".m
 
 /**
  * Opens a built-in topic by name, makes one of words (`plain:geometry with circles`), or imports the `topic` that a module exports; a relative path starts at the working
- * folder. A built-in topic speaks the notation of the shipped models, or words to a model with a chat template. Throws UsageError for an unknown name (naming the nearest), a missing file, or a file without a sound topic.
+ * folder. A built-in topic speaks the notation of the shipped models, or words to a model with a chat template. `files` are for a topic in words. Throws UsageError for an unknown name (naming the nearest), a missing file, or a file without a sound topic.
  *
  * @example
  * import { openTopic, randomStream } from "self-questioning";
@@ -45,10 +45,14 @@ const moduleExtensions: ReadonlySet<string> = new Set([".ts", ".mts", ".js", ".m
  * const [question] = hidden?.heldOut(3, 1, randomStream("example")) ?? [];
  * if (question !== undefined) console.log(question.text, topic.solvePrompt(question));
  */
-export async function openTopic(nameOrPath: string, model?: Pick<ModelFacts, "chat">): Promise<DefinedTopic> {
+export async function openTopic(
+  nameOrPath: string,
+  model?: Pick<ModelFacts, "chat">,
+  files: Pick<PlainOptions, "evalFile" | "examples"> = {},
+): Promise<DefinedTopic> {
   const builtIn = builtInTopics.get(nameOrPath);
   if (builtIn !== undefined) return model?.chat === true ? builtIn.words : builtIn.notation;
-  if (nameOrPath.startsWith(plainPrefix)) return plainTopic(nameOrPath.slice(plainPrefix.length));
+  if (nameOrPath.startsWith(plainPrefix)) return plainTopic(nameOrPath.slice(plainPrefix.length), files);
   if (moduleExtensions.has(extname(nameOrPath))) return importTopic(resolve(nameOrPath));
   throw new UsageError(
     `Unknown topic "${nameOrPath}".${didYouMean(nameOrPath, builtInTopicNames)}`,

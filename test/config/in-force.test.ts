@@ -169,6 +169,11 @@ describe("settings in force", () => {
       "clipLow in sqlm.config.ts changes nothing here: it counts only with lossFn ppo or cispo, and lossFn is importance_sampling.",
     ]);
     expect(resolveConfig({ file, flags: { lossFn: "ppo" } }).notes).toEqual([]);
+    const words = { topic: "plain:sums", evalFile: "eval.jsonl" };
+    expect(resolveConfig({ flags: words }).config).toMatchObject(words);
+    expect(() => resolveConfig({ flags: { ...words, topic: "algebra" } })).toThrow(
+      "--eval-file changes nothing here: it counts only with topic plain:*, and topic is algebra.",
+    );
     const topic = { name: "t", settings: { bandLow: 0.1, bandHigh: 0.95 } };
     expect(resolveConfig({ topic, flags: { preset: "paper" } }).notes).toEqual([]);
   });

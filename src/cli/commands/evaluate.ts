@@ -15,6 +15,7 @@ interface Flags {
   readonly weights: string;
   readonly topic?: string;
   readonly questions?: string;
+  readonly evalFile?: string;
   readonly benchmark?: string;
   readonly limit?: string;
   readonly samples?: string;
@@ -45,10 +46,11 @@ export function evaluateCommand(parts: Parts): Command {
     )
     .option("--topic <name>", "Topic name or path of a topic file (default: the one that the model was trained on).")
     .option("--questions <count>", "Held-out questions a difficulty level (default: 200).")
+    .option("--eval-file <file>", "JSON lines {question, answer} for a topic in words (default: those of the run).")
     .option("--benchmark <file>", "JSON lines in the form of GSM8K, MATH-500, HumanEval or MBPP, in place of a topic.")
     .option("--limit <count>", "Questions of the benchmark, drawn alike for every model (default: all).")
     .option("--samples <count>", "Answers sampled to each question of the benchmark; 0 is greedy only (default: 4).")
-    .option("--max-answer-tokens <count>", "Longest answer to a question of the benchmark, in tokens (default: 512).")
+    .option("--max-answer-tokens <count>", "Longest answer, in tokens (default: the topic's, 512 on a benchmark).")
     .option(
       "--compare <other>",
       "Another model, run, checkpoint or adapter to compare with, question by question; start is the model that the run began with.",
@@ -73,7 +75,9 @@ export function evaluateCommand(parts: Parts): Command {
       refuseIdle(flags);
       if (flags.benchmark === undefined) {
         const questions = readCount("--questions", flags.questions ?? "200", 1);
-        return evaluateTopic(model, { ...options, topic: flags.topic, questions });
+        const maxAnswerTokens = readCount("--max-answer-tokens", flags.maxAnswerTokens ?? "0");
+        const { topic, evalFile } = flags;
+        return evaluateTopic(model, { ...options, topic, evalFile, questions, maxAnswerTokens });
       }
       return evaluateBenchmark(model, {
         ...options,
@@ -89,8 +93,8 @@ export function evaluateCommand(parts: Parts): Command {
 function refuseIdle(flags: Flags): void {
   const onBenchmark = flags.benchmark !== undefined;
   const idle = onBenchmark
-    ? { "--topic": flags.topic, "--questions": flags.questions }
-    : { "--limit": flags.limit, "--samples": flags.samples, "--max-answer-tokens": flags.maxAnswerTokens };
+    ? { "--topic": flags.topic, "--questions": flags.questions, "--eval-file": flags.evalFile }
+    : { "--limit": flags.limit, "--samples": flags.samples };
   const [name] = Object.entries(idle).find(([, value]) => value !== undefined) ?? [];
   if (name === undefined) return;
   throw new UsageError(

@@ -2,15 +2,12 @@
 // cross-check-transformers.py to compare: `node scripts/cross-check.ts OUT [MODEL...]`. docs/cross-checks.md says how.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
-import { Graph } from "../src/engine/onnx/graph/graph.ts";
 import { openOnnxEngine } from "../src/engine/onnx/onnx-engine.ts";
-import { createSession, float32Data, float32Tensor, int64Tensor } from "../src/engine/onnx/runtime/runtime.ts";
-import { declareParameters, plainLayout } from "../src/engine/onnx/transformer/linear.ts";
-import { transformerLogits } from "../src/engine/onnx/transformer/whole-sequences.ts";
 import { createModel, type NewModel } from "../src/model/create-model.ts";
-import { openModelFolder, readWeights } from "../src/model/model-folder.ts";
+import { openModelFolder } from "../src/model/model-folder.ts";
 import { randomStream } from "../src/random.ts";
 import type { Datum } from "../src/types.ts";
+import { wholeLogits } from "./interop/whole-logits.ts";
 
 const [out, ...models] = process.argv.slice(2);
 if (out === undefined) {
@@ -61,27 +58,16 @@ async function writeCase(folder: string, model: string, train: boolean): Promise
   const expected = {
     sequences,
     logprobs: await policy.score(sequences),
-    logits: await logitsOf(folder, sequences[2]),
+    logits: rowsOf((await wholeLogits(folder, [sequences[2]], "f32", 1))[0], vocabSize),
     text,
     textTokens: engine.tokenizer.encode(text),
   };
   writeFileSync(join(folder, "expected.json"), JSON.stringify(expected));
 }
 
-/** Logits [time][vocabulary] of one sequence, by the graph that the engine trains, from the weights in `folder`. */
-async function logitsOf(folder: string, tokens: readonly number[]): Promise<number[][]> {
-  const model = openModelFolder(folder);
-  const { vocabSize } = model.config;
-  const layout = plainLayout(model.config);
-  const graph = Graph.create();
-  const input = graph.input("tokens", [tokens.length], "int64");
-  graph.output("logits", transformerLogits(layout, declareParameters(graph, layout), input, 1, tokens.length));
-  const session = await createSession(graph, { threads: 1 });
-  const weights = [...readWeights(model)].map(([name, { shape, data }]) => [name, float32Tensor(shape, data)] as const);
-  const feeds = { ...Object.fromEntries(weights), tokens: int64Tensor([tokens.length], tokens) };
-  const logits = float32Data((await session.run(feeds))["logits"]);
-  await session.dispose();
-  return tokens.map((_, row) => [...logits.subarray(row * vocabSize, (row + 1) * vocabSize)]);
+function rowsOf(logits: Float32Array, vocabSize: number): number[][] {
+  const rows = logits.length / vocabSize;
+  return Array.from({ length: rows }, (_, row) => [...logits.subarray(row * vocabSize, (row + 1) * vocabSize)]);
 }
 
 for (const [name, model] of Object.entries(families)) {

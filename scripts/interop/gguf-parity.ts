@@ -2,17 +2,16 @@
 //   SQLM_MODELS=FOLDER [SQLM_PYTHON=python3] node scripts/interop/gguf-parity.ts
 // Every tensor (bit for bit, by SHA-256), token ids of a multilingual corpus, rendered chats. Tests need none of this; it skips where
 // something is missing and says what. gguf-parity.py is the other half.
-import { execFileSync, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parameterSpecs } from "../../src/model/model-config.ts";
 import { openModelFolder, openWeights } from "../../src/model/model-folder.ts";
 import { openTokenizer } from "../../src/model/tokenizer.ts";
 import { randomStream } from "../../src/random.ts";
 import type { ChatMessage } from "../../src/types.ts";
+import { ggufModels, needPython, runPython } from "./python.ts";
 
 const texts = [
   "Hello, world! It's 12 o'clock; we'll see 3.14159 and 1,234,567.",
@@ -91,45 +90,32 @@ function hashWeights(path: string): Record<string, string> {
   );
 }
 
-function skip(reason: string): never {
-  console.log(`Skipped: ${reason}`);
-  process.exit(0);
-}
-
-const models = process.env["SQLM_MODELS"] ?? skip("SQLM_MODELS names no folder with GGUF files.");
-const python = process.env["SQLM_PYTHON"] ?? "python3";
-const probe = spawnSync(python, ["-c", "import gguf, tokenizers, transformers"], { encoding: "utf8" });
-if (probe.status !== 0)
-  skip(`${python} has no gguf, tokenizers and transformers (${probe.stderr.trim().split("\n").at(-1)}).`);
-const files = readdirSync(models).filter((name) => name.endsWith(".gguf"));
-if (files.length === 0) skip(`${models} holds no GGUF file.`);
-
-const work = mkdtempSync(join(tmpdir(), "sqlm-parity-"));
-const corpus = [...texts, ...randomTexts(300)];
-let failed = false;
-for (const name of files) {
-  const path = join(models, name);
-  const { companions, config } = openModelFolder(path);
-  const tokenizer = openTokenizer(path, companions);
-  for (const [file, content] of companions) writeFileSync(join(work, file), content);
-  const ours = {
-    heads: config.heads,
-    keyValueHeads: config.keyValueHeads,
-    tied: config.tiedEmbeddings,
-    weights: hashWeights(path),
-    texts: corpus.map((text) => ({
-      text,
-      ids: tokenizer.encode(text),
-      decoded: tokenizer.decode(tokenizer.encode(text)),
-    })),
-    chats: chats.map((messages) => ({ messages, ids: tokenizer.encodeChat(messages) })),
-  };
-  writeFileSync(join(work, "ours.json"), JSON.stringify(ours));
+/** Token ids, decoded text and rendered chats of everything here, and every weight; true where all equal Python's. */
+export function compareGguf(path: string): boolean {
+  const work = mkdtempSync(join(tmpdir(), "sqlm-parity-"));
   try {
-    execFileSync(python, [fileURLToPath(new URL("gguf-parity.py", import.meta.url)), path, work], { stdio: "inherit" });
-  } catch {
-    failed = true;
+    const { companions, config } = openModelFolder(path);
+    const tokenizer = openTokenizer(path, companions);
+    for (const [file, content] of companions) writeFileSync(join(work, file), content);
+    const ours = {
+      heads: config.heads,
+      keyValueHeads: config.keyValueHeads,
+      tied: config.tiedEmbeddings,
+      weights: hashWeights(path),
+      texts: [...texts, ...randomTexts(300)].map((text) => {
+        const ids = tokenizer.encode(text);
+        return { text, ids, decoded: tokenizer.decode(ids) };
+      }),
+      chats: chats.map((messages) => ({ messages, ids: tokenizer.encodeChat(messages) })),
+    };
+    writeFileSync(join(work, "ours.json"), JSON.stringify(ours));
+    return runPython("gguf-parity.py", path, work);
+  } finally {
+    rmSync(work, { recursive: true });
   }
 }
-rmSync(work, { recursive: true });
-if (failed) process.exitCode = 1;
+
+if (import.meta.main) {
+  needPython("gguf", "tokenizers", "transformers");
+  for (const path of ggufModels()) if (!compareGguf(path)) process.exitCode = 1;
+}

@@ -6,14 +6,20 @@ Exits with 1 where log-probabilities differ by more than 1e-3, or a gradient by 
 """
 
 import json
+import os
 import sys
+import warnings
 from pathlib import Path
 
+os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+warnings.simplefilter("ignore")
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
+from transformers.utils import logging
 
+logging.disable_progress_bar()
 LOGPROB_TOLERANCE = 1e-3
 GRADIENT_TOLERANCE = 1e-4
 

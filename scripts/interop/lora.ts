@@ -1,22 +1,22 @@
 // Adapters against PEFT, both ways: writes cases (a base, an adapter that was trained here, its log-probabilities and the gradient of
 // the adapter) and has lora.py compare them with what PEFT computes from the same files.
 //
-//   node scripts/interop/lora.ts [--python PYTHON]
+//   [SQLM_MODELS=FOLDER] [SQLM_PYTHON=python3] node scripts/interop/lora.ts
 //
-// Cases are a tiny random model and, where SQLM_MODELS names a folder with SmolLM2-135M-Instruct*.gguf, that model. Skips with a reason
-// where Python, torch or peft are missing. Nothing in the project needs this script to work.
-import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+// Cases are tiny random models and every GGUF file in SQLM_MODELS. Skips with a reason where Python, torch or peft are missing. Nothing
+// in the project needs this script to work.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { parseArgs } from "node:util";
+import { basename, join } from "node:path";
 import { openOnnxEngine } from "../../src/engine/onnx/onnx-engine.ts";
 import { createModel } from "../../src/model/create-model.ts";
 import { writeMergedModel } from "../../src/model/merge-adapter.ts";
-import { openModelFolder, readWeights, writeModelFolder } from "../../src/model/model-folder.ts";
+import { openModelFolder } from "../../src/model/model-folder.ts";
 import { readSafetensors, writeSafetensors } from "../../src/model/safetensors.ts";
 import { randomStream } from "../../src/random.ts";
 import type { Datum } from "../../src/types.ts";
+import { findGgufModels, needPython, runPython } from "./python.ts";
+import { asFolder } from "./whole-logits.ts";
 
 const update = { learningRate: 2e-3, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, gradClipNorm: 1 };
 
@@ -59,46 +59,43 @@ async function writeCase(folder: string, base: string, lengths: readonly number[
   writeFileSync(join(folder, "expected.json"), JSON.stringify({ base, sequences, logprobs, loss: metrics["loss"] }));
 }
 
-/** The checkpoint as a Hugging Face folder of float32 weights, which both sides read. */
-function asFolder(gguf: string, folder: string): string {
-  const model = openModelFolder(gguf);
-  mkdirSync(folder, { recursive: true });
-  writeModelFolder(folder, model.companions, readWeights(model));
-  return folder;
+/**
+ * Writes a case in `work` for an adapter of `base`, a Hugging Face folder, and has PEFT compute the same; true where all agrees. The case
+ * is removed: merged models are large.
+ */
+export async function compareAdapter(
+  work: string,
+  name: string,
+  base: string,
+  lengths: readonly number[],
+): Promise<boolean> {
+  const cases = join(work, "adapters");
+  try {
+    await writeCase(join(cases, name), base, lengths);
+    return runPython("lora.py", cases);
+  } finally {
+    rmSync(cases, { recursive: true, force: true });
+  }
 }
 
-const { values } = parseArgs({
-  options: { python: { type: "string", default: process.env["SQLM_PYTHON"] ?? "python3" } },
-});
-const probe = spawnSync(values.python, ["-c", "import torch, transformers, peft, safetensors"], { encoding: "utf8" });
-if (probe.status !== 0) {
-  const reason = probe.error?.message ?? probe.stderr.trim().split("\n").at(-1);
-  console.log(
-    `Skipped: ${reason}. Give a Python that has torch, transformers and peft: --python PATH, or SQLM_PYTHON.`,
-  );
-  process.exit(0);
-}
-const out = mkdtempSync(join(tmpdir(), "sqlm-interop-"));
-try {
-  for (const architecture of ["LlamaForCausalLM", "Qwen2ForCausalLM"] as const) {
-    const base = join(out, "bases", architecture);
-    const shape = { characters: "0123456789+-*=?", hiddenSize: 64, intermediateSize: 96, layers: 3, heads: 4 };
-    createModel(base, { ...shape, architecture, keyValueHeads: 2, maxPositions: 64, seed: 3, tiedEmbeddings: true });
-    await writeCase(join(out, "cases", architecture), base, [5, 33, 17, 40]);
+if (import.meta.main) {
+  needPython("torch", "transformers", "peft", "safetensors");
+  const work = mkdtempSync(join(tmpdir(), "sqlm-interop-"));
+  try {
+    for (const architecture of ["LlamaForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"] as const) {
+      const base = join(work, "bases", architecture);
+      const shape = { characters: "0123456789+-*=?", hiddenSize: 64, intermediateSize: 96, layers: 3, heads: 4 };
+      createModel(base, { ...shape, architecture, keyValueHeads: 2, maxPositions: 64, seed: 3, tiedEmbeddings: true });
+      if (!(await compareAdapter(work, architecture, base, [5, 33, 17, 40]))) process.exitCode = 1;
+    }
+    const { paths, lacking } = findGgufModels();
+    if (lacking !== null) console.log(`Skipped checkpoints: ${lacking}`);
+    for (const path of paths) {
+      const base = asFolder(path, join(work, "base"));
+      if (!(await compareAdapter(work, basename(path, ".gguf"), base, [24, 40]))) process.exitCode = 1;
+      rmSync(base, { recursive: true });
+    }
+  } finally {
+    rmSync(work, { recursive: true });
   }
-  const models = process.env["SQLM_MODELS"];
-  const checkpoint =
-    models === undefined || !existsSync(models)
-      ? undefined
-      : readdirSync(models).find((name) => /^SmolLM2-135M-Instruct.*\.gguf$/.test(name));
-  if (models === undefined || checkpoint === undefined) {
-    console.log("Skipped SmolLM2-135M: SQLM_MODELS names no folder with SmolLM2-135M-Instruct*.gguf.");
-  } else {
-    const base = asFolder(join(models, checkpoint), join(out, "bases", "smollm2"));
-    await writeCase(join(out, "cases", "smollm2-135m"), base, [24, 40]);
-  }
-  const script = join(import.meta.dirname, "lora.py");
-  process.exitCode = spawnSync(values.python, [script, join(out, "cases")], { stdio: "inherit" }).status ?? 1;
-} finally {
-  rmSync(out, { recursive: true });
 }

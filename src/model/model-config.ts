@@ -44,9 +44,9 @@ type Architecture = keyof typeof architectures;
 
 /** Where transformers' config classes differ in what an absent field means. */
 const familyDefaults = {
-  llama: { maxPositions: 2048, headSize: null },
-  qwen2: { maxPositions: 32_768, headSize: null },
-  qwen3: { maxPositions: 32_768, headSize: 128 },
+  llama: { maxPositions: 2048, headSize: null, keyValueHeads: null },
+  qwen2: { maxPositions: 32_768, headSize: null, keyValueHeads: 32 },
+  qwen3: { maxPositions: 32_768, headSize: 128, keyValueHeads: 32 },
 } as const;
 
 /** No model of any use has a size beyond this; a larger one is a damaged file. */
@@ -54,7 +54,7 @@ const largestSize = 2 ** 31 - 1;
 const size = z.number().int().positive().max(largestSize);
 const layerCount = z.number().int().positive().max(10_000);
 const flag = z.boolean().nullish();
-// Optional fields may also be null, which says the same as absent.
+// Optional fields may also be null, which says the same as absent, but for num_key_value_heads.
 const configFile = z.object({
   architectures: z.array(z.string()).nullish(),
   model_type: z.string().nullish(),
@@ -99,10 +99,12 @@ export function parseModelConfig(content: unknown, path: string): ModelConfig {
   if (config.quantization_config != null) {
     refuse(`quantised weights (${config.quantization_config.quant_method ?? "of unknown method"})`);
   }
-  const keyValueHeads = config.num_key_value_heads ?? config.num_attention_heads;
+  const defaults = familyDefaults[family];
+  // null says: as many as heads. Where it is absent, the family has a number of its own.
+  const { num_key_value_heads: named = defaults.keyValueHeads } = config;
+  const keyValueHeads = named ?? config.num_attention_heads;
   if (config.num_attention_heads % keyValueHeads !== 0)
     refuse(`${keyValueHeads} key-value heads for ${config.num_attention_heads} heads`);
-  const defaults = familyDefaults[family];
   const headSize = config.head_dim ?? defaults.headSize ?? config.hidden_size / config.num_attention_heads;
   if (!Number.isInteger(headSize) || headSize % 2 !== 0) refuse(`a head size of ${headSize}`);
   const maxPositions = config.max_position_embeddings ?? defaults.maxPositions;

@@ -83,6 +83,7 @@ const baseConfig = {
   intermediate_size: 96,
   num_hidden_layers: 1,
   num_attention_heads: 4,
+  num_key_value_heads: 4,
   hidden_act: "silu",
   rms_norm_eps: 1e-6,
   rope_theta: 10_000,

@@ -13,11 +13,11 @@ const base = {
   num_attention_heads: 4,
 };
 const read = (change: object) => parseModelConfig({ ...base, ...change }, "config.json");
-const qwen3 = { architectures: ["Qwen3ForCausalLM"], model_type: "qwen3" };
-const qwen2 = { architectures: ["Qwen2ForCausalLM"], model_type: "qwen2" };
+// These two classes have a number of key-value heads of their own where none is given.
+const qwen3 = { architectures: ["Qwen3ForCausalLM"], model_type: "qwen3", num_key_value_heads: 2 };
+const qwen2 = { architectures: ["Qwen2ForCausalLM"], model_type: "qwen2", num_key_value_heads: 2 };
 
 const optional = [
-  "num_key_value_heads",
   "head_dim",
   "rms_norm_eps",
   "rope_theta",
@@ -45,7 +45,15 @@ describe("null says the same as absent", () => {
   test("all at once, and without a list of architectures", () => {
     const nothing = Object.fromEntries(optional.map((name) => [name, null]));
     expect(read({ ...nothing, architectures: null, model_type: "llama" })).toEqual(read({}));
-    expect(read({ architectures: [], model_type: "qwen3" })).toEqual(read(qwen3));
+    expect(read({ ...qwen3, architectures: [] })).toEqual(read(qwen3));
+  });
+
+  test("but for key-value heads: null is as many as heads, absent what the family's class says", () => {
+    const of = (change: object) => read({ ...change, num_attention_heads: 64, head_dim: 8 }).keyValueHeads;
+    expect(of({})).toBe(64);
+    expect(of({ ...qwen2, num_key_value_heads: undefined })).toBe(32);
+    expect(of({ ...qwen3, num_key_value_heads: undefined })).toBe(32);
+    for (const family of [{}, qwen2, qwen3]) expect(of({ ...family, num_key_value_heads: null })).toBe(64);
   });
 });
 
@@ -55,8 +63,8 @@ describe("what is absent is what the family's class says", () => {
       {},
       { keyValueHeads: 4, headSize: 16, maxPositions: 2048, ropeTheta: 10_000, normEps: 1e-6, tiedEmbeddings: false },
     ],
-    [qwen2, { keyValueHeads: 4, headSize: 16, maxPositions: 32_768, queryKeyValueBias: true, outputBias: false }],
-    [qwen3, { keyValueHeads: 4, headSize: 128, maxPositions: 32_768, queryKeyNorm: true, queryKeyValueBias: false }],
+    [qwen2, { keyValueHeads: 2, headSize: 16, maxPositions: 32_768, queryKeyValueBias: true, outputBias: false }],
+    [qwen3, { keyValueHeads: 2, headSize: 128, maxPositions: 32_768, queryKeyNorm: true, queryKeyValueBias: false }],
   ])("%j", (change, shape) => {
     expect(read(change)).toMatchObject(shape);
   });

@@ -12,7 +12,7 @@ import {
   rmsNormOf,
   type SplitHeads,
 } from "./decoder-layer.ts";
-import { embed, matrixLinear, type Parameters, type WeightLayout } from "./linear.ts";
+import { embed, type Linear, matrixLinear, type Parameters, type WeightLayout } from "./linear.ts";
 
 /** Sizes of a padded batch of sequences, which stand one after another in the rows of a matrix. */
 export interface Sizes {
@@ -22,7 +22,7 @@ export interface Sizes {
 
 /**
  * Logits [batch · time, vocabulary] of int64 `tokens` [batch · time], rows one after another. Rows are padded on the
- * right: attention is causal, so padding never reaches the tokens before it.
+ * right: attention is causal, so padding never reaches the tokens before it. `linear` may apply matrices in another way.
  */
 export function transformerLogits(
   layout: WeightLayout,
@@ -30,14 +30,15 @@ export function transformerLogits(
   tokens: Value,
   batch: number,
   time: number,
+  linear: Linear = matrixLinear(parameters, layout.lora),
 ): Value {
-  const parts = wholeParts(layout, parameters, tokens.graph, { batch, time });
+  const parts = wholeParts(layout, parameters, tokens.graph, { batch, time }, linear);
   return outputLogits(layout.config, parts, throughLayers(layout.config, parts, parameters, tokens, { batch, time }));
 }
 
 /** Hidden states [batch · time, hiddenSize] behind the last layer, before its norm and the head. */
 export function lastHidden(layout: WeightLayout, parameters: Parameters, tokens: Value, sizes: Sizes): Value {
-  const parts = wholeParts(layout, parameters, tokens.graph, sizes);
+  const parts = wholeParts(layout, parameters, tokens.graph, sizes, matrixLinear(parameters, layout.lora));
   return throughLayers(layout.config, parts, parameters, tokens, sizes);
 }
 
@@ -54,9 +55,15 @@ function throughLayers(
   return hidden;
 }
 
-function wholeParts({ config, lora }: WeightLayout, parameters: Parameters, graph: Graph, sizes: Sizes): LayerParts {
+function wholeParts(
+  { config }: WeightLayout,
+  parameters: Parameters,
+  graph: Graph,
+  sizes: Sizes,
+  linear: Linear,
+): LayerParts {
   return {
-    linear: matrixLinear(parameters, lora),
+    linear,
     norm: rmsNormOf(config, parameters),
     heads: splitHeads(graph, config, sizes),
   };

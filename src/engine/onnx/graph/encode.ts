@@ -35,8 +35,8 @@ export function placeExternals({ externals }: Graph): { readonly offsets: readon
 export function encodeModel(graph: Graph): Uint8Array {
   const writer = new BinaryWriter();
   writer.tag(1, WireType.Varint).int64(irVersion);
-  // What a model gives out is asked for by name, so every output gets a node that names it.
-  const named = graph.outputs.map(({ name, value }) => ({ name, value, renamed: true }));
+  // What a model gives out is asked for by name, so every output that has another gets a node that names it.
+  const named = graph.outputs.map(({ name, value }) => ({ name, value, renamed: name !== value.name }));
   message(writer, 7, (w) => writeGraph(w, graph, named));
   for (const [domain, version] of [
     ["", opsetVersion],

@@ -1,5 +1,4 @@
-// Leaves out of a graph what none of its outputs needs. A backward pass is recorded behind a whole forward pass, of which it reads
-// a part, and rules record gradients that nobody asks for.
+// Leaves out of a graph what is not needed: a backward pass is recorded behind a whole forward pass, of which it reads a part.
 import type { Graph, Value } from "./graph.ts";
 
 /** Removes nodes, inputs and constants that no output depends on. For graphs without bodies. */
@@ -19,6 +18,17 @@ export function prune(graph: Graph): void {
     graph.initializers,
     graph.initializers.filter(({ value }) => needed.has(value)),
   );
+}
+
+/** Makes values of a graph its inputs, under their own names: what led to them is somebody else's work. */
+export function takeAsInputs(graph: Graph, values: readonly Value[]): void {
+  const given = new Set(values);
+  replace(
+    graph.nodes,
+    graph.nodes.filter(({ outputs }) => !outputs.some((output) => given.has(output))),
+  );
+  graph.inputs.push(...values);
+  prune(graph);
 }
 
 function replace<Entry>(list: Entry[], by: readonly Entry[]): void {

@@ -1,14 +1,12 @@
 // Log-probabilities of chosen tokens from the states behind the last layer, and the way back.
 import { float32Data, float32Tensor, type Tensor } from "../runtime/runtime.ts";
-import { Scratch } from "../runtime/scratch.ts";
 import type { SessionCache } from "../runtime/session-cache.ts";
+import { Workspace } from "../runtime/workspace.ts";
 import type { WeightLayout } from "../transformer/linear.ts";
 import { readRow, rowsOfWeight } from "../transformer/weight-rows.ts";
 import { headName, lastNorm, normGraph, vocabularySliceGraph } from "./head-graphs.ts";
 import type { AllWeights } from "./layer-stack.ts";
-
-/** Logits of a slice, for all chosen rows together. */
-const logitsPerSlice = 2 ** 22;
+import { logitsPerSlice } from "./memory.ts";
 
 export interface HeadResult {
   /** In nats, one for each chosen row. */
@@ -24,7 +22,7 @@ export interface HeadResult {
 export class Head {
   readonly #layout: WeightLayout;
   readonly #sessions: SessionCache;
-  readonly #scratch = new Scratch();
+  readonly #workspace = new Workspace();
 
   constructor(layout: WeightLayout, sessions: SessionCache) {
     this.#layout = layout;
@@ -35,7 +33,9 @@ export class Head {
   async logprobs(weights: AllWeights, hidden: Tensor, targets: Int32Array, train: boolean): Promise<HeadResult> {
     const { config } = this.#layout;
     const norm = { [lastNorm]: weights.get(lastNorm)! };
-    const normed = this.#scratch.tensor("normed", hidden.dims);
+    // The states, twice the means, and the gradient.
+    this.#workspace.reset(Array.from({ length: train ? 4 : 1 }, () => hidden.dims));
+    const normed = this.#workspace.take(hidden.dims);
     const forward = await this.#sessions.get("norm", () => normGraph(config, false));
     await forward.run({ hidden, ...norm }, { normed });
     const { largest, sum, mean } = await this.#overVocabulary(weights, normed, train);
@@ -57,7 +57,7 @@ export class Head {
         for (let j = 0; j < width; j++) means[i * width + j] *= d;
       }
       const session = await this.#sessions.get("norm gradient", () => normGraph(config, true));
-      const gradient = this.#scratch.tensor("gradient", hidden.dims);
+      const gradient = this.#workspace.take(hidden.dims);
       await session.run({ hidden, ...norm, next_gradient: mean! }, { gradient });
       return float32Data(gradient);
     };
@@ -76,10 +76,10 @@ export class Head {
       vocabularySliceGraph(this.#layout, means),
     );
     // A slice reads what the one before it wrote, so there are two of each.
-    const states = ["even", "odd"].map((turn) => ({
+    const states = Array.from({ length: 2 }, () => ({
       largest: float32Tensor([picks, 1], new Float32Array(picks).fill(lowest)),
       sum: float32Tensor([picks, 1]),
-      mean: means ? this.#scratch.tensor(`mean ${turn}`, normed.dims) : null,
+      mean: means ? this.#workspace.take(normed.dims) : null,
     }));
     let [now, next] = states;
     if (now.mean !== null) float32Data(now.mean).fill(0);

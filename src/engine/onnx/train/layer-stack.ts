@@ -1,73 +1,133 @@
-// Runs a micro-batch through the layers and back, one layer at a time. Of the forward pass each layer's hidden states stay in memory,
-// and nothing else.
+// Runs a micro-batch through the layers and back, one layer at a time.
 import type { Tensor, Tensors } from "../runtime/runtime.ts";
 import { float32Data } from "../runtime/runtime.ts";
-import { Scratch } from "../runtime/scratch.ts";
 import type { SessionCache } from "../runtime/session-cache.ts";
+import { Workspace } from "../runtime/workspace.ts";
 import type { WeightLayout } from "../transformer/linear.ts";
 import { readRow } from "../transformer/weight-rows.ts";
-import { layerBackwardGraph, layerForwardGraph, layerPrefix } from "./layer-graphs.ts";
+import { type KeptValue, keptValues, layerBackwardGraph, layerForwardGraph, layerPrefix } from "./layer-graphs.ts";
 import type { PackedBatch } from "./packed-batch.ts";
 import { gradientName, newGradientName } from "./training-graph.ts";
 
 /** Frozen weights and the adapter, by the names of their inputs. */
 export type AllWeights = ReadonlyMap<string, Tensor>;
 
+/** What a forward pass leaves to the backward pass. */
+export interface ForwardPass {
+  /** [rows, hiddenSize] before each layer and behind the last. */
+  readonly hidden: readonly Tensor[];
+  /** For each layer the values of `keptValues`, or none. */
+  readonly kept: readonly Tensors[];
+  readonly last: Tensor;
+  /** Room for two gradients of the same shape. */
+  readonly gradients: readonly [Tensor, Tensor];
+}
+
 /** Calls may not overlap; what one returns is good until the next. */
 export class LayerStack {
   readonly #layout: WeightLayout;
   readonly #sessions: SessionCache;
-  readonly #scratch = new Scratch();
+  readonly #workspace = new Workspace();
+  /** By number of levels. */
+  readonly #kept = new Map<number, readonly KeptValue[]>();
 
   constructor(layout: WeightLayout, sessions: SessionCache) {
     this.#layout = layout;
     this.#sessions = sessions;
   }
 
-  /** Hidden states [rows, hiddenSize] before each layer and behind the last; with `keep` false only the last are whole. */
-  async forward(weights: AllWeights, batch: PackedBatch, keep: boolean): Promise<Tensor[]> {
-    const { layers, hiddenSize } = this.#layout.config;
-    const shape = [batch.rows, hiddenSize];
-    const at = (layer: number): Tensor => this.#scratch.tensor(`hidden ${keep ? layer : layer % 2}`, shape);
-    const embedded = at(0);
-    for (const [row, token] of batch.tokens.entries()) {
-      const into = float32Data(embedded).subarray(row * hiddenSize, (row + 1) * hiddenSize);
-      readRow(weights, "model.embed_tokens.weight", token, into);
-    }
-    const session = await this.#sessions.get(`layer ${batch.levels}`, () =>
-      layerForwardGraph(this.#layout, batch.levels),
-    );
-    const hidden = [embedded];
+  /** Hidden states [rows, hiddenSize] behind the last layer. */
+  async forward(weights: AllWeights, batch: PackedBatch): Promise<Tensor> {
+    const { layers } = this.#layout.config;
+    const shape = [batch.rows, this.#layout.config.hiddenSize];
+    this.#workspace.reset([shape, shape]);
+    let [hidden, next] = [this.#workspace.take(shape), this.#workspace.take(shape)];
+    this.#embed(weights, batch, hidden);
     for (let layer = 0; layer < layers; layer++) {
-      const feeds = { ...batch.feeds, ...layerWeights(weights, layer), hidden: hidden[layer] };
-      hidden.push(at(layer + 1));
-      await session.run(feeds, { next_hidden: hidden[layer + 1] });
+      await this.#runLayer(weights, batch, layer, hidden, next, []);
+      [hidden, next] = [next, hidden];
     }
     return hidden;
   }
 
+  /** The same, and what the backward pass needs: hidden states before each layer, and of the last `keptLayers` more than that. */
+  async forwardToTrain(weights: AllWeights, batch: PackedBatch, keptLayers: number): Promise<ForwardPass> {
+    const { layers } = this.#layout.config;
+    const shape = [batch.rows, this.#layout.config.hiddenSize];
+    const values = this.#keptValues(batch.levels);
+    const keptShapes = values.map(({ width }) => [batch.rows, width]);
+    this.#workspace.reset([
+      ...Array.from({ length: layers + 3 }, () => shape),
+      ...Array.from({ length: keptLayers }, () => keptShapes).flat(),
+    ]);
+    const take = (): Tensor => this.#workspace.take(shape);
+    const hidden = [take()];
+    this.#embed(weights, batch, hidden[0]);
+    const kept: Tensors[] = [];
+    for (let layer = 0; layer < layers; layer++) {
+      const next = take();
+      kept.push(
+        await this.#runLayer(weights, batch, layer, hidden[layer], next, layer < layers - keptLayers ? [] : values),
+      );
+      hidden.push(next);
+    }
+    return { hidden, kept, last: hidden[layers], gradients: [take(), take()] };
+  }
+
   /**
-   * Adds to `gradients` of the adapter those that follow from `gradient` [rows, hiddenSize] of the states behind the last layer, whose
-   * memory it uses up; `hidden` is what `forward` gave.
+   * Adds to `gradients` of the adapter those that follow from the gradient of the states behind the last layer, which stands in the
+   * first of the pass's `gradients`.
    */
   async backward(
     weights: AllWeights,
     gradients: ReadonlyMap<string, Tensor>,
     batch: PackedBatch,
-    hidden: readonly Tensor[],
-    gradient: Tensor,
+    { hidden, kept, gradients: [last, other] }: ForwardPass,
   ): Promise<void> {
-    const { layers } = this.#layout.config;
-    const session = await this.#sessions.get(`layer gradient ${batch.levels}`, () =>
-      layerBackwardGraph(this.#layout, batch.levels),
-    );
-    let [next, free] = [gradient, this.#scratch.tensor("gradient", gradient.dims)];
-    for (let layer = layers - 1; layer >= 0; layer--) {
+    const { levels } = batch;
+    let [next, free] = [last, other];
+    for (let layer = this.#layout.config.layers - 1; layer >= 0; layer--) {
+      const keep = Object.keys(kept[layer]).length > 0;
+      const session = await this.#sessions.get(`layer gradient ${levels}${keep ? " kept" : ""}`, () =>
+        layerBackwardGraph(this.#layout, levels, keep),
+      );
       const own = layerGradients(gradients, layer);
-      const feeds = { ...batch.feeds, ...layerWeights(weights, layer), hidden: hidden[layer], next_gradient: next };
-      await session.run({ ...feeds, ...own.so }, { gradient: free, ...own.next });
+      const feeds = { ...batch.feeds, ...layerWeights(weights, layer), ...kept[layer], hidden: hidden[layer] };
+      await session.run({ ...feeds, ...own.so, next_gradient: next }, { gradient: free, ...own.next });
       [next, free] = [free, next];
     }
+  }
+
+  #embed(weights: AllWeights, { tokens }: PackedBatch, into: Tensor): void {
+    const { hiddenSize } = this.#layout.config;
+    for (const [row, token] of tokens.entries()) {
+      const place = float32Data(into).subarray(row * hiddenSize, (row + 1) * hiddenSize);
+      readRow(weights, "model.embed_tokens.weight", token, place);
+    }
+  }
+
+  /** Returns what was kept, by name. */
+  async #runLayer(
+    weights: AllWeights,
+    { feeds, levels, rows }: PackedBatch,
+    layer: number,
+    hidden: Tensor,
+    next: Tensor,
+    values: readonly KeptValue[],
+  ): Promise<Tensors> {
+    const keep = values.length > 0;
+    const session = await this.#sessions.get(`layer ${levels}${keep ? " kept" : ""}`, () =>
+      layerForwardGraph(this.#layout, levels, keep),
+    );
+    const kept = Object.fromEntries(values.map(({ name, width }) => [name, this.#workspace.take([rows, width])]));
+    await session.run({ ...feeds, ...layerWeights(weights, layer), hidden }, { next_hidden: next, ...kept });
+    return kept;
+  }
+
+  #keptValues(levels: number): readonly KeptValue[] {
+    const known = this.#kept.get(levels) ?? keptValues(this.#layout, levels);
+    this.#kept.set(levels, known);
+    return known;
   }
 }
 

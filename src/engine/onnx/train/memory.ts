@@ -1,4 +1,6 @@
-// How many bytes a micro-batch takes while it is trained. The planner of micro-batches cuts by it, and `sqlm plan` shows it. Pure.
+// What a micro-batch takes of memory and of work, before anything is computed. Micro-batches are cut by it, and whoever plans a
+// run asks the same functions. Pure.
+import { type ModelConfig, parameterCount } from "../../../model/model-config.ts";
 import type { WeightLayout } from "../transformer/linear.ts";
 
 /** What of a micro-batch decides about its memory. */
@@ -9,22 +11,80 @@ export interface PackedSize {
   readonly scores: number;
 }
 
-/** What a micro-batch may take. */
-const activationBytes = 512 * 2 ** 20;
-/** Above, matrix products are no faster. */
-const mostRows = 2048;
-
-/** Whether a micro-batch of this size stays within the memory that is set apart for it. */
-export function fitsBudget(layout: WeightLayout, size: PackedSize): boolean {
-  return size.rows <= mostRows && trainingBytes(layout, size) <= activationBytes;
+/** Bytes that a micro-batch of a model with an adapter takes at the height of its backward pass. Hidden states and what is kept stay
+ * from the forward pass; the rest belongs to the one layer that is computed. */
+export interface MicroBatchMemory {
+  readonly hiddenStates: number;
+  /** Layers, the last ones, whose matrix products are kept for the backward pass; the others are computed again. */
+  readonly keptLayers: number;
+  readonly kept: number;
+  readonly layerActivations: number;
+  /** The layer's matrices as float32 where they are held as int8. */
+  readonly layerWeights: number;
+  /** A slice of the logits, several times over, and the head's rows for it. */
+  readonly logits: number;
+  readonly total: number;
 }
 
-/**
- * Bytes of a micro-batch at the height of its backward pass: hidden states before every layer, and of one layer everything that its
- * gradients are made of.
- */
-function trainingBytes({ config }: WeightLayout, { rows, scores }: PackedSize): number {
+/** Bytes that a micro-batch may take: about a byte and a half for each parameter, between a half and one GiB. */
+export function activationBudget(config: ModelConfig): number {
+  return Math.min(2 ** 30, Math.max(2 ** 29, 1.5 * parameterCount(config)));
+}
+
+/** Above, matrix products are no faster. */
+const mostRows = 2048;
+/** Values of logits that are in memory at a time, for all chosen rows together. */
+export const logitsPerSlice = 2 ** 22;
+
+/** The plan of a micro-batch within `budget` bytes: as many layers are kept as fit. Null where it does not fit even without. */
+export function planMicroBatch(
+  { config, blocks }: WeightLayout,
+  { rows, scores }: PackedSize,
+  budget: number,
+): MicroBatchMemory | null {
   const { layers, hiddenSize, intermediateSize, heads, keyValueHeads, headSize } = config;
-  const widths = 10 * hiddenSize + 6 * heads * headSize + 6 * keyValueHeads * headSize + 7 * intermediateSize;
-  return 4 * (rows * ((layers + 2) * hiddenSize + widths) + scores * heads * 4);
+  const queries = heads * headSize;
+  const keyValues = keyValueHeads * headSize;
+  const hiddenStates = 4 * rows * (layers + 3) * hiddenSize;
+  const widths = 5 * hiddenSize + 6 * queries + 8 * keyValues + 6 * intermediateSize;
+  const layerActivations = 4 * (rows * widths + 4 * scores * heads);
+  const layerWeights = blocks ? 4 * matrixElements(config) : 0;
+  const logits = 4 * (3 * logitsPerSlice + rows * hiddenSize * 3);
+  const fixed = hiddenStates + layerWeights + Math.max(layerActivations, logits);
+  if (rows > mostRows || fixed > budget) return null;
+  const keptBytes = 4 * rows * keptWidth(config);
+  const keptLayers = Math.min(layers, Math.floor((budget - fixed) / keptBytes));
+  const kept = keptLayers * keptBytes;
+  return { hiddenStates, keptLayers, kept, layerActivations, layerWeights, logits, total: fixed + kept };
+}
+
+/** Values for each row that a kept layer keeps: the results of its products but the last, and of its attention. */
+function keptWidth({ hiddenSize, intermediateSize, heads, keyValueHeads, headSize }: ModelConfig): number {
+  return 2 * heads * headSize + 2 * keyValueHeads * headSize + hiddenSize + 2 * intermediateSize;
+}
+
+/** Elements of one layer's matrices. */
+function matrixElements({ hiddenSize, intermediateSize, heads, keyValueHeads, headSize }: ModelConfig): number {
+  return 2 * hiddenSize * headSize * (heads + keyValueHeads) + 3 * hiddenSize * intermediateSize;
+}
+
+/** What a micro-batch costs beside its rows, in rows: its weights are made float32 and packed for the kernels once more. */
+const rowsPerBatch = 48;
+/** Share of a forward and backward pass that a layer takes once more where it is not kept. */
+const recomputedShare = 0.3;
+
+/**
+ * Work of training a micro-batch, in rows of which every layer is kept; infinite where it does not fit into `budget` bytes. For the
+ * planner of micro-batches: large ones share more, small ones have more room to keep.
+ */
+export function trainingWork(layout: WeightLayout, size: PackedSize, budget: number): number {
+  const plan = planMicroBatch(layout, size, budget);
+  if (plan === null) return Number.POSITIVE_INFINITY;
+  const recomputed = 1 - plan.keptLayers / layout.config.layers;
+  return rowsPerBatch + size.rows * (1 + recomputedShare * recomputed);
+}
+
+/** The same of scoring, which keeps nothing. */
+export function scoringWork(layout: WeightLayout, size: PackedSize, budget: number): number {
+  return planMicroBatch(layout, size, budget) === null ? Number.POSITIVE_INFINITY : rowsPerBatch + size.rows;
 }

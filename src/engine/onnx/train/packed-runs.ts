@@ -9,9 +9,9 @@ import type { SessionCache } from "../runtime/session-cache.ts";
 import type { WeightLayout } from "../transformer/linear.ts";
 import { Head, type HeadResult } from "./head.ts";
 import { type AllWeights, LayerStack } from "./layer-stack.ts";
-import { fitsBudget } from "./memory.ts";
+import { activationBudget, type PackedSize, planMicroBatch, scoringWork, trainingWork } from "./memory.ts";
 import { type PackedBatch, type Pick, packBatch } from "./packed-batch.ts";
-import { planPacked } from "./shared-prefixes.ts";
+import { planPacked, sizeOf } from "./shared-prefixes.ts";
 
 type Sequences = readonly (readonly number[])[];
 /** Called after each micro-batch with the tokens that are done, and their number in all. */
@@ -23,8 +23,12 @@ export class PackedRuns {
   readonly #layers: LayerStack;
   readonly #head: Head;
 
-  constructor(layout: WeightLayout, sessions: SessionCache) {
+  readonly #budget: number;
+
+  /** `budget` is what a micro-batch may take, in bytes. */
+  constructor(layout: WeightLayout, sessions: SessionCache, budget = activationBudget(layout.config)) {
     this.#layout = layout;
+    this.#budget = budget;
     this.#layers = new LayerStack(layout, sessions);
     this.#head = new Head(layout, sessions);
   }
@@ -32,8 +36,8 @@ export class PackedRuns {
   /** See `Player.score`. */
   async score(weights: AllWeights, sequences: Sequences, onTokens: OnTokens): Promise<number[][]> {
     const logprobs = sequences.map((tokens) => tokens.map(() => 0));
-    for (const batch of this.#batches(sequences, () => true, onTokens)) {
-      const hidden = (await this.#layers.forward(weights, batch, false)).at(-1)!;
+    for (const { batch } of this.#batches(sequences, () => true, scoringWork, onTokens)) {
+      const hidden = await this.#layers.forward(weights, batch);
       const { logprobs: found } = await this.#headOf(weights, batch, sequences, hidden, false);
       unpack(batch.picks, found, logprobs);
     }
@@ -52,15 +56,16 @@ export class PackedRuns {
     const logprobs = sequences.map((tokens) => tokens.map(() => 0));
     const trained = (index: number, token: number): boolean => data[index].weights[token] !== 0;
     let total = 0;
-    for (const batch of this.#batches(sequences, trained, onTokens)) {
-      const hidden = await this.#layers.forward(weights, batch, true);
-      const head = await this.#headOf(weights, batch, sequences, hidden.at(-1)!, true);
+    for (const { batch, size } of this.#batches(sequences, trained, trainingWork, onTokens)) {
+      const keptLayers = planMicroBatch(this.#layout, size, this.#budget)?.keptLayers ?? 0;
+      const forward = await this.#layers.forwardToTrain(weights, batch, keptLayers);
+      const head = await this.#headOf(weights, batch, sequences, forward.last, true);
       unpack(batch.picks, head.logprobs, logprobs);
       const losses = batch.picks.map(({ index, column }, i) => lossOf(data[index], column + 1, head.logprobs[i], loss));
       for (const { value } of losses) total += value;
       const chosen = await head.backward!(Float32Array.from(losses, ({ derivative }) => derivative));
-      const gradient = spread(batch, chosen, this.#layout.config.hiddenSize);
-      await this.#layers.backward(weights, gradients, batch, hidden, gradient);
+      addRows(batch.picks, chosen, float32Data(forward.gradients[0]).fill(0), this.#layout.config.hiddenSize);
+      await this.#layers.backward(weights, gradients, batch, forward);
     }
     return { loss: total, logprobs };
   }
@@ -68,8 +73,9 @@ export class PackedRuns {
   *#batches(
     sequences: Sequences,
     wanted: (index: number, token: number) => boolean,
+    work: typeof trainingWork,
     onTokens: OnTokens,
-  ): Generator<PackedBatch> {
+  ): Generator<{ readonly batch: PackedBatch; readonly size: PackedSize }> {
     const { config } = this.#layout;
     checkTokens(config, sequences);
     const strands = sequences.map((tokens, index) => {
@@ -80,8 +86,8 @@ export class PackedRuns {
     const count = ({ index }: { readonly index: number }): number => sequences[index].length;
     const total = sequences.reduce((sum, { length }) => sum + length, 0);
     let done = strands.filter(({ length }) => length === 0).reduce((sum, strand) => sum + count(strand), 0);
-    for (const plan of planPacked(sequences, strands, (size) => fitsBudget(this.#layout, size))) {
-      yield packBatch(config, sequences, plan, wanted);
+    for (const plan of planPacked(sequences, strands, (size) => work(this.#layout, size, this.#budget))) {
+      yield { batch: packBatch(config, sequences, plan, wanted), size: sizeOf(plan) };
       done += plan.strands.reduce((sum, strand) => sum + count(strand), 0);
       onTokens(done, total);
     }
@@ -122,11 +128,9 @@ function lossOf(
   return { value: value + penalty.value, derivative: derivative + penalty.derivative };
 }
 
-/** The gradient of all rows, from those of the chosen ones: a row that was chosen several times gets the sum. */
-function spread({ rows, picks }: PackedBatch, chosen: Float32Array, width: number): Tensor {
-  const gradient = new Float32Array(rows * width);
+/** From gradients of picks to those of rows: a row that was picked several times gets the sum. */
+function addRows(picks: readonly Pick[], chosen: Float32Array, into: Float32Array, width: number): void {
   for (const [i, { row }] of picks.entries()) {
-    for (let j = 0; j < width; j++) gradient[row * width + j] += chosen[i * width + j];
+    for (let j = 0; j < width; j++) into[row * width + j] += chosen[i * width + j];
   }
-  return float32Tensor([rows, width], gradient);
 }

@@ -23,8 +23,9 @@ export interface PackedPlan {
   readonly strands: readonly (Strand & { readonly level: number; readonly unit: number })[];
 }
 
-/** What a micro-batch costs beside its rows, in rows: its weights are made float32 and packed for the kernels once more. */
-const rowsPerBatch = 48;
+/** Work of a micro-batch in any unit; infinite where there is no room for it. */
+type WorkOf = (size: PackedSize) => number;
+
 /** What all of a micro-batch share is a level of its own where that saves this many rows. */
 const worthALevel = 64;
 
@@ -35,19 +36,19 @@ interface Group {
 }
 
 /**
- * Micro-batches that hold every strand once and, of those that `fits` allows, have about the fewest rows. What does not fit alone is
- * a micro-batch all the same. Equal input gives the equal plan. Time grows with strands × strands of a micro-batch.
+ * Micro-batches that hold every strand once and together are about the least work. A strand that is too large alone is a micro-batch
+ * all the same. Equal input gives the equal plan. Time grows with strands × strands of a micro-batch.
  */
 export function planPacked(
   sequences: readonly (readonly number[])[],
   strands: readonly Strand[],
-  fits: (size: PackedSize) => boolean,
+  workOf: WorkOf,
 ): PackedPlan[] {
   const sorted = strands
     .filter(({ length }) => length > 0)
     .sort((a, b) => compareTokens(sequences, a, b) || a.index - b.index);
   const shared = sorted.slice(1).map((strand, i) => sharedLength(sequences, sorted[i], strand));
-  const groups = cheapestParts(sorted.length, (from) => groupCosts(sorted, shared, from, fits)).map(
+  const groups = cheapestParts(sorted.length, (from) => groupCosts(sorted, shared, from, workOf)).map(
     ([from, to]): Group => ({
       strands: sorted.slice(from, to),
       prefix: to === from + 1 ? sorted[from].length : Math.min(...shared.slice(from, to - 1)),
@@ -56,12 +57,28 @@ export function planPacked(
   const lasts = groups.map(({ strands }) => strands.length);
   for (let i = 1; i < lasts.length; i++) lasts[i] += lasts[i - 1];
   const sharedWithNext = lasts.slice(0, -1).map((last) => shared[last - 1]);
-  return cheapestParts(groups.length, (from) => batchCosts(groups, sharedWithNext, from, fits)).map(([from, to]) => {
+  return cheapestParts(groups.length, (from) => batchCosts(groups, sharedWithNext, from, workOf)).map(([from, to]) => {
     const part = groups.slice(from, to);
     const common = Math.min(...sharedWithNext.slice(from, to - 1), ...part.map(({ prefix }) => prefix));
     return layOut(part, rootLength(part.length, common));
   });
 }
+
+/** Rows and attention of a plan. */
+export function sizeOf({ levels }: PackedPlan): PackedSize {
+  let [rows, scores, keys] = [0, 0, 0];
+  for (const units of levels) {
+    const lengths = units.map(({ start, end }) => end - start);
+    const longest = lengths.reduce((a, b) => Math.max(a, b), 0);
+    keys += longest;
+    rows += lengths.reduce((a, b) => a + b, 0);
+    scores += units.length * longest * keys;
+  }
+  return { rows, scores };
+}
+
+/** More than any work, and yet finite: what nothing can be done about is done all the same. */
+const impossible = 1e15;
 
 /** Splits 0 … count into neighbouring parts of the least total cost; `costs(from)` gives those of the parts that end after 1, 2, … more. */
 function cheapestParts(count: number, costs: (from: number) => Iterable<number>): [number, number][] {
@@ -87,7 +104,7 @@ function* groupCosts(
   sorted: readonly Strand[],
   shared: readonly number[],
   from: number,
-  fits: (size: PackedSize) => boolean,
+  workOf: WorkOf,
 ): Generator<number> {
   let [prefix, sum, longest] = [sorted[from].length, 0, 0];
   for (let to = from + 1; to <= sorted.length; to++) {
@@ -100,17 +117,17 @@ function* groupCosts(
     const count = to - from;
     const rows = prefix + sum - count * prefix;
     const scores = prefix * prefix + count * (longest - prefix) * longest;
-    if (count > 1 && !fits({ rows, scores })) return;
+    if (count > 1 && workOf({ rows, scores }) === Number.POSITIVE_INFINITY) return;
     yield rows;
   }
 }
 
-/** Rows of the micro-batches that begin with group `from`, and what a micro-batch costs. */
+/** Work of the micro-batches that begin with group `from`. */
 function* batchCosts(
   groups: readonly Group[],
   sharedWithNext: readonly number[],
   from: number,
-  fits: (size: PackedSize) => boolean,
+  workOf: WorkOf,
 ): Generator<number> {
   const prefixes = { count: 0, total: 0, longest: 0, shortest: Number.POSITIVE_INFINITY };
   const rests = { count: 0, total: 0, longest: 0 };
@@ -134,8 +151,10 @@ function* batchCosts(
       root * root +
       prefixes.count * (prefixes.longest - root) * prefixes.longest +
       rests.count * rests.longest * (prefixes.longest + rests.longest);
-    if (prefixes.count > 1 && !fits({ rows, scores })) return;
-    yield rows + rowsPerBatch;
+    const work = workOf({ rows, scores });
+    if (work < Number.POSITIVE_INFINITY) yield work;
+    else if (prefixes.count === 1) yield impossible;
+    else return;
   }
 }
 

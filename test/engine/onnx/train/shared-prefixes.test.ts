@@ -23,8 +23,8 @@ const strandsOf = (sequences: readonly (readonly number[])[]): Strand[] =>
 const rowsOf = ({ levels }: PackedPlan): number => levels.flat().reduce((sum, { start, end }) => sum + end - start, 0);
 const within =
   (limit: number) =>
-  ({ rows }: PackedSize): boolean =>
-    rows <= limit;
+  ({ rows }: PackedSize): number =>
+    rows <= limit ? rows + 40 : Number.POSITIVE_INFINITY;
 
 describe("planPacked", () => {
   test("every position is computed once, behind its own tokens, in a micro-batch that fits", () => {

@@ -10,13 +10,7 @@ import { type Exam, type ExamScores, holdExam, type QuestionOutcome, scoresOf } 
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Tokenizer } from "../types.ts";
 import { modelNamed } from "./checkpoint-of.ts";
-import {
-  type EvaluationOptions,
-  examinedModels,
-  questionsTogether,
-  unreadableExample,
-  writeAnswers,
-} from "./evaluation.ts";
+import { type EvaluationOptions, examinedModels, paceOf, unreadableExample, writeAnswers } from "./evaluation.ts";
 import { comparisonNote, comparisonTable, passAtKLine, scoreTable } from "./evaluation-tables.ts";
 import { type ExaminedModel, examine } from "./examinee.ts";
 import { startProgress } from "./progress.ts";
@@ -84,7 +78,7 @@ function holdBenchmark(
     const outcomes = await holdExam(examinee, exam, {
       samples,
       seed,
-      together: questionsTogether(samples),
+      pace: paceOf(samples),
       onJudged: (judged) => progress.update(judged.length),
     });
     progress.end();

@@ -1,7 +1,7 @@
 // What evaluations on topics and on benchmarks share: who is examined, how far it is, what is written of it.
 import { writeFileSync } from "node:fs";
 import { UsageError } from "../errors.ts";
-import type { QuestionOutcome } from "../evaluate/exam.ts";
+import type { ExamOptions, QuestionOutcome } from "../evaluate/exam.ts";
 import { comparedModel } from "./compared-model.ts";
 import type { ExaminedModel, ExamineOptions } from "./examinee.ts";
 
@@ -29,14 +29,11 @@ export async function examinedModels(
 }
 
 /**
- * Sequences that are asked for together: enough to keep the engine busy, few enough that little is lost when the process is killed and
- * that progress shows.
+ * How many questions are asked together, each with `samples` answers and the most likely one: enough at first to keep the engine busy
+ * with a large model, and as many as half a minute allows, since what is under way when the process is killed is lost.
  */
-const sequencesTogether = 96;
-
-/** Questions that are asked together, each with `samples` answers and the most likely one. */
-export function questionsTogether(samples: number): number {
-  return Math.max(1, Math.ceil(sequencesTogether / (samples + 1)));
+export function paceOf(samples: number): NonNullable<ExamOptions["pace"]> {
+  return { questions: Math.max(1, Math.ceil(32 / (samples + 1))), seconds: 30 };
 }
 
 /** Writes a line a question: what was asked, what was answered, what was right. */

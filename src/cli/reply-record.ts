@@ -91,10 +91,13 @@ function parsed(line: string): unknown {
 /** The player, which is asked only what the record does not know. `onKnown` is called once, when something is known. */
 export function withRecord(player: Player, record: ReplyRecord, onKnown?: () => void): Examinee {
   const { capabilities, tokenizer } = player;
-  let said = false;
+  let [said, sampled] = [false, 0];
   return {
     capabilities,
     tokenizer,
+    get sampled() {
+      return sampled;
+    },
     sample: async (asks, options) => {
       const keys = asks.map((ask) => keyOf(ask, options));
       const missing = [...asks.keys()].filter((index) => record.find(keys[index]) === undefined);
@@ -107,6 +110,7 @@ export function withRecord(player: Player, record: ReplyRecord, onKnown?: () => 
           missing.map((index) => asks[index]),
           options,
         );
+        sampled += completions.length;
         record.add(
           missing.map((index, row) => ({
             key: keys[index],

@@ -7,13 +7,7 @@ import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { DefinedTopic, HiddenTruth } from "../topics/define-topic.ts";
 import type { LevelResult } from "../types.ts";
 import { chooseModel } from "./checkpoint-of.ts";
-import {
-  type EvaluationOptions,
-  examinedModels,
-  questionsTogether,
-  unreadableExample,
-  writeAnswers,
-} from "./evaluation.ts";
+import { type EvaluationOptions, examinedModels, paceOf, unreadableExample, writeAnswers } from "./evaluation.ts";
 import { comparisonNote, comparisonTable, type NamedComparison, scoreTable } from "./evaluation-tables.ts";
 import { type ExaminedModel, examine } from "./examinee.ts";
 import { openTopicFor } from "./open-topic.ts";
@@ -116,7 +110,7 @@ async function judge(
       questions,
       seed,
       sandbox,
-      together: questionsTogether(evaluationSamples),
+      pace: paceOf(evaluationSamples),
       onJudged: (difficulty, outcomes) => {
         done.set(difficulty, outcomes.length);
         progress.update([...done.values()].reduce((sum, count) => sum + count, 0));

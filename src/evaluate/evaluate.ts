@@ -29,8 +29,8 @@ export interface EvaluateOptions {
   readonly seed?: number;
   /** What to do with a reply that was cut off at its longest length; what the topic asks for, or `refuse`. */
   readonly truncatedReplies?: PlaySettings["truncatedReplies"];
-  /** Questions that are asked together; all of a level where left out. What a model answers does not depend on it. */
-  readonly together?: number;
+  /** How many questions of a level are asked together; all where left out. */
+  readonly pace?: ExamOptions["pace"];
   /** Called when questions of a level are judged, with all of that level that are. */
   readonly onJudged?: (difficulty: number, outcomes: readonly QuestionOutcome[]) => void;
 }
@@ -92,7 +92,7 @@ export async function judgeLevels(
       "Add `hidden` to the topic.",
     );
   }
-  const { questions, levels: wanted, sandbox, together, onJudged, seed = 0 } = options;
+  const { questions, levels: wanted, sandbox, pace, onJudged, seed = 0 } = options;
   const truncatedReplies = options.truncatedReplies ?? topic.settings?.truncatedReplies ?? "refuse";
   const sets = heldOutQuestions(topic, hidden, questions);
   const levels: JudgedLevel[] = [];
@@ -110,7 +110,7 @@ export async function judgeLevels(
     const held: ExamOptions = {
       samples: evaluationSamples,
       seed: seedFrom(seed, "evaluate", difficulty),
-      ...(together === undefined ? {} : { together }),
+      ...(pace === undefined ? {} : { pace }),
       ...(onJudged === undefined ? {} : { onJudged: (outcomes) => onJudged(difficulty, outcomes) }),
     };
     levels.push({ difficulty, outcomes: await holdExam(examinee, exam, held) });

@@ -15,6 +15,8 @@ export type Reply = Pick<Completion, "tokens" | "stopReason">;
 export interface Examinee extends Pick<Player, "capabilities" | "tokenizer"> {
   /** Replies as [ask][sample]. */
   sample(asks: readonly Ask[], options: SampleOptions): Promise<Reply[][]>;
+  /** How many replies were sampled, not known; all where left out. */
+  readonly sampled?: number;
 }
 
 /** What it takes to put questions to a model and to judge what it says. */
@@ -37,8 +39,11 @@ export interface ExamOptions {
   /** Answers to each question at temperature 1; 0 asks for the most likely answer only. */
   readonly samples: number;
   readonly seed: number;
-  /** Questions that are asked together; all where left out. What a model answers does not depend on it. */
-  readonly together?: number;
+  /**
+   * Questions that are asked together at first, and how many seconds that should take: more are asked at a time where it takes less.
+   * All at once where left out. What a model answers does not depend on it.
+   */
+  readonly pace?: { readonly questions: number; readonly seconds: number };
   /** Called when questions are judged, with all that are. */
   readonly onJudged?: (outcomes: readonly QuestionOutcome[]) => void;
 }
@@ -66,10 +71,19 @@ export interface QuestionOutcome {
  */
 export async function holdExam(examinee: Examinee, exam: Exam, options: ExamOptions): Promise<QuestionOutcome[]> {
   const { questions } = exam;
-  const together = Math.max(1, options.together ?? questions.length);
   const outcomes: QuestionOutcome[] = [];
-  for (let start = 0; start < questions.length; start += together) {
-    outcomes.push(...(await askTogether(examinee, exam, questions.slice(start, start + together), options)));
+  let together = Math.max(1, options.pace?.questions ?? questions.length);
+  while (outcomes.length < questions.length) {
+    const [began, sampled] = [performance.now(), examinee.sampled];
+    const asked = questions.slice(outcomes.length, outcomes.length + together);
+    outcomes.push(...(await askTogether(examinee, exam, asked, options)));
+    const seconds = (performance.now() - began) / 1000;
+    // What was known already says nothing of how long it takes.
+    const measured = sampled === undefined || examinee.sampled !== sampled;
+    if (options.pace !== undefined && measured) {
+      if (seconds < options.pace.seconds / 2) together *= 2;
+      else if (seconds > options.pace.seconds) together = Math.ceil(together / 2);
+    }
     options.onJudged?.(outcomes);
   }
   if (outcomes.length > 0 && outcomes.every(({ greedy }) => greedy === null)) {

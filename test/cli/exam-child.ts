@@ -31,6 +31,6 @@ const outcomes = await holdExam(
     read: ({ tokens }) => ({ text: policy.tokenizer.decode(tokens), value: policy.tokenizer.decode(tokens) }),
     check: (_, { value }) => value.endsWith("7"),
   },
-  { samples: 2, seed: 1, together: 2 },
+  { samples: 2, seed: 1, pace: { questions: 2, seconds: 0 } },
 );
 process.stdout.write(JSON.stringify(outcomes));

@@ -35,11 +35,30 @@ describe("an exam", () => {
     const seen: number[] = [];
     const parts = await holdExam(player, exam(texts, player.tokenizer), {
       ...options,
-      together: 2,
+      pace: { questions: 2, seconds: 0 },
       onJudged: (outcomes) => seen.push(outcomes.length),
     });
     expect(parts).toEqual(whole);
-    expect(seen).toEqual([2, 4, 5]);
+    // Each call takes too long, so the next asks less.
+    expect(seen).toEqual([2, 3, 4, 5]);
+    const quick: number[] = [];
+    const growing = { questions: 1, seconds: 1e9 };
+    const grown = await holdExam(player, exam(texts, player.tokenizer), {
+      ...options,
+      pace: growing,
+      onJudged: (outcomes) => quick.push(outcomes.length),
+    });
+    expect(grown).toEqual(whole);
+    expect(quick).toEqual([1, 3, 5]);
+    // What is known already takes no time, so nothing follows from it.
+    const known = { ...player, tokenizer: player.tokenizer, capabilities: player.capabilities, sampled: 0 };
+    quick.length = 0;
+    await holdExam(known, exam(texts, player.tokenizer), {
+      ...options,
+      pace: growing,
+      onJudged: (outcomes) => quick.push(outcomes.length),
+    });
+    expect(quick).toEqual([1, 2, 3, 4, 5]);
     expect(whole.map(({ question: { text } }) => text)).toEqual(texts);
     const other = await holdExam(player, exam(texts, player.tokenizer), { ...options, seed: 4 });
     expect(other).not.toEqual(whole);

@@ -43,14 +43,17 @@ export function compareShares(pairs: readonly Pair[], draws = usualDraws): Paire
 
 /**
  * Compares single answers, each right or wrong (0 or 1). The interval is Newcombe's for paired shares (1998, method 10), which does not
- * shrink to nothing where no question differs; the test is McNemar's (1947), exact: a sign test of the questions that differ.
+ * shrink to nothing where no question differs; that of errors removed is the same over the share of errors before. The test is McNemar's (1947), exact: a sign test of the questions that differ.
  */
-export function compareSingle(pairs: readonly Pair[], draws = usualDraws): PairedDifference {
+export function compareSingle(pairs: readonly Pair[]): PairedDifference {
   const found = summary(pairs);
+  const interval = newcombe(pairs);
+  const errors = 1 - found.before;
+  const [low, high] = interval.map((end) => Math.min(1, end / errors));
   return {
     ...found,
-    interval: newcombe(pairs),
-    errorsRemovedInterval: bootstrap(pairs, draws).errorsRemovedInterval,
+    interval,
+    errorsRemovedInterval: errors > 0 ? [low, high] : null,
     pValue: exactSignTest(found.better, found.worse),
     test: "exact McNemar",
   };

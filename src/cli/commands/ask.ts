@@ -49,7 +49,7 @@ export function askCommand(parts: Parts): Command {
       const seed = readCount("--seed", options.seed);
       const threads = readCount("--threads", options.threads);
       const chosen = await chooseModel(model, options, terminal);
-      const { topic } = await openTopicFor(chosen.topic, chosen.folder, chosen.settings);
+      const { topic } = await openTopicFor(chosen.topic, chosen.folder, { ...chosen.settings, evalFile: "none" });
       if (topic.verification !== "vote") {
         throw new UnsupportedError(
           `Answers to topic ${topic.name} are programs, which do not vote.`,

@@ -50,18 +50,30 @@ export function loadFrozenWeights(
   return weights;
 }
 
+/** Rounds to the nearest whole number above −128 when it is added and then cut off. */
+const rounding = 128.5;
+
 /**
- * Blocks of 32 values with one scale, max|x| / 127: GGUF's Q8_0, whose own values come out as they were.
+ * Blocks of 32 values with one scale, max|x| / 127: GGUF's Q8_0, whose own values come out as they were. Sizes are compared as the bits
+ * of floats, whose order is that of whole numbers: this loop sees every weight of a model.
  */
 function quantise(from: Float32Array, values: Int8Array, scales: Float32Array): void {
+  const bits = new Int32Array(from.buffer, from.byteOffset, from.length);
+  const largest = new Float32Array(1);
+  const largestBits = new Int32Array(largest.buffer);
   for (let block = 0; block < scales.length; block++) {
     const start = block * blockLength;
-    let largest = 0;
-    for (let i = start; i < start + blockLength; i++) largest = Math.max(largest, Math.abs(from[i]));
-    const scale = Math.fround(largest / 127);
+    const end = start + blockLength;
+    let greatest = 0;
+    for (let i = start; i < end; i++) {
+      const size = bits[i] & 0x7fffffff;
+      greatest = size > greatest ? size : greatest;
+    }
+    largestBits[0] = greatest;
+    const scale = Math.fround(largest[0] / 127);
     scales[block] = scale;
     const inverse = scale === 0 ? 0 : 1 / scale;
-    for (let i = start; i < start + blockLength; i++) values[i] = Math.round(from[i] * inverse);
+    for (let i = start; i < end; i++) values[i] = ((from[i] * inverse + rounding) | 0) - 128;
   }
 }
 

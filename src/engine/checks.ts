@@ -95,6 +95,12 @@ export function checkTraining(
   }
   const penalised = (lossConfig.klPenaltyCoef ?? 0) > 0;
   if (penalised && !capabilities.klPenalty) throw refuse("has no KL penalty", "Leave klPenaltyCoef at 0.");
+  if ((lossConfig.importanceCap ?? 0) > 0 && capabilities.correctsForSampler !== true) {
+    throw refuse(
+      "does not correct for the sampler while it trains",
+      "Score the data first, and correct their weights.",
+    );
+  }
   checkSequences(
     capabilities,
     data.map(({ tokens }) => tokens),

@@ -35,6 +35,11 @@ export interface LossConfig {
   readonly clipHigh?: number;
   /** Weight of the low-variance KL estimate exp(r) − r − 1, r = reference − policy logprob, added to the loss. Default 0. */
   readonly klPenaltyCoef?: number;
+  /**
+   * Above 0 the data are corrected for a sampler that is not quite this policy, as `correctForSampler` of losses.ts says, with the
+   * log-probabilities of this very pass. Default 0. Only where `capabilities.correctsForSampler` is true.
+   */
+  readonly importanceCap?: number;
 }
 
 export interface ForwardBackwardResult {
@@ -77,6 +82,8 @@ export interface EngineCapabilities {
    * of `score` by more than rounding.
    */
   readonly coarseSampling?: boolean;
+  /** `forwardBackward` honours `importanceCap`, which saves the forward pass of scoring first. */
+  readonly correctsForSampler?: boolean;
   /** What trains, where it is less than all weights, and how weights are held, in words for people. */
   readonly weights?: string;
   /** Threads in use, where their number can change the last digits of results: a run is recorded and resumed with it. */

@@ -23,7 +23,18 @@ export interface TokenLoss {
 }
 
 /** Values that LossConfig documents as its defaults. */
-export const lossDefaults = { clipLow: 0.2, clipHigh: 0.2, klPenaltyCoef: 0 } as const;
+export const lossDefaults = { clipLow: 0.2, clipHigh: 0.2, klPenaltyCoef: 0, importanceCap: 0 } as const;
+
+/**
+ * Corrects a token for a sampler that is not quite the policy (coarser weights): its weight is multiplied by min(π / π_sampler, cap),
+ * truncated importance sampling (Ionides 2008; for roll-outs of language models FlashRL, Yao et al. 2025), held constant, and the
+ * policy's log-probability takes the place of the sampler's. A cap of 0 corrects nothing.
+ */
+export function correctForSampler(input: TokenLossInput, cap: number): TokenLossInput {
+  if (cap === 0) return input;
+  const { logprob, oldLogprob, weight } = input;
+  return { ...input, oldLogprob: logprob, weight: weight * Math.min(cap, Math.exp(logprob - oldLogprob)) };
+}
 
 /**
  * Loss of one token, with r = exp(logprob − oldLogprob), A the advantage and w the weight:
@@ -98,17 +109,19 @@ export function batchLoss(
   loss: LossFn,
   config: LossConfig = {},
 ): BatchLoss {
-  const klPenaltyCoef = config.klPenaltyCoef ?? lossDefaults.klPenaltyCoef;
+  const { klPenaltyCoef, importanceCap } = { ...lossDefaults, ...config };
   let [total, kl, clippedTokens, tokens] = [0, 0, 0, 0];
   const gradients = data.map((datum, row) => {
     const reference = datum.referenceLogprobs;
     if (klPenaltyCoef > 0 && reference === undefined) {
       throw new RangeError(`Datum ${row} has no reference logprobs, which the KL penalty needs.`);
     }
-    return datum.weights.map((weight, i) => {
-      if (weight === 0) return 0;
+    return datum.weights.map((own, i) => {
+      if (own === 0) return 0;
       const logprob = logprobs[row][i];
-      const input = { logprob, oldLogprob: datum.logprobs[i], advantage: datum.advantages[i], weight };
+      const given = { logprob, oldLogprob: datum.logprobs[i], advantage: datum.advantages[i], weight: own };
+      const input = correctForSampler(given, importanceCap);
+      const { weight } = input;
       const { value, derivative, clipped } = tokenLoss(loss, input, config);
       tokens += 1;
       if (clipped) clippedTokens += 1;

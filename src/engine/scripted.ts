@@ -92,6 +92,7 @@ function shareScript({ reply, maxSequenceTokens = 4096 }: ScriptedEngineOptions)
     topP: false,
     topK: false,
     klPenalty: true,
+    correctsForSampler: true,
   };
   return { reply, capabilities, queue: new CallQueue(), closed: false };
 }

@@ -87,7 +87,7 @@ export function withReference(batch: readonly Datum[], referenceLogprobs: readon
  * Corrects for a sampler that is not quite the policy that trains (coarser weights): each token's weight is multiplied by
  * min(π_train / π_sample, cap), truncated importance sampling (Ionides 2008; for roll-outs of language models FlashRL, Yao et al.
  * 2025), and the log-probabilities become those of the trainer. `logprobs` are the trainer's before the first update, in the
- * shape that `Player.score` returns.
+ * shape that `Player.score` returns. Engines that do it in the pass itself follow the definition in engine/losses.ts.
  */
 export function withImportance(
   batch: readonly Datum[],

@@ -78,8 +78,9 @@ async function trainOn(
 ): Promise<Record<string, number>> {
   const { lossFn, clipLow, clipHigh, klPenaltyCoef, beta1, beta2, eps, weightDecay, gradClipNorm } = config;
   const cap = config.importanceCap < 0 ? (policy.capabilities.coarseSampling ? coarseCap : 0) : config.importanceCap;
-  // Under the policy before the first update: later ones move it on purpose.
-  const gaps = cap > 0 ? await correctForSampler(policy, batches, cap) : null;
+  // Under the policy before the first update: later ones move it on purpose. The first update's own pass may do it by itself.
+  const inPass = cap > 0 && policy.capabilities.correctsForSampler === true;
+  const gaps = cap > 0 ? await correctBatches(policy, batches, cap, inPass ? 1 : 0) : [];
 
   const totals: Record<string, number> = {};
   for (const [part, batch] of batches.entries()) {
@@ -87,15 +88,21 @@ async function trainOn(
     if (reference !== null) data = withReference(data, await reference.score(data.map(({ tokens }) => tokens)));
     // Both are asked for at once: a server far away then loses no time between them.
     const [forward, update] = await bothOf(
-      policy.forwardBackward(data, lossFn, { clipLow, clipHigh, klPenaltyCoef }),
+      policy.forwardBackward(data, lossFn, {
+        clipLow,
+        clipHigh,
+        klPenaltyCoef,
+        ...(inPass && part === 0 ? { importanceCap: cap } : {}),
+      }),
       policy.optimStep({ learningRate, beta1, beta2, eps, weightDecay, gradClipNorm }),
       ({ metrics: { loss } }) => {
         if (!Number.isFinite(loss)) throw new RunStoppedError(`The loss of step ${step} is ${loss}.`, notFiniteHint);
       },
     );
-    const { largestLogprobGap: _, ...gap } = samplerGap(data, forward.logprobs);
+    const { largestLogprobGap, ...gap } = samplerGap(data, forward.logprobs);
     const { gradNorm } = update.metrics;
-    const measured = { ...gap, ...forward.metrics, ...gaps?.[part], ...(gradNorm === undefined ? {} : { gradNorm }) };
+    const before = inPass && part === 0 ? { largestLogprobGap } : gaps[part];
+    const measured = { ...gap, ...forward.metrics, ...before, ...(gradNorm === undefined ? {} : { gradNorm }) };
     for (const [name, value] of Object.entries(measured)) {
       totals[name] = (totals[name] ?? 0) + value / batches.length;
     }
@@ -118,14 +125,16 @@ async function bothOf<First, Second>(
 /** Cap of importance weights where the sampler is coarser than the trainer and nothing else is asked for. */
 const coarseCap = 2;
 
-/** Replaces each batch by the corrected one; returns how far sampler and trainer were apart in it. */
-async function correctForSampler(
+/** Replaces each batch from `first` on by the corrected one; returns how far sampler and trainer were apart in it. */
+async function correctBatches(
   policy: Pick<Policy, "score">,
   batches: Datum[][],
   cap: number,
+  first: number,
 ): Promise<Record<string, number>[]> {
-  const gaps: Record<string, number>[] = [];
+  const gaps: Record<string, number>[] = batches.slice(0, first).map(() => ({}));
   for (const [part, batch] of batches.entries()) {
+    if (part < first) continue;
     const logprobs = await policy.score(batch.map(({ tokens }) => tokens));
     gaps.push({ ...samplerGap(batch, logprobs) });
     batches[part] = withImportance(batch, logprobs, cap);

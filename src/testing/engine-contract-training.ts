@@ -2,6 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { batchLoss } from "../engine/losses.ts";
 import { RunStoppedError, UnsupportedError } from "../errors.ts";
+import { withImportance } from "../learn/datum.ts";
 import { type Datum, type LossFn, lossFunctions } from "../types.ts";
 import { contractAdam, type EngineFixture } from "./engine-fixture.ts";
 
@@ -82,6 +83,29 @@ export function describeGradients(fixture: EngineFixture): void {
       const preference = (rows: number[][]) =>
         rows.map((row) => row.slice(2).reduce((sum, logprob) => sum + logprob, 0)).reduce((good, bad) => good - bad);
       expect(preference(await fixture.policy.score(sequences))).toBeGreaterThan(preference(logprobs));
+    });
+  });
+}
+
+export function describeCorrection(fixture: EngineFixture): void {
+  describe("forwardBackward: importanceCap", () => {
+    it("corrects for another sampler in the pass itself as if the data had been scored and corrected before", async () => {
+      const data = await fixture.drawData("importance", 6, 8);
+      const importanceCap = 1.2;
+      const loss = "importance_sampling";
+      if (fixture.policy.capabilities.correctsForSampler !== true) {
+        const call = fixture.policy.forwardBackward(data, loss, { importanceCap });
+        await expect(call).rejects.toBeInstanceOf(UnsupportedError);
+        return;
+      }
+      const corrected = await fixture.policy.forwardBackward(data, loss, { importanceCap });
+      const { gradNorm } = (await fixture.policy.optimStep({ ...contractAdam, learningRate: 0 })).metrics;
+      const before = withImportance(data, corrected.logprobs, importanceCap);
+      const plain = await fixture.policy.forwardBackward(before, loss);
+      expect(before.flatMap(({ weights }) => weights)).not.toEqual(data.flatMap(({ weights }) => weights));
+      expect(Math.abs(corrected.metrics["loss"] - plain.metrics["loss"])).toBeLessThan(1e-5);
+      const expected = (await fixture.policy.optimStep({ ...contractAdam, learningRate: 0 })).metrics["gradNorm"];
+      expect(Math.abs(gradNorm - expected)).toBeLessThan(1e-5 * (1 + expected));
     });
   });
 }

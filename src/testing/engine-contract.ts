@@ -4,7 +4,12 @@ import { describe, expect, it } from "vitest";
 import { UnsupportedError } from "../errors.ts";
 import { describeFrozenPlayers, describePolicies } from "./engine-contract-players.ts";
 import { describeDistribution, describeRefusedSampling, describeSampling } from "./engine-contract-sampling.ts";
-import { describeGradients, describeOrder, describeRefusedTraining } from "./engine-contract-training.ts";
+import {
+  describeCorrection,
+  describeGradients,
+  describeOrder,
+  describeRefusedTraining,
+} from "./engine-contract-training.ts";
 import { contractAdam, type EngineContractOptions, type EngineFixture, engineFixture } from "./engine-fixture.ts";
 
 /** Declares the contract suite of one engine. */
@@ -17,6 +22,7 @@ export function describeEngineContract(name: string, options: EngineContractOpti
     describeRefusedSampling(fixture);
     describeScoring(fixture);
     describeGradients(fixture);
+    describeCorrection(fixture);
     describeOrder(fixture);
     describeRefusedTraining(fixture);
     describeCheckpoints(fixture);

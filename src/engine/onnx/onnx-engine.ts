@@ -29,7 +29,14 @@ export async function openOnnxEngine({ threads = 0, onProgress, ...options }: On
   const { companions } = openModelFolder(options.model);
   const tokenizer = openTokenizer(options.model, companions);
   const connection = new WorkerConnection(openWorker({ ...options, threads }), onProgress);
-  const { maxPositions, parameters, threads: chosen, coarseSampling, weights } = await connection.ready;
+  const {
+    maxPositions,
+    parameters,
+    threads: chosen,
+    coarseSampling,
+    correctsForSampler,
+    weights,
+  } = await connection.ready;
   const capabilities: EngineCapabilities = {
     name: "onnx",
     lossFunctions,
@@ -38,6 +45,7 @@ export async function openOnnxEngine({ threads = 0, onProgress, ...options }: On
     topK: true,
     klPenalty: true,
     coarseSampling,
+    correctsForSampler,
     weights,
     threads: chosen,
   };

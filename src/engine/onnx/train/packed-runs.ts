@@ -2,7 +2,7 @@
 // once, and go through the layers one at a time.
 import type { Datum, LossFn } from "../../../types.ts";
 import type { LossConfig } from "../../engine.ts";
-import { tokenKlPenalty, tokenLoss } from "../../losses.ts";
+import { correctForSampler, tokenKlPenalty, tokenLoss } from "../../losses.ts";
 import { checkTokens } from "../check-request.ts";
 import { float32Data, float32Tensor, type Tensor } from "../runtime/runtime.ts";
 import type { SessionCache } from "../runtime/session-cache.ts";
@@ -120,11 +120,11 @@ function lossOf(
   logprob: number,
   { lossFn, settings }: { readonly lossFn: LossFn; readonly settings: Required<LossConfig> },
 ): { value: number; derivative: number } {
-  const weight = weights[token];
-  const input = { logprob, oldLogprob: logprobs[token], advantage: advantages[token], weight };
+  const given = { logprob, oldLogprob: logprobs[token], advantage: advantages[token], weight: weights[token] };
+  const input = correctForSampler(given, settings.importanceCap);
   const { value, derivative } = tokenLoss(lossFn, input, settings);
   if (settings.klPenaltyCoef === 0 || referenceLogprobs === undefined) return { value, derivative };
-  const penalty = tokenKlPenalty(logprob, referenceLogprobs[token], weight, settings.klPenaltyCoef);
+  const penalty = tokenKlPenalty(logprob, referenceLogprobs[token], input.weight, settings.klPenaltyCoef);
   return { value: value + penalty.value, derivative: derivative + penalty.derivative };
 }
 

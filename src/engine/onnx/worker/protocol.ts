@@ -51,6 +51,7 @@ export interface ReadyReply {
   readonly parameters: number;
   readonly threads: number;
   readonly coarseSampling: boolean;
+  readonly correctsForSampler: boolean;
   /** What trains and how weights are held, in words. */
   readonly weights: string;
 }

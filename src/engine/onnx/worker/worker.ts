@@ -26,6 +26,7 @@ async function open({ threads: wanted, ...options }: WorkerOptions): Promise<Wor
     parameters,
     threads,
     coarseSampling: blocks,
+    correctsForSampler: model.layout.lora !== null,
     weights: describeLayout(model.layout),
   });
   return calls;

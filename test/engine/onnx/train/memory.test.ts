@@ -94,7 +94,7 @@ test("a layer that is computed again gives the gradients of one that was kept", 
     expect(planMicroBatch(layout, size, budget)!.keptLayers).toBe(keptLayers);
     const gradients = new Map(adapterSpecs(config, lora).map(({ name, shape }) => [name, float32Tensor(shape)]));
     const runs = new PackedRuns(layout, new SessionCache({ threads: 1 }, 12), budget);
-    const settings = { clipLow: 0.2, clipHigh: 0.2, klPenaltyCoef: 0 };
+    const settings = { clipLow: 0.2, clipHigh: 0.2, klPenaltyCoef: 0, importanceCap: 0 };
     const loss = { lossFn: "importance_sampling", settings } as const;
     const result = await runs.forwardBackward(weights, gradients, data, loss, () => undefined);
     results.push({

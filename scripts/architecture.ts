@@ -23,7 +23,7 @@ const stage = ["nouns", "events", "config", "engine contract"];
 
 export const parts: readonly Part[] = [
   // 1: what everything speaks of.
-  { name: "nouns", floor: 1, files: /^(types|errors|random|plurality|reading)\.ts$/, imports: [], pure: true },
+  { name: "nouns", floor: 1, files: /^(types|errors|random|plurality|reading|kinds)\.ts$/, imports: [], pure: true },
 
   // 2: what stands on the nouns alone.
   { name: "events", floor: 2, files: /^events\.ts$/, imports: ["nouns"], pure: true },
@@ -139,6 +139,14 @@ export const parts: readonly Part[] = [
     ],
     pure: true,
   },
+  // Asks the guard's questions and puts what it decides in force. It is handed a Topic, which has no truth.
+  {
+    name: "guarding",
+    floor: 6,
+    files: /^guarding\.ts$/,
+    imports: [...stage, "sandbox contract", "topic contract", "guard", "cast", "play", "verify"],
+    pure: true,
+  },
   {
     name: "self-play",
     floor: 7,
@@ -157,6 +165,7 @@ export const parts: readonly Part[] = [
       "learn",
       "evaluate",
       "run options",
+      "guarding",
     ],
     pure: true,
   },

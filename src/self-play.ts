@@ -5,11 +5,26 @@
 // checkpoint equals one that was not. What knows the truth (`hidden`) is read in `diagnose` and in evaluation, after the
 // rewards are fixed; the only exception is a control of an experiment, which is passed in from outside.
 import { type Cast, loadCast, openCast, saveCast } from "./cast.ts";
+import type { RunConfig } from "./config/config.ts";
+import { RunStoppedError } from "./errors.ts";
 import { diagnose, truthMetrics } from "./evaluate/diagnose.ts";
 import { evaluate, heldOutKeys } from "./evaluate/evaluate.ts";
 import type { RunEvent, StepRecord } from "./events.ts";
 import { type Lacking, watchForCollapse } from "./guard/collapse.ts";
 import { health } from "./guard/health.ts";
+import type { Response } from "./guard/ladder.ts";
+import {
+  afterReturn,
+  beginGuard,
+  type GuardMemory,
+  type GuardParts,
+  idleParts,
+  lookAround,
+  probeKeys,
+  trust,
+  underGuard,
+  withhold,
+} from "./guarding.ts";
 import { judge } from "./learn/judge.ts";
 import { updateModel } from "./learn/update.ts";
 import { propose } from "./play/propose.ts";
@@ -29,6 +44,8 @@ interface Progress {
   readonly recent: Question[];
   best: LoopState["best"];
   lacking: Lacking;
+  /** Null where nothing is watched. */
+  guard: GuardMemory | null;
 }
 
 /** As many questions of earlier steps as a proposer may be shown. */
@@ -54,30 +71,44 @@ export async function* selfPlay(options: SelfPlayOptions): AsyncGenerator<RunEve
   const progress = await restore(options, cast);
   yield record({ type: "run-start", run: store.run, fromStep: progress.step, steps: config.steps });
   const heldOut = heldOutKeys(options.topic, config.evalQuestions);
+  const watched = guardParts(options, heldOut);
 
   try {
     if (progress.step === 0 && hidden !== null) yield record(await examine(options, cast, progress));
+    if (progress.step === 0 && progress.guard === null && config.guard !== "off") {
+      progress.guard = await beginGuard(watched, cast.solver);
+      for (const { part, reason } of idleParts(watched, progress.guard))
+        yield record({ type: "anomaly", step: 0, kind: "guard-idle", message: `${part}: ${reason}` });
+      // What there is to come back to before anything was saved.
+      yield record(await save(options, cast, progress));
+    }
 
-    while (progress.step < config.steps && !signal?.aborted) {
-      const played = await playStep(options, cast, progress, heldOut);
+    while (progress.step < config.steps && !signal?.aborted && progress.guard?.posture.stopped !== true) {
+      const { played, responses } = await playStep(options, cast, progress, heldOut);
       yield record({ type: "step-end", record: played });
       const { lacking, warnings } = watchForCollapse(played, progress.lacking, config);
       progress.lacking = lacking;
       for (const warning of warnings) yield record({ type: "anomaly", step: played.step, ...warning });
+      for (const { detector, action, message } of responses)
+        yield record({ type: "guard", step: played.step, detector, action, message });
+      const returned = responses.some(({ action }) => action === "roll-back" || action === "stop");
+      if (returned) await comeBack(store, cast, progress);
 
       const due = (every: number): boolean =>
-        progress.step === config.steps || (every > 0 && progress.step % every === 0);
+        progress.step === config.steps ||
+        progress.guard?.posture.stopped === true ||
+        (every > 0 && progress.step % every === 0);
       if (hidden !== null && due(config.evalEvery)) yield record(await examine(options, cast, progress));
-      if (due(config.saveEvery)) yield record(await save(store, cast, progress));
+      // A return is saved at once, so that a run that is killed goes on behind it.
+      if (returned || due(config.saveEvery)) yield record(await save(options, cast, progress));
     }
-    if (progress.step > progress.saved) yield record(await save(store, cast, progress));
+    if (progress.step > progress.saved) yield record(await save(options, cast, progress));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     yield record({ type: "run-end", step: progress.step, reason: "stopped", message });
     throw error;
   }
-  const reason = progress.step === config.steps ? "finished" : "interrupted";
-  yield record({ type: "run-end", step: progress.step, reason });
+  yield record({ type: "run-end", step: progress.step, ...endOf(progress, config) });
 }
 
 /** One step of self-play: the method, top to bottom. */
@@ -86,8 +117,11 @@ async function playStep(
   cast: Cast,
   progress: Progress,
   heldOut: ReadonlySet<string>,
-): Promise<StepRecord> {
-  const { sandbox, config, control } = options;
+): Promise<{ readonly played: StepRecord; readonly responses: readonly Response[] }> {
+  const { sandbox, control } = options;
+  const config = underGuard(options.config, progress.guard);
+  const watched = guardParts(options, heldOut);
+  const heldOutKeys = new Set([...heldOut, ...probeKeys(progress.guard)]);
   const { topic, hidden } = options.topic;
   const started = performance.now();
   const stages: Record<string, number> = {};
@@ -105,7 +139,7 @@ async function playStep(
     count: Math.ceil(config.groupsPerBatch * config.proposalsPerQuestion),
     accept: config.groupsPerBatch,
     seenKeys: progress.seen,
-    heldOutKeys: heldOut,
+    heldOutKeys,
     recent: progress.recent,
     random: randomStream(config.seed, "propose", step),
     seed: seedFrom(config.seed, "propose", step),
@@ -115,7 +149,7 @@ async function playStep(
     ...sampling,
     groupSize: config.groupSize,
     consistentVote: config.consistentVote,
-    heldOutKeys: heldOut,
+    heldOutKeys,
     seed: seedFrom(config.seed, "solve", step),
   });
   done("solve");
@@ -124,9 +158,13 @@ async function playStep(
   done("verify");
   const random = randomStream(config.seed, "control", step);
   const changeRewards = control?.rewards && ((rewards: readonly number[]) => control.rewards!(rewards, random));
-  const judgement = judge({ step, proposals, groups: verified }, config, changeRewards);
+  const { memory, withheld } = withhold(watched, progress.guard, verified);
+  const judgement = judge({ step, proposals, groups: verified }, config, { changeRewards, withheld });
   const training = await updateModel(cast, judgement, config);
   done("learn");
+  const look = await lookAround(watched, memory, cast.solver, { step, groups: verified });
+  progress.guard = look.memory;
+  if (look.memory !== null) done("guard");
   const groups = await diagnose(hidden, judgement.groups, sandbox);
   done("diagnose");
 
@@ -136,11 +174,47 @@ async function playStep(
   }
   progress.recent.splice(0, progress.recent.length - recentQuestions);
   progress.step = step;
-  const metrics = { ...health(judgement), ...truthMetrics(groups), ...training };
+  const metrics = { ...health(judgement), ...truthMetrics(groups), ...training, ...look.metrics };
   const timing = { stages, memoryBytes: process.memoryUsage.rss() };
   const seconds = (performance.now() - started) / 1000;
-  return { step, proposals: judgement.proposals, groups, metrics, seconds, timing };
+  const played = { step, proposals: judgement.proposals, groups, metrics, seconds, timing };
+  return { played, responses: look.responses };
 }
+
+/** Loads the newest model that the guard trusts, with its optimizer. Steps, questions and the record go on. */
+async function comeBack(store: RunStore, cast: Cast, progress: Progress): Promise<void> {
+  const { guard } = progress;
+  const checkpoint = guard?.honest == null ? null : await store.checkpointOf(guard.honest);
+  if (guard === null || checkpoint === null) {
+    throw new RunStoppedError(
+      `The checkpoint of step ${guard?.honest}, to which the guard would return, is gone.`,
+      "Go on without acting: make the run again with --guard note.",
+    );
+  }
+  await loadCast(cast, checkpoint.folder);
+  progress.guard = afterReturn(guard);
+}
+
+function endOf(
+  { step, guard }: Progress,
+  { steps }: RunConfig,
+): Pick<Extract<RunEvent, { type: "run-end" }>, "reason" | "message"> {
+  if (guard?.posture.stopped === true) {
+    const message = `The guard ended the run: it came back to the model of step ${guard.honest} twice and lost the vote again.`;
+    return { reason: "stopped", message };
+  }
+  return { reason: step === steps ? "finished" : "interrupted" };
+}
+
+const guardParts = (
+  { topic: { topic }, config, sandbox }: SelfPlayOptions,
+  heldOutKeys: ReadonlySet<string>,
+): GuardParts => ({
+  topic,
+  config,
+  sandbox,
+  heldOutKeys,
+});
 
 async function examine(
   options: SelfPlayOptions,
@@ -161,13 +235,17 @@ async function examine(
   return { type: "evaluation-end", step: progress.step, evaluation };
 }
 
-async function save(store: RunStore, cast: Cast, progress: Progress): Promise<RunEvent> {
+async function save({ store, config }: SelfPlayOptions, cast: Cast, progress: Progress): Promise<RunEvent> {
+  progress.guard = trust(progress.guard, progress.step, config);
+  const { guard } = progress;
   const state: LoopState = {
     step: progress.step,
     seenKeys: [...progress.seen],
     recent: progress.recent,
     best: progress.best,
     lacking: progress.lacking,
+    ...(guard === null ? {} : { memory: { guard } }),
+    ...(guard?.honest == null ? {} : { keep: guard.honest }),
   };
   const { folder } = await store.saveCheckpoint(state, (into, makeFolder) => saveCast(cast, into, makeFolder));
   progress.saved = progress.step;
@@ -177,8 +255,10 @@ async function save(store: RunStore, cast: Cast, progress: Progress): Promise<Ru
 async function restore({ store, checkpoint: known }: SelfPlayOptions, cast: Cast): Promise<Progress> {
   const checkpoint = known === undefined ? await store.latestCheckpoint() : known;
   store.rewindTo(checkpoint?.step ?? 0);
-  if (checkpoint === null) return { step: 0, saved: 0, seen: new Set(), recent: [], best: null, lacking: {} };
+  if (checkpoint === null)
+    return { step: 0, saved: 0, seen: new Set(), recent: [], best: null, lacking: {}, guard: null };
   await loadCast(cast, checkpoint.folder);
-  const { step, seenKeys, recent, best, lacking = {} } = checkpoint.state;
-  return { step, saved: step, seen: new Set(seenKeys), recent: [...recent], best, lacking };
+  const { step, seenKeys, recent, best, lacking = {}, memory } = checkpoint.state;
+  const guard = (memory?.["guard"] ?? null) as GuardMemory | null;
+  return { step, saved: step, seen: new Set(seenKeys), recent: [...recent], best, lacking, guard };
 }

@@ -191,6 +191,8 @@ export const groupSignals = [
   "low-agreement",
   "all-equal",
   "no-tests",
+  // It would have taught: it became a probe, or the guard had the step skipped.
+  "withheld",
 ] as const;
 export type GroupSignal = (typeof groupSignals)[number];
 

@@ -10,6 +10,8 @@ import type { Sandbox } from "../src/sandbox/sandbox.ts";
 import { selfPlay } from "../src/self-play.ts";
 import { openWorkspace } from "../src/store/workspace.ts";
 import { arithmetic } from "../src/topics/arithmetic.ts";
+import { readWrittenSum, writeNumber } from "../src/topics/arithmetic-notation.ts";
+import { truth } from "../src/topics/arithmetic-truth.ts";
 import { coding } from "../src/topics/coding.ts";
 import type { DefinedTopic } from "../src/topics/define-topic.ts";
 
@@ -29,6 +31,13 @@ const addsOne: Sandbox = {
 
 const sums = ({ prompt, random }: { prompt: string; random: Random }): string =>
   prompt === "P" ? `${random.integer(1, 9)}+${random.integer(1, 9)}=` : String(random.integer(1, 3));
+
+/** So that there is something to lose. */
+const mostlyRight = ({ prompt, random }: { prompt: string; random: Random }): string => {
+  if (prompt === "P") return `${random.integer(1, 9)}+${random.integer(1, 9)}=`;
+  const sum = readWrittenSum(prompt.slice(1));
+  return sum.ok && random.next() < 0.8 ? writeNumber(truth(sum.value)) : "7";
+};
 
 const tasks = ({ prompt, random }: { prompt: string; random: Random }): string =>
   prompt === "K" ? `+${random.integer(1, 9)}|1>2;2>3;3>4;4>5;5>7` : "x+1";
@@ -63,6 +72,13 @@ describe("docs/metrics.md", async () => {
   }
   // What only a topic with tests has.
   for (const name of await recordedMetrics({}, coding, tasks)) recorded.add(name);
+  for (const name of await recordedMetrics({ guard: "note" }, arithmetic, mostlyRight)) recorded.add(name);
+  // Where a topic cannot draw, some of its questions become probes.
+  const { generator: _, ...cannotDraw } = arithmetic.topic;
+  const collecting: RunConfigInput = { guard: "note", consistentVote: false };
+  for (const name of await recordedMetrics(collecting, { ...arithmetic, topic: cannotDraw }, mostlyRight)) {
+    recorded.add(name);
+  }
   const separate = await recordedMetrics(
     { proposerWeights: "separate", proposerEvery: 1, proposerReward: "variance", consistentVote: false },
     arithmetic,

@@ -2,6 +2,7 @@
 // come from here. How layers of values are put together is in layers.ts.
 import { z } from "zod";
 import { server, weights } from "./engine.ts";
+import { guard } from "./guard.ts";
 import { onlyWith } from "./in-force.ts";
 import { learning, optimizer, rewards } from "./learn.ts";
 import { count, positiveCount } from "./numbers.ts";
@@ -70,6 +71,7 @@ export const configGroups = {
   Rewards: rewards,
   Learning: learning,
   Optimizer: optimizer,
+  Guard: guard,
   "Evaluation and checkpoints": record,
 };
 
@@ -81,6 +83,7 @@ export const runConfigSchema = z.strictObject({
   ...rewards,
   ...learning,
   ...optimizer,
+  ...guard,
   ...record,
 });
 

@@ -60,6 +60,14 @@ export const rewards = {
     .describe(
       "Split each group over restatements; teach only where their winners agree. With tests: count those that the programs' own vote confirms.",
     ),
+  gateLeak: onlyWith(
+    { solverReward: ["majority"] },
+    fraction
+      .default(0)
+      .describe(
+        "A control for experiments, which makes collapses: share of the groups that teach although their forms do not agree, or too few answers do.",
+      ),
+  ),
 };
 
 export const learning = {

@@ -38,7 +38,9 @@ export function health({ proposals, groups }: Omit<Judgement, "step">): Record<s
     metrics["restatementAgreement"] = ratio(split.filter(({ verdict }) => verdict.consistent).length, split.length);
   }
   for (const signal of groupSignals) {
-    metrics[`groups.${signal}`] = groups.filter((group) => group.signal === signal).length;
+    const count = groups.filter((group) => group.signal === signal).length;
+    // Nothing is withheld but by a guard.
+    if (count > 0 || signal !== "withheld") metrics[`groups.${signal}`] = count;
   }
   Object.assign(metrics, testShares(groups));
   return metrics;

@@ -1,6 +1,7 @@
 // What a rewarded question earns beside its formula: bonuses and penalties that keep a proposer broad. A bonus is a row of
 // a table; the compiler wants one for each name in config/learn.ts.
 import type { proposerBonuses, RewardSettings } from "../config/learn.ts";
+import { countKinds, kindOf } from "../kinds.ts";
 import type { Completion, Question } from "../types.ts";
 
 export type Bonus = (
@@ -38,10 +39,8 @@ export function withBonuses(
 
 /** Of each question, the share of all that are of its kind. */
 export function kindShares(questions: readonly Question[]): number[] {
-  const kinds = questions.map(({ kind, text }) => kind ?? text.replace(/\d/g, "0"));
-  const counts = new Map<string, number>();
-  for (const kind of kinds) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  return kinds.map((kind) => (counts.get(kind) ?? 0) / kinds.length);
+  const counts = countKinds(questions);
+  return questions.map((question) => (counts.get(kindOf(question)) ?? 0) / questions.length);
 }
 
 /** −log of a completion's probability, in nats. */

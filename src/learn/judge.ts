@@ -1,12 +1,14 @@
 // From verdicts to what a step teaches: who is rewarded, who teaches, with what advantage. Pure; it sees verdicts and
 // settings, never the truth. What an experiment's control changes comes in as a function.
 import type { LearningSettings, RewardSettings } from "../config/learn.ts";
-import type { JudgedGroup, JudgedProposal, Judgement, Proposal, VerifiedGroup } from "../types.ts";
+import { randomStream } from "../random.ts";
+import type { JudgedGroup, JudgedProposal, Judgement, Proposal, VerdictCore, VerifiedGroup } from "../types.ts";
 import { advantages } from "./advantages.ts";
 import { kindShares } from "./bonuses.ts";
 import { groupSignal, proposalReward, solverRewardRows } from "./rewards.ts";
 
-export type JudgeSettings = RewardSettings & Pick<LearningSettings, "advantageEstimator">;
+/** `seed` is the run's. */
+export type JudgeSettings = RewardSettings & Pick<LearningSettings, "advantageEstimator"> & { readonly seed: number };
 
 /** A step as it was played and verified. */
 export interface PlayedStep {
@@ -17,19 +19,28 @@ export interface PlayedStep {
   readonly groups: readonly VerifiedGroup[];
 }
 
-/**
- * Rewards and advantages of both roles for one step.
- * @param changeRewards replaces a group's rewards; only controls of experiments do
- */
+/** What comes from outside the verdicts. */
+export interface JudgeChanges {
+  /** Replaces a group's rewards; only controls of experiments do. */
+  readonly changeRewards?: ((rewards: readonly number[]) => readonly number[]) | undefined;
+  /** Keys of questions that are not to teach the solver. */
+  readonly withheld?: ReadonlySet<string>;
+}
+
+/** Rewards and advantages of both roles for one step. */
 export function judge(
   { step, proposals, groups }: PlayedStep,
   settings: JudgeSettings,
-  changeRewards: (rewards: readonly number[]) => readonly number[] = (rewards) => rewards,
+  { changeRewards = (rewards) => rewards, withheld }: JudgeChanges = {},
 ): Judgement {
-  const judgedProposals = judgeProposals(step, proposals, groups, settings);
-  const rewarded = groups.map((group) => {
+  const gates = groups.map((group) => gateOf(step, group, settings));
+  const judgedProposals = judgeProposals(step, proposals, groups, gates, settings);
+  const rewarded = groups.map((group, index) => {
     const rewards = changeRewards(solverRewardRows[settings.solverReward](group));
-    return { group, rewards, signal: groupSignal(group.verdict, rewards, settings) };
+    const { verdict, minAgreement } = gates[index];
+    const signal = groupSignal(verdict, rewards, { ...settings, minAgreement });
+    const kept = signal === "trained" && withheld?.has(group.question.key) === true;
+    return { group, rewards, signal: kept ? ("withheld" as const) : signal };
   });
   // A group that teaches nothing takes part with equal rewards, so that estimators over the whole batch do not see it.
   const teaching = rewarded.map(({ rewards, signal }) => (signal === "trained" ? rewards : rewards.map(() => 0)));
@@ -45,15 +56,37 @@ export function judge(
   return { step, proposals: judgedProposals, groups: judgedGroups };
 }
 
+/** What decides whether a group teaches. */
+interface Gate {
+  readonly verdict: VerdictCore;
+  readonly minAgreement: number;
+}
+
+/**
+ * The group's verdict, or with probability `gateLeak` one that passes for confirmed, whatever its forms elected and however few agree:
+ * the gate of arXiv 2605.22217, F = 1 where a question passes, else Bernoulli(ε). A vote without a winner stays one.
+ */
+function gateOf(step: number, { question, verdict }: VerifiedGroup, settings: JudgeSettings): Gate {
+  const { gateLeak, solverReward, minAgreement, seed } = settings;
+  const leaks =
+    gateLeak > 0 &&
+    solverReward === "majority" &&
+    randomStream(seed, "gate-leak", step, question.key).next() < gateLeak;
+  return leaks
+    ? { verdict: { ...verdict, consistent: true, confirmed: true }, minAgreement: 0 }
+    : { verdict, minAgreement };
+}
+
 function judgeProposals(
   step: number,
   proposals: readonly Proposal[],
   groups: readonly VerifiedGroup[],
+  gates: readonly Gate[],
   settings: JudgeSettings,
 ): JudgedProposal[] {
   const shares = kindShares(groups.map(({ question }) => question));
   const solved = new Map(
-    groups.map(({ proposal, verdict }, index) => [proposal, { verdict, kindShare: shares[index] }]),
+    groups.map(({ proposal }, index) => [proposal, { verdict: gates[index].verdict, kindShare: shares[index] }]),
   );
   const rewards = proposals.map((proposal, index) => proposalReward(proposal, solved.get(index) ?? null, settings));
   const judged = proposals.map((proposal, index) => ({ ...proposal, reward: rewards[index] ?? 0, advantage: 0 }));

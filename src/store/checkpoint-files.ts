@@ -31,6 +31,8 @@ const stateSchema = z.looseObject({
   recent: z.array(z.looseObject({ text: z.string(), key: z.string(), difficulty: z.number() })),
   best: z.object({ step: z.number(), passAt1: z.number() }).nullable(),
   lacking: z.record(z.string(), z.number()).exactOptional(),
+  memory: z.record(z.string(), z.unknown()).exactOptional(),
+  keep: z.number().int().min(0).exactOptional(),
 });
 
 const temporaryPrefix = ".writing-";

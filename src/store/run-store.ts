@@ -7,6 +7,7 @@ import {
   checkpointName,
   checkpointSteps,
   type Manifest,
+  readCheckpoint,
   removeCheckpoint,
   removeLeftovers,
   writeCheckpoint,
@@ -172,6 +173,13 @@ export class SqliteRunStore implements RunStore {
     return found?.checkpoint ?? null;
   }
 
+  async checkpointOf(step: number): Promise<SavedCheckpoint | null> {
+    const folder = join(this.#checkpoints, checkpointName(step));
+    if (!checkpointSteps(this.#checkpoints).includes(step)) return null;
+    const { state } = await readCheckpoint(folder);
+    return { step, folder, state };
+  }
+
   rewindTo(step: number): void {
     for (const later of checkpointSteps(this.#checkpoints)) {
       if (later > step) removeCheckpoint(this.#checkpoints, later);
@@ -290,13 +298,13 @@ export class SqliteRunStore implements RunStore {
     else this.#write([{ type: "checkpoint-saved", step, folder }], rows);
   }
 
-  /** Removes checkpoints that are neither among the newest, up to this one, nor the best. Newer ones are broken. */
-  #keepNewest({ step: newest, best }: LoopState): void {
+  /** Removes checkpoints that are neither among the newest, up to this one, nor the best or to be kept. Newer ones are broken. */
+  #keepNewest({ step: newest, best, keep }: LoopState): void {
     const steps = checkpointSteps(this.#checkpoints);
     const removed = steps
       .filter((step) => step <= newest)
       .slice(this.#config.keepCheckpoints)
-      .filter((step) => step !== best?.step);
+      .filter((step) => step !== best?.step && step !== keep);
     for (const step of removed) removeCheckpoint(this.#checkpoints, step);
     // Rows follow the disk, so that a process killed between the two is made good.
     const kept = JSON.stringify(steps.filter((step) => !removed.includes(step)));

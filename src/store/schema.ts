@@ -229,7 +229,15 @@ UPDATE runs SET config = json_patch('{
   "baseUrl": "none",
   "tokenizer": "model",
   "evalFile": "none",
-  "examples": "none"
+  "examples": "none",
+  "gateLeak": 0,
+  "guard": "off",
+  "probeQuestions": 64,
+  "probeAnswers": 12,
+  "probeEvery": 2,
+  "guardAlpha": 0.01,
+  "guardMargin": 0.1,
+  "guardThreshold": 10
 }', config);
 `;
 

@@ -64,6 +64,10 @@ export interface LoopState {
   readonly recent: readonly Question[];
   /** For how many steps in a row something has been missing, by what; none where left out. */
   readonly lacking?: Readonly<Record<string, number>>;
+  /** What parts of the loop remember, by name; each reads its own back as it wrote it. Plain JSON. */
+  readonly memory?: Readonly<Record<string, unknown>>;
+  /** Step of a checkpoint that must not be removed: the one to come back to. */
+  readonly keep?: number;
   /** Frontier pass@1 of the best evaluation so far. */
   readonly best: { readonly step: number; readonly passAt1: number } | null;
 }
@@ -91,7 +95,7 @@ export interface RunStore extends AsyncDisposable {
   /**
    * Writes a checkpoint: `write` fills a temporary folder, in which it may make others by name; the folder is then completed
    * with the loop state and checksums, flushed and renamed. Throws RunStoppedError before writing anything when the disk has too little room, and when it
-   * fills up on the way; the checkpoints before are whole then. Keeps the newest `keepCheckpoints` and the best.
+   * fills up on the way; the checkpoints before are whole then. Keeps the newest `keepCheckpoints`, the best, and the one that the state says.
    * It records the `checkpoint-saved` event itself; appending that event again changes nothing.
    */
   saveCheckpoint(state: LoopState, write: WriteCheckpoint): Promise<SavedCheckpoint>;
@@ -100,6 +104,8 @@ export interface RunStore extends AsyncDisposable {
    * each in a sentence. Throws FileFormatError for a whole checkpoint of another run or another model: someone put it there.
    */
   latestCheckpoint(report?: (problem: string) => void): Promise<SavedCheckpoint | null>;
+  /** The checkpoint of a step, verified; null where there is none. Throws FileFormatError where it is not whole. */
+  checkpointOf(step: number): Promise<SavedCheckpoint | null>;
   /** Throws RunStoppedError when the disk has too little room for the next checkpoint. */
   requireSpace(): Promise<void>;
   /** Changes what is recorded of the run, and notes it as an anomaly. */

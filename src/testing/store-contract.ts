@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { cpSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { runConfigSchema } from "../config/config.ts";
-import { UsageError } from "../errors.ts";
+import { FileFormatError, UsageError } from "../errors.ts";
 import type { GroupRecord, StepRecord } from "../events.ts";
 import type { LoopState, RunStore, Workspace } from "../store/store.ts";
 import type { LevelResult } from "../types.ts";
@@ -283,6 +283,24 @@ export const storeContract: readonly StoreContractCase[] = [
         folders.push((await run.saveCheckpoint(state, writeWeights(step))).folder);
       }
       assert.deepEqual(folders.map(existsSync), [false, true, false, false, true, true]);
+    },
+  },
+  {
+    name: "keeps the checkpoint that the state says, with what parts of the loop remember, and finds it by its step",
+    async run({ open }, folder) {
+      await using workspace = open(folder);
+      await using run = workspace.createRun(config);
+      appendSteps(run, 1, 6);
+      const memory = { guard: { looks: [1, 0.5], of: "text" } };
+      for (let step = 1; step <= 6; step++) {
+        await run.saveCheckpoint({ ...stateAt(step), memory, keep: 3 }, writeWeights(step));
+      }
+      const kept = await run.checkpointOf(3);
+      assert.deepEqual(kept?.state, { ...stateAt(3), memory, keep: 3 });
+      assert.equal(readFileSync(join(kept?.folder ?? "", "model.safetensors"), "utf8"), "weights of step 3");
+      assert.equal(await run.checkpointOf(2), null);
+      truncateSync(join(kept?.folder ?? "", "model.safetensors"), 3);
+      await assert.rejects(run.checkpointOf(3), FileFormatError);
     },
   },
   {

@@ -6,7 +6,8 @@ import { readQuestionText } from "./algebra-notation.ts";
 import { equationOpening, algebraWording as wording } from "./algebra-sentences.ts";
 import { textbookForms, textbookQuestion, textbookQuestions } from "./algebra-textbook.ts";
 import { algebraTruth } from "./algebra-truth.ts";
-import { defineTopic } from "./define-topic.ts";
+import { defineTopic, type HiddenTruth } from "./define-topic.ts";
+import { questionsOf } from "./draw.ts";
 import { assistant, inNotation, inWords, readNumber, restatementsInWords, truthInWords, user } from "./words.ts";
 
 const hint = "Ask for example: What is x if 3x + 5 = 20?";
@@ -53,6 +54,12 @@ const solvedTurns = {
   ],
 } as const;
 
+const truth: HiddenTruth = {
+  ...truthInWords(wording, algebraTruth, { topic: "algebra", hint, levels: [1, 2, 3, 4], frontier: 2 }),
+  heldOut: (difficulty, count, random) =>
+    textbookQuestions(difficulty, count, random).map((question) => inWords(wording, question)),
+};
+
 export const algebraInWords = defineTopic({
   name: algebra.topic.name,
   description: algebra.topic.description,
@@ -78,9 +85,6 @@ export const algebraInWords = defineTopic({
     const read = readQuestionText(inSigns(question).text);
     return read.ok ? restatementsInWords(wording, textbookForms(read.value)) : [];
   },
-  hidden: {
-    ...truthInWords(wording, algebraTruth, { topic: "algebra", hint, levels: [1, 2, 3, 4], frontier: 2 }),
-    heldOut: (difficulty, count, random) =>
-      textbookQuestions(difficulty, count, random).map((question) => inWords(wording, question)),
-  },
+  generator: questionsOf(truth),
+  hidden: truth,
 });

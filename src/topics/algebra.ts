@@ -25,6 +25,7 @@ import {
 } from "./algebra-notation.ts";
 import { algebraTruth } from "./algebra-truth.ts";
 import { defineTopic } from "./define-topic.ts";
+import { questionsOf } from "./draw.ts";
 
 export const algebra = defineTopic({
   name: "algebra",
@@ -61,6 +62,7 @@ export const algebra = defineTopic({
     bandLow: 0.1,
     bandHigh: 0.95,
   },
+  generator: questionsOf(algebraTruth),
   hidden: algebraTruth,
 });
 

@@ -6,6 +6,7 @@ import { arithmetic } from "./arithmetic.ts";
 import { readSum, sumQuestion } from "./arithmetic-notation.ts";
 import { arithmeticTruth } from "./arithmetic-truth.ts";
 import { defineTopic } from "./define-topic.ts";
+import { questionsOf } from "./draw.ts";
 import {
   assistant,
   inNotation,
@@ -69,6 +70,13 @@ const requests = {
   "*": ["Write a multiplication by a number of one digit.", `${opening} 274 * 6?`],
 } as const;
 
+const truth = truthInWords(wording, arithmeticTruth, {
+  topic: "arithmetic",
+  hint,
+  levels: [1, 2, 3, 4, 5],
+  frontier: 3,
+});
+
 export const arithmeticInWords = defineTopic({
   name: arithmetic.topic.name,
   description: arithmetic.topic.description,
@@ -92,12 +100,8 @@ export const arithmeticInWords = defineTopic({
   solvePrompt: (question) => [...solvedTurns, user(wording.say(inSigns(question).text)), assistant(openedBox)],
   readAnswer: (reply) => readWholeNumber(withOpenedBox(reply)),
   restatements: (question) => restatementsInWords(wording, arithmetic.topic.restatements?.(inSigns(question)) ?? []),
-  hidden: truthInWords(wording, arithmeticTruth, {
-    topic: "arithmetic",
-    hint,
-    levels: [1, 2, 3, 4, 5],
-    frontier: 3,
-  }),
+  generator: questionsOf(truth),
+  hidden: truth,
 });
 
 const solvedTurns = [

@@ -14,6 +14,7 @@ import {
 } from "./arithmetic-notation.ts";
 import { arithmeticTruth } from "./arithmetic-truth.ts";
 import { defineTopic } from "./define-topic.ts";
+import { questionsOf } from "./draw.ts";
 
 /** What each role's prompt begins with; one character each, so that the seed model can tell its two parts apart. */
 export const roleMarks = { propose: "P", solve: "S" } as const;
@@ -33,6 +34,7 @@ export const arithmetic = defineTopic({
   solvePrompt: (question) => `${roleMarks.solve}${writeSum(sumOf(question))}`,
   readAnswer: (reply) => readWrittenNumber(reply),
   restatements: (question) => equivalentSums(sumOf(question)),
+  generator: questionsOf(arithmeticTruth),
   hidden: arithmeticTruth,
 });
 

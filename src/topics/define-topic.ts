@@ -15,9 +15,10 @@ import {
   isQuestion,
   isReading,
   isRestatements,
+  type Part,
   standFor,
 } from "./checked-topic.ts";
-import type { Topic, TopicSettings } from "./topic.ts";
+import type { QuestionGenerator, Topic, TopicSettings } from "./topic.ts";
 
 /** What knows the truth. Feeds diagnostics and evaluation only. */
 export interface HiddenTruth {
@@ -99,6 +100,7 @@ export function defineTopic(definition: TopicDefinition, source?: string): Defin
   if (definition.paraphrase !== undefined) {
     requireFunctions(name, "paraphrase.", definition.paraphrase, ["prompt", "read"]);
   }
+  if (definition.generator !== undefined) requireGenerator(name, definition);
   if (definition.verification === "tests" || definition.language !== undefined) {
     requireOneOf(name, "language", definition.language, ["python", "javascript"]);
   }
@@ -138,6 +140,7 @@ function checkedTopic(definition: TopicDefinition, name: string, source: string)
     readAnswer: checked({ source, part: "readAnswer" }, definition.readAnswer, self, isReading(isAnswer)),
     ...(restatements && { restatements: checkedRestatements(restatements, self, source) }),
     ...(paraphrase && { paraphrase: checkedParaphrase(paraphrase, source) }),
+    ...(definition.generator && { generator: checkedGenerator(definition.generator, source) }),
     ...(definition.language && { language: definition.language }),
     ...(definition.settings && { settings: checkedSettings(name, definition.settings) }),
   });
@@ -167,6 +170,39 @@ function checkedParaphrase(given: NonNullable<Topic["paraphrase"]>, source: stri
   return paraphrase;
 }
 
+function requireGenerator(name: string, { verification, generator }: TopicDefinition): void {
+  if (verification === "tests")
+    throw problem(name, "generator draws questions with their tests, which say what is right");
+  requireFunctions(name, "generator.", generator!, ["draw"]);
+  if (!isAscending(generator!.levels))
+    throw problem(name, "generator.levels must list at least one difficulty, ascending numbers");
+}
+
+function checkedGenerator(given: QuestionGenerator, source: string): QuestionGenerator {
+  const generator: QuestionGenerator = Object.freeze({
+    levels: Object.freeze([...given.levels]),
+    draw: drawChecked(given.draw, { source, part: "generator.draw" }, () => generator),
+  });
+  return generator;
+}
+
+type Draw = QuestionGenerator["draw"];
+
+/** What is asked for decides what may come, so the check is made with the call. */
+function drawChecked(given: Draw, part: Part, self: () => unknown): Draw {
+  return standFor(given, (difficulty: number, count: number, random: Random) =>
+    checked(part, given, self, isHeldOut(difficulty, count))(difficulty, count, random),
+  );
+}
+
+function isAscending(levels: unknown): boolean {
+  return (
+    Array.isArray(levels) &&
+    levels.length > 0 &&
+    levels.every((level, i) => Number.isFinite(level) && (i === 0 || level > levels[i - 1]))
+  );
+}
+
 const knownParts: ReadonlySet<string> = new Set<keyof TopicDefinition>([
   "name",
   "description",
@@ -179,6 +215,7 @@ const knownParts: ReadonlySet<string> = new Set<keyof TopicDefinition>([
   "readAnswer",
   "restatements",
   "paraphrase",
+  "generator",
   "language",
   "settings",
   "hidden",
@@ -204,11 +241,7 @@ function checkedHidden(name: string, hidden: HiddenTruth, source: string): Hidde
   requireKnown(name, "hidden.", hidden, hiddenParts);
   requireFunctions(name, "hidden.", hidden, ["check", "heldOut"]);
   const { levels, frontier } = hidden;
-  const ascending =
-    Array.isArray(levels) &&
-    levels.length > 0 &&
-    levels.every((level, i) => Number.isFinite(level) && (i === 0 || level > levels[i - 1]));
-  if (!ascending) throw problem(name, "hidden.levels must list at least one difficulty, ascending numbers");
+  if (!isAscending(levels)) throw problem(name, "hidden.levels must list at least one difficulty, ascending numbers");
   if (!levels.includes(frontier)) throw problem(name, "hidden.frontier must be one of hidden.levels");
   const { onlyKeys } = hidden;
   if (onlyKeys !== undefined && !(Array.isArray(onlyKeys) && onlyKeys.every((key) => typeof key === "string"))) {
@@ -218,11 +251,7 @@ function checkedHidden(name: string, hidden: HiddenTruth, source: string): Hidde
     check: checkedLater({ source, part: "hidden.check" }, hidden.check, () => truth, isBoolean),
     levels: Object.freeze([...levels]),
     frontier,
-    // What is asked for decides what may come, so the check is made with the call.
-    heldOut: standFor(hidden.heldOut, (difficulty: number, count: number, random: Random) => {
-      const check = isHeldOut(difficulty, count);
-      return checked({ source, part: "hidden.heldOut" }, hidden.heldOut, () => truth, check)(difficulty, count, random);
-    }),
+    heldOut: drawChecked(hidden.heldOut, { source, part: "hidden.heldOut" }, () => truth),
     ...(onlyKeys && { onlyKeys: Object.freeze([...onlyKeys]) }),
   });
   return truth;

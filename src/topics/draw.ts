@@ -1,6 +1,8 @@
 // Shared by the modules that know a topic's truth: drawing held-out questions, and lines of seed-model text.
 import type { Random } from "../random.ts";
 import type { Question } from "../types.ts";
+import type { HiddenTruth } from "./define-topic.ts";
+import type { QuestionGenerator } from "./topic.ts";
 
 /** One line of training text for the seed model: what a role is shown, and what it should write. */
 export interface SeedLine {
@@ -28,3 +30,6 @@ export function drawDistinct(count: number, draw: () => Question): Question[] {
   }
   return [...questions.values()];
 }
+
+/** Questions as they are drawn for evaluation, without what knows their answers. */
+export const questionsOf = ({ levels, heldOut }: HiddenTruth): QuestionGenerator => ({ levels, draw: heldOut });

@@ -4,6 +4,7 @@ import { refuse } from "../reading.ts";
 import type { Question } from "../types.ts";
 import { hearTwoNumbers } from "./arithmetic-words.ts";
 import { defineTopic } from "./define-topic.ts";
+import { questionsOf } from "./draw.ts";
 import { multiplication } from "./multiplication.ts";
 import { productQuestion, readProduct } from "./multiplication-notation.ts";
 import { multiplicationTruth } from "./multiplication-truth.ts";
@@ -54,6 +55,13 @@ const solvedTurns = [
   assistant("\\boxed{426}"),
 ];
 
+const truth = truthInWords(wording, multiplicationTruth, {
+  topic: "multiplication",
+  hint,
+  levels: [2, 3, 4, 5, 6],
+  frontier: 3,
+});
+
 export const multiplicationInWords = defineTopic({
   name: multiplication.topic.name,
   description: multiplication.topic.description,
@@ -72,10 +80,6 @@ export const multiplicationInWords = defineTopic({
   readAnswer: (reply) => readWholeNumber(withOpenedBox(reply)),
   restatements: (question) =>
     restatementsInWords(wording, multiplication.topic.restatements?.(inSigns(question)) ?? []),
-  hidden: truthInWords(wording, multiplicationTruth, {
-    topic: "multiplication",
-    hint,
-    levels: [2, 3, 4, 5, 6],
-    frontier: 3,
-  }),
+  generator: questionsOf(truth),
+  hidden: truth,
 });

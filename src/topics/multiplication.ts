@@ -3,6 +3,7 @@
 import { UsageError } from "../errors.ts";
 import type { Question, Restatement } from "../types.ts";
 import { defineTopic } from "./define-topic.ts";
+import { questionsOf } from "./draw.ts";
 import {
   maxFactorDigits,
   multiplicationMarks,
@@ -31,6 +32,7 @@ export const multiplication = defineTopic({
   restatements: (question) => equivalentProducts(productIn(question)),
   // Votes are right nearly always, so the proposer may follow the solver closely.
   settings: { steps: 100, groupsPerBatch: 64, proposerEvery: 1, proposerLossWeight: 0.2, bandHigh: 0.95 },
+  generator: questionsOf(multiplicationTruth),
   hidden: multiplicationTruth,
 });
 

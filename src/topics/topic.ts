@@ -37,6 +37,11 @@ export interface Topic {
     prompt(question: Question): Prompt;
     read(reply: string, question: Question): Reading<Question>;
   };
+  /**
+   * Draws questions of the topic, without answers. Only the guard's probes are drawn: they are asked and never taught. A topic
+   * whose questions say what is right, as tests do, must leave it out.
+   */
+  readonly generator?: QuestionGenerator;
   /** For `tests`: the language of the programs. */
   readonly language?: "python" | "javascript";
   /**
@@ -44,6 +49,13 @@ export interface Topic {
    * that it starts from where nobody names another: a shipped one by name, or a folder, from the topic's own file on.
    */
   readonly settings?: TopicSettings;
+}
+
+export interface QuestionGenerator {
+  /** Difficulties that questions can be drawn of, ascending. */
+  readonly levels: readonly number[];
+  /** `count` different questions of exactly this difficulty, fewer where there are fewer; the same for the same stream. */
+  draw(difficulty: number, count: number, random: Random): readonly Question[];
 }
 
 /** Any settings of a run but those that say which run it is. */

@@ -98,6 +98,7 @@ const others = {
   solverReward: "format",
   minAgreement: 0.95,
   consistentVote: false,
+  gateLeak: 1,
   proposerWeights: "separate",
   advantageEstimator: "rloo",
   negativeAdvantageScale: 1,

@@ -1,0 +1,214 @@
+// The guard in the loop: probes are asked and never taught, a collapse is undone, and a run that is killed in the middle of it all
+// equals one that was not. The model is scripted: it forgets how to add after so many updates.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { type RunConfigInput, runConfigSchema } from "../src/config/config.ts";
+import type { Engine, Policy } from "../src/engine/engine.ts";
+import { createScriptedEngine } from "../src/engine/scripted.ts";
+import type { RunEvent, StepRecord } from "../src/events.ts";
+import { selfPlay } from "../src/self-play.ts";
+import { openWorkspace } from "../src/store/workspace.ts";
+import { arithmetic } from "../src/topics/arithmetic.ts";
+import { readWrittenSum, writeNumber } from "../src/topics/arithmetic-notation.ts";
+import { truth } from "../src/topics/arithmetic-truth.ts";
+import type { DefinedTopic } from "../src/topics/define-topic.ts";
+import type { Datum } from "../src/types.ts";
+
+const folders: string[] = [];
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true });
+});
+
+/**
+ * A model that adds rightly nine times in ten, until it has had so many updates: then it answers everything with 7. A model that
+ * is loaded from a checkpoint has the updates of that checkpoint.
+ */
+function forgetful(updatesLeft: number): { engine: Engine; data: Datum[][] } {
+  const scripted = createScriptedEngine({
+    reply: ({ prompt, random, updates, temperature }) => {
+      if (prompt === "P") {
+        const number = () => writeNumber(String(random.integer(100, 99999)));
+        return `${number()}+${number()}=`;
+      }
+      const sum = readWrittenSum(prompt.slice(1));
+      if (!sum.ok || updates >= updatesLeft) return "7";
+      const wrong = temperature > 0 && random.next() > 0.9;
+      return writeNumber(String(BigInt(truth(sum.value)) + (wrong ? BigInt(random.integer(1, 50)) : 0n)));
+    },
+  });
+  const data: Datum[][] = [];
+  const openPolicy = async (): Promise<Policy> => {
+    const policy = await scripted.openPolicy();
+    return {
+      ...policy,
+      forwardBackward: (batch, ...rest) => {
+        data.push([...batch]);
+        return policy.forwardBackward(batch, ...rest);
+      },
+    };
+  };
+  return { engine: { ...scripted, openPolicy }, data };
+}
+
+const settings: RunConfigInput = {
+  topic: "arithmetic",
+  steps: 20,
+  groupsPerBatch: 6,
+  groupSize: 9,
+  evalEvery: 0,
+  evalQuestions: 2,
+  saveEvery: 4,
+  guard: "act",
+  probeQuestions: 16,
+  probeAnswers: 9,
+};
+
+interface Played {
+  readonly events: RunEvent[];
+  readonly steps: StepRecord[];
+  readonly data: Datum[][];
+}
+
+/** What a run was killed by, as far as the loop can tell. */
+class Killed extends Error {}
+
+async function play(
+  folder: string,
+  given: RunConfigInput,
+  { updatesLeft = 1000, topic = arithmetic, killAt = () => false }: PlayedAs = {},
+): Promise<Played> {
+  const config = runConfigSchema.parse({ ...settings, ...given });
+  await using workspace = openWorkspace(folder);
+  const known = workspace.list().at(0);
+  await using store = known === undefined ? workspace.createRun(config) : workspace.openRun(known.run);
+  const { engine, data } = forgetful(updatesLeft);
+  const events: RunEvent[] = [];
+  try {
+    for await (const event of selfPlay({ topic, config, store, engine })) {
+      events.push(event);
+      if (killAt(event)) throw new Killed();
+    }
+  } catch (error) {
+    if (!(error instanceof Killed)) throw error;
+  }
+  return { events, data, steps: events.flatMap((event) => (event.type === "step-end" ? [event.record] : [])) };
+}
+
+interface PlayedAs {
+  readonly updatesLeft?: number;
+  readonly topic?: DefinedTopic;
+  readonly killAt?: (event: RunEvent) => boolean;
+}
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), "sqlm-guard-"));
+  folders.push(folder);
+  return folder;
+}
+
+const timeless = ({ seconds: _, timing: __, ...record }: StepRecord): object => record;
+const guardEvents = ({ events }: Played) => events.flatMap((event) => (event.type === "guard" ? [event] : []));
+
+describe("probes", () => {
+  test("are looked at every other step, and neither proposed nor taught", async () => {
+    const { steps, data } = await play(newFolder(), { steps: 4 });
+    const looked = steps.filter(({ metrics }) => metrics["probe.agreement"] !== undefined);
+    expect(looked.map(({ step }) => step)).toEqual([2, 4]);
+    expect(looked[0].metrics).toMatchObject({ "probe.lost": expect.any(Number), "probe.kl": 0 });
+    expect(data.flat().length).toBeGreaterThan(0);
+    expect(steps.every(({ metrics }) => metrics["updates"] === 1)).toBe(true);
+  });
+
+  test("change nothing where they are only looked at", async () => {
+    const off = await play(newFolder(), { guard: "off", steps: 4 });
+    const note = await play(newFolder(), { guard: "note", steps: 4 });
+    expect(note.data).toEqual(off.data);
+    expect(note.steps.map(({ groups }) => groups)).toEqual(off.steps.map(({ groups }) => groups));
+    expect(off.steps.some(({ metrics }) => "probe.agreement" in metrics || "kinds" in metrics)).toBe(false);
+  });
+
+  test("of a topic that cannot draw are its own first questions, kept from teaching", async () => {
+    const { generator: _, ...rest } = arithmetic.topic;
+    const topic: DefinedTopic = { topic: rest, hidden: arithmetic.hidden };
+    const { events, steps, data } = await play(newFolder(), { steps: 12 }, { topic });
+    const idle = events.flatMap((event) =>
+      event.type === "anomaly" && event.kind === "guard-idle" ? [event.message] : [],
+    );
+    expect(idle).toEqual([expect.stringContaining("probes: topic arithmetic cannot draw questions")]);
+    const withheld = steps.flatMap(({ groups }) => groups.filter(({ signal }) => signal === "withheld"));
+    expect(withheld.length).toBeGreaterThan(0);
+    const taught = new Set(data.flat().map(({ tokens }) => tokens.join()));
+    for (const { answers } of withheld) {
+      for (const { promptTokens, tokens } of answers) expect(taught).not.toContain([...promptTokens, ...tokens].join());
+    }
+    expect(steps.at(-1)?.metrics["probe.lost"]).toBeDefined();
+  });
+
+  test("a checker that lies changes nothing that the guard sees or does", async () => {
+    const hidden = arithmetic.hidden!;
+    const lying: DefinedTopic = { topic: arithmetic.topic, hidden: { ...hidden, check: () => false } };
+    const honest = await play(newFolder(), {}, { updatesLeft: 6 });
+    const deceived = await play(newFolder(), {}, { updatesLeft: 6, topic: lying });
+    expect(guardEvents(honest).length).toBeGreaterThan(0);
+    expect(guardEvents(deceived)).toEqual(guardEvents(honest));
+    expect(deceived.data).toEqual(honest.data);
+  });
+});
+
+describe("a collapse", () => {
+  test("is undone: the run comes back to a model of before it, and stops when that is lost a third time", async () => {
+    const constant = { learningRateSchedule: "constant", warmupSteps: 0, learningRate: 1 } as const;
+    const played = await play(newFolder(), { steps: 60, ...constant }, { updatesLeft: 10 });
+    const actions = guardEvents(played).map(({ step, action }) => [step, action]);
+    expect(actions.filter(([, action]) => action === "roll-back").length).toBeGreaterThanOrEqual(2);
+    expect(actions.at(-1)?.[1]).toBe("stop");
+    expect(played.events.at(-1)).toMatchObject({ type: "run-end", reason: "stopped" });
+    // What is left is a model that adds.
+    const [last] = played.events
+      .flatMap((event) => (event.type === "evaluation-end" ? [event.evaluation] : []))
+      .slice(-1);
+    expect(last.levels.every(({ greedy }) => greedy === 1)).toBe(true);
+    // The learning rate is halved with each return.
+    const rates = played.steps.map(({ metrics }) => metrics["learningRate"]);
+    expect(rates[0]).toBe(1);
+    expect(rates.at(-1)).toBe(0.25);
+  });
+
+  test("is only said with `note`", async () => {
+    const played = await play(newFolder(), { guard: "note" }, { updatesLeft: 6 });
+    const said = guardEvents(played);
+    expect(said.length).toBeGreaterThan(0);
+    expect(new Set(said.map(({ action }) => action))).toEqual(new Set(["note"]));
+    expect(said.some(({ message }) => message.includes("probes that were solved at the start"))).toBe(true);
+    expect(played.events.at(-1)).toMatchObject({ reason: "finished" });
+  });
+
+  test.each([
+    [
+      "behind a return, before its checkpoint",
+      (event: RunEvent) => event.type === "guard" && event.action === "roll-back",
+    ],
+    ["between two checkpoints", (event: RunEvent) => event.type === "step-end" && event.record.step === 10],
+    ["before the first step", (event: RunEvent) => event.type === "run-start"],
+  ])("a run that is killed %s and goes on equals one that was not", async (_, killAt) => {
+    const whole = await play(newFolder(), {}, { updatesLeft: 6 });
+    expect(guardEvents(whole).some(({ action }) => action === "roll-back")).toBe(true);
+    const folder = newFolder();
+    const first = await play(folder, {}, { updatesLeft: 6, killAt });
+    const rest = await play(folder, {}, { updatesLeft: 6 });
+    const from = rest.steps[0].step;
+    const steps = [...first.steps.filter(({ step }) => step < from), ...rest.steps];
+    expect(steps.map(timeless)).toEqual(whole.steps.map(timeless));
+    const guards = [...guardEvents(first).filter(({ step }) => step < from), ...guardEvents(rest)];
+    expect(guards).toEqual(guardEvents(whole));
+  });
+
+  test("that ended a run leaves nothing to go on with", async () => {
+    const folder = newFolder();
+    await play(folder, { steps: 60 }, { updatesLeft: 10 });
+    const again = await play(folder, { steps: 60 }, { updatesLeft: 10 });
+    expect(again.events.map(({ type }) => type)).toEqual(["run-start", "run-end"]);
+  });
+});

@@ -28,7 +28,7 @@ import {
 import { judge } from "./learn/judge.ts";
 import { updateModel } from "./learn/update.ts";
 import { propose } from "./play/propose.ts";
-import { solve } from "./play/solve.ts";
+import { answersSaved, solve } from "./play/solve.ts";
 import { randomStream, seedFrom } from "./random.ts";
 import { checkControl, checkFit, type SelfPlayOptions } from "./run-options.ts";
 import type { LoopState, RunStore } from "./store/store.ts";
@@ -149,6 +149,7 @@ async function playStep(
     ...sampling,
     groupSize: config.groupSize,
     consistentVote: config.consistentVote,
+    stopVotes: config.voteStop === "decided" ? config : undefined,
     heldOutKeys,
     seed: seedFrom(config.seed, "solve", step),
   });
@@ -174,7 +175,8 @@ async function playStep(
   }
   progress.recent.splice(0, progress.recent.length - recentQuestions);
   progress.step = step;
-  const metrics = { ...health(judgement), ...truthMetrics(groups), ...training, ...look.metrics };
+  const saved = config.voteStop === "decided" ? answersSaved(groups, config.groupSize) : {};
+  const metrics = { ...health(judgement), ...saved, ...truthMetrics(groups), ...training, ...look.metrics };
   const timing = { stages, memoryBytes: process.memoryUsage.rss() };
   const seconds = (performance.now() - started) / 1000;
   const played = { step, proposals: judgement.proposals, groups, metrics, seconds, timing };

@@ -1,5 +1,6 @@
 // Settings of how both roles sample.
 import { z } from "zod";
+import { onlyWith } from "./in-force.ts";
 import { count, positiveCount } from "./numbers.ts";
 
 const truncatedReplies = ["refuse", "read"] as const;
@@ -7,6 +8,15 @@ const truncatedReplies = ["refuse", "read"] as const;
 export const sampling = {
   groupsPerBatch: positiveCount.default(128).describe("Questions solved in a step."),
   groupSize: z.number().int().min(2).default(16).describe("Answers sampled to each question."),
+  voteStop: onlyWith(
+    { solverReward: ["majority"] },
+    z
+      .enum(["full", "decided"])
+      .default("full")
+      .describe(
+        "Ask all answers (`full`), or stop a vote when its winner is `decided` and all agree, or when it can teach nothing any more.",
+      ),
+  ),
   proposalsPerQuestion: z.number().min(1).default(2).describe("Proposals sampled for each question that is solved."),
   maxQuestionTokens: count.default(0).describe("Longest proposal in tokens; 0 is the topic's own length."),
   maxAnswerTokens: count.default(0).describe("Longest answer in tokens; 0 is the topic's own length."),

@@ -50,7 +50,7 @@ export function drawQuestions(
   return drawn.filter(({ key }) => !except.has(key)).slice(0, count);
 }
 
-export type ProbeOptions = Omit<SolveOptions, "consistentVote" | "groupSize"> & {
+export type ProbeOptions = Omit<SolveOptions, "consistentVote" | "groupSize" | "stopVotes"> & {
   /** Answers to each probe, split over its forms. */
   readonly probeAnswers: number;
 };

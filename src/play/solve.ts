@@ -8,6 +8,7 @@ import type { Topic } from "../topics/topic.ts";
 import type { Answer, Group, Proposal, Question, Restatement } from "../types.ts";
 import { decodeCompletion, encodePrompt, fitsPlayer, type SamplingSettings, sample } from "./prompts.ts";
 import { cutOff, originalForm, readAnswer } from "./read-answer.ts";
+import { answersToAsk, firstLook, formVote, type VoterSettings } from "./voters.ts";
 
 export interface SolveOptions extends SamplingSettings {
   readonly truncatedReplies: PlaySettings["truncatedReplies"];
@@ -15,6 +16,8 @@ export interface SolveOptions extends SamplingSettings {
   readonly groupSize: number;
   /** Split each group over the forms of its question. */
   readonly consistentVote: boolean;
+  /** Ask no more than decides what a group elects and whether it teaches (voters.ts); all where left out. */
+  readonly stopVotes?: Pick<VoterSettings, "minAgreement"> | undefined;
   /** Keys of questions that evaluation keeps for itself: a restatement that happens to be one of them is left out. */
   readonly heldOutKeys: ReadonlySet<string>;
   readonly seed: number;
@@ -38,28 +41,81 @@ export async function solve(
   const forms = options.consistentVote
     ? await equivalentForms(player, topic, questions, options)
     : questions.map((question) => [originalForm(question)]);
-  const asks: (Ask & { readonly group: number; readonly form: number })[] = [];
-  for (const [group, ofQuestion] of forms.entries()) {
-    for (const [form, numSamples] of evenShares(options.groupSize, ofQuestion.length).entries()) {
-      const promptTokens = encodePrompt(player.tokenizer, topic.solvePrompt(ofQuestion[form].question));
+  const asks = forms.flatMap((ofQuestion, group) => {
+    const limits = evenShares(options.groupSize, ofQuestion.length);
+    return ofQuestion.map((restatement, form) => {
+      const promptTokens = encodePrompt(player.tokenizer, topic.solvePrompt(restatement.question));
       const seed = seedFrom(options.seed, questions[group].key, form);
-      asks.push({ promptTokens, numSamples, seed, first: 0, group, form });
-    }
-  }
-  const rows = await sample(player, asks, {
-    ...options,
-    maxTokens: topic.maxTokens.solve,
-    stopText: topic.stopText?.solve,
+      return { promptTokens, seed, group, form, restatement, limit: limits[form], answers: [] as Answer[] };
+    });
   });
+  // Programs have no values to count: what they give is known only when they have run.
+  const stop = topic.verification === "vote" ? options.stopVotes : undefined;
+  let wanted = asks.map(({ limit }) => (stop === undefined ? limit : firstLook(limit)));
+  // A round goes on where the one before ended: what comes is what one call for all would have given.
+  while (wanted.some((more) => more > 0)) {
+    await askRound(player, topic, asks, wanted, options);
+    wanted = stop === undefined ? [] : stillToAsk(asks, stop);
+  }
+  const answers = Map.groupBy(asks, ({ group }) => group);
+  return asked.map((group, index) => ({ ...group, answers: (answers.get(index) ?? []).flatMap((ask) => ask.answers) }));
+}
 
-  const answers: Answer[][] = questions.map(() => []);
-  for (const [row, { promptTokens, group, form }] of asks.entries()) {
+/** Share of the answers that stopped votes did not ask, as a metric; none without a question. */
+export function answersSaved(groups: readonly Pick<Group, "answers">[], groupSize: number): Record<string, number> {
+  if (groups.length === 0) return {};
+  const asked = groups.reduce((sum, { answers }) => sum + answers.length, 0);
+  return { answersSaved: 1 - asked / (groups.length * groupSize) };
+}
+
+/** One form of a question with the answers to it so far. */
+interface FormAsk extends Pick<Ask, "promptTokens" | "seed"> {
+  readonly group: number;
+  readonly form: number;
+  readonly restatement: Restatement;
+  /** Answers in all, where nothing stops the vote. */
+  readonly limit: number;
+  readonly answers: Answer[];
+}
+
+/** Asks each form for so many more answers, in one call, and adds them. */
+async function askRound(
+  player: Player,
+  topic: Topic,
+  forms: readonly FormAsk[],
+  wanted: readonly number[],
+  options: SolveOptions,
+): Promise<void> {
+  const open = forms.flatMap((form, i) => (wanted[i] > 0 ? [{ form, numSamples: wanted[i] }] : []));
+  const asks = open.map(({ form: { promptTokens, seed, answers }, numSamples }) => ({
+    ...{ promptTokens, seed, numSamples },
+    first: answers.length,
+  }));
+  const { solve: maxTokens } = topic.maxTokens;
+  const rows = await sample(player, asks, { ...options, maxTokens, stopText: topic.stopText?.solve });
+  for (const [row, { form: ask }] of open.entries()) {
+    const { promptTokens, form, restatement, answers } = ask;
     for (const completion of rows[row]) {
-      const reading = readAnswer(player.tokenizer, topic, forms[group][form], completion, options.truncatedReplies);
-      answers[group].push({ promptTokens, ...completion, form, ...reading });
+      const reading = readAnswer(player.tokenizer, topic, restatement, completion, options.truncatedReplies);
+      answers.push({ promptTokens, ...completion, form, ...reading });
     }
   }
-  return asked.map((group, index) => ({ ...group, answers: answers[index] }));
+}
+
+/** Answers that each form still needs before its question is settled. */
+function stillToAsk(forms: readonly FormAsk[], { minAgreement }: Pick<VoterSettings, "minAgreement">): number[] {
+  const wanted = new Map<FormAsk, number>();
+  for (const ofQuestion of Map.groupBy(forms, ({ group }) => group).values()) {
+    const votes = ofQuestion.map(({ answers, limit }) =>
+      formVote(
+        answers.map(({ value }) => value),
+        limit,
+      ),
+    );
+    const more = answersToAsk(votes, { minAgreement, completeDisputed: true });
+    for (const [i, form] of ofQuestion.entries()) wanted.set(form, more[i]);
+  }
+  return forms.map((form) => wanted.get(form) ?? 0);
 }
 
 /** `total` in `parts` whole shares that differ by one at most, larger ones first. */

@@ -230,6 +230,7 @@ UPDATE runs SET config = json_patch('{
   "tokenizer": "model",
   "evalFile": "none",
   "examples": "none",
+  "voteStop": "full",
   "gateLeak": 0,
   "guard": "off",
   "probeQuestions": 64,

@@ -1,0 +1,92 @@
+// Votes that stop when they are decided: how many answers a group still needs, so that what it elects is what the whole group
+// would have elected. Pure; who asks is solve.ts and `sqlm ask`.
+import { type Counts, countVotes } from "../plurality.ts";
+
+/** The vote of one form so far. */
+export interface FormVote {
+  readonly counts: Counts;
+  /** Answers so far, unreadable ones too. */
+  readonly asked: number;
+  /** Answers in all, where nothing stops it. */
+  readonly limit: number;
+}
+
+export interface VoterSettings {
+  /** Share of all answers that the winner needs for the group to teach; below it the group is given up. 0: never. */
+  readonly minAgreement: number;
+  /** Ask all answers of a group that elects one winner and is not of one mind: it will teach. */
+  readonly completeDisputed: boolean;
+}
+
+/** As many of `limit` answers as decide a form where all are the same: more than half. */
+export function firstLook(limit: number): number {
+  return Math.min(limit, Math.floor(limit / 2) + 1);
+}
+
+/** The vote over answers to one form. */
+export function formVote(values: readonly (string | null)[], limit: number): FormVote {
+  return { counts: countVotes(values), asked: values.length, limit };
+}
+
+/**
+ * Answers still to be asked of each form in the next round; all 0 where the group is settled. One is settled when
+ * - every form has its winner, whatever comes (exact stop: the leader is ahead of the second by more than there are answers left);
+ * - no answer can win in every form any more, or none can reach `minAgreement`: the group teaches nothing (abandoned).
+ * With `completeDisputed` a group that is settled on one winner with some votes against it is asked to its end. What a group elects
+ * in all forms, the whole group elects too; a group that is given up elects nothing in all forms either way.
+ */
+export function answersToAsk(forms: readonly FormVote[], settings: VoterSettings): number[] {
+  const none = forms.map(() => 0);
+  const winners = possibleWinners(forms);
+  if (winners.size === 0 || !canReach(forms, settings.minAgreement)) return none;
+  const open = forms.map(toDecide);
+  if (open.some((answers) => answers > 0)) return open;
+  const disputed = forms.some(({ counts, asked }) => (counts[0]?.[1] ?? 0) < asked);
+  return settings.completeDisputed && disputed ? forms.map(({ asked, limit }) => limit - asked) : none;
+}
+
+/** The fewest answers that could decide a form: as many as do if all are for its leader. 0 where it is decided or has ended. */
+function toDecide({ counts, asked, limit }: FormVote): number {
+  const left = limit - asked;
+  const [most = 0, second = 0] = counts.map(([, votes]) => votes);
+  return most - second > left ? 0 : Math.min(left, Math.floor((left - most + second) / 2) + 1);
+}
+
+/** Stands for every answer that nobody has given yet. */
+const unseen = Symbol("unseen");
+type Candidate = string | typeof unseen;
+
+/** Answers that may still win this form by strict plurality. None where it ended in a tie or without an answer. */
+function electable({ counts, asked, limit }: FormVote): Set<Candidate> {
+  const left = limit - asked;
+  const [most = 0, second = 0] = counts.map(([, votes]) => votes);
+  const candidates = counts.flatMap(([value, votes], i): Candidate[] =>
+    votes + left > (i === 0 ? second : most) ? [value] : [],
+  );
+  return new Set(left > most ? [...candidates, unseen] : candidates);
+}
+
+/** Answers that may still win every form. An answer that one form has not seen may win it where any unseen one may. */
+function possibleWinners(forms: readonly FormVote[]): Set<Candidate> {
+  const possible = forms.map(electable);
+  const seen = forms.map(({ counts }) => new Set(counts.map(([value]) => value)));
+  const all = new Set(possible.flatMap((ofForm) => [...ofForm]));
+  return new Set(
+    [...all].filter((value) =>
+      possible.every(
+        (ofForm, i) => ofForm.has(value) || (value !== unseen && !seen[i].has(value) && ofForm.has(unseen)),
+      ),
+    ),
+  );
+}
+
+/** Whether some answer can still have `minAgreement` of all answers of the group. */
+function canReach(forms: readonly FormVote[], minAgreement: number): boolean {
+  const votes = new Map<string, number>();
+  for (const { counts } of forms)
+    for (const [value, given] of counts) votes.set(value, (votes.get(value) ?? 0) + given);
+  const total = forms.reduce((sum, { limit }) => sum + limit, 0);
+  const left = forms.reduce((sum, { asked, limit }) => sum + limit - asked, 0);
+  // Shares of whole answers may differ from their product by a rounding.
+  return Math.max(0, ...votes.values()) + left >= minAgreement * total - 1e-9;
+}

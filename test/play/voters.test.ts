@@ -1,0 +1,134 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { createScriptedPolicy } from "../../src/engine/scripted.ts";
+import { answersSaved, type SolveOptions, solve } from "../../src/play/solve.ts";
+import { answersToAsk, firstLook, formVote, type VoterSettings } from "../../src/play/voters.ts";
+import { randomStream } from "../../src/random.ts";
+import { arithmetic } from "../../src/topics/arithmetic.ts";
+import { sumQuestion, writeNumber } from "../../src/topics/arithmetic-notation.ts";
+import { vote } from "../../src/verify/vote.ts";
+
+type Values = readonly (string | null)[];
+
+/** Asks as a vote does that stops, where the answers of each form are known beforehand; how many it asked of each. */
+function stopped(forms: readonly Values[], settings: VoterSettings): number[] {
+  const asked = forms.map((values) => firstLook(values.length));
+  for (let rounds = 0; ; rounds++) {
+    expect(rounds).toBeLessThan(40);
+    const more = answersToAsk(
+      forms.map((values, i) => formVote(values.slice(0, asked[i]), values.length)),
+      settings,
+    );
+    if (more.every((answers) => answers === 0)) return asked;
+    for (const [i, answers] of more.entries()) asked[i] += answers;
+    for (const [i, values] of forms.entries()) expect(asked[i]).toBeLessThanOrEqual(values.length);
+  }
+}
+
+const verdictOf = (forms: readonly Values[]) =>
+  vote(forms.flatMap((values, form) => values.map((value) => ({ form, value }))));
+
+const value = fc.constantFrom("a", "a", "a", "b", "c", null);
+const group = fc.array(fc.array(value, { minLength: 2, maxLength: 9 }), { minLength: 1, maxLength: 4 });
+const settings = fc.record({ minAgreement: fc.constantFrom(0, 0.5, 0.6, 0.9), completeDisputed: fc.boolean() });
+
+describe("votes that stop when decided", () => {
+  it("elect in all forms what the whole group elects, and give up only what teaches nothing", () => {
+    fc.assert(
+      fc.property(group, settings, (forms, given) => {
+        const asked = stopped(forms, given);
+        const whole = verdictOf(forms);
+        const part = verdictOf(forms.map((values, i) => values.slice(0, asked[i])));
+        const teaches = (verdict: typeof whole) => verdict.consistent && verdict.agreement >= given.minAgreement;
+        if (teaches(whole)) {
+          expect(part).toMatchObject({ consistent: true, winner: whole.winner });
+          if (given.completeDisputed) expect(part.agreement).toBeGreaterThanOrEqual(given.minAgreement);
+        }
+        // Nothing is elected that the whole group would not elect.
+        if (teaches(part) && given.completeDisputed && part.agreement < 1) expect(part.winner).toBe(whole.winner);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("leave groups that will teach as they are", () => {
+    fc.assert(
+      fc.property(group, fc.constantFrom(0, 0.5, 0.6), (forms, minAgreement) => {
+        const asked = stopped(forms, { minAgreement, completeDisputed: true });
+        const part = verdictOf(forms.map((values, i) => values.slice(0, asked[i])));
+        const whole = verdictOf(forms);
+        if (whole.consistent && whole.agreement >= minAgreement && part.agreement < 1) {
+          expect(asked).toEqual(forms.map(({ length }) => length));
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it("ask ten of sixteen where all agree in three forms, nine in one", () => {
+    const same = (count: number): Values => Array.from({ length: count }, () => "a");
+    const options = { minAgreement: 0.5, completeDisputed: true };
+    expect(stopped([same(6), same(5), same(5)], options)).toEqual([4, 3, 3]);
+    expect(stopped([same(16)], options)).toEqual([9]);
+  });
+
+  it("give up where forms elect different winners, where nothing can win, and where too few agree", () => {
+    const options = { minAgreement: 0.5, completeDisputed: true };
+    expect(stopped([[..."aaaaaa"], [..."bbbbb"], [..."aaaaa"]], options)).toEqual([4, 3, 3]);
+    expect(stopped([[..."abcdabcd"]], options)).toEqual([7]);
+    expect(stopped([[..."abcdabcd"]], { ...options, minAgreement: 0 })).toEqual([8]);
+  });
+
+  it.each([
+    [1, 0.43, 0.45],
+    [0.9, 0.36, 0.42],
+    [0.7, 0.26, 0.34],
+    [0.5, 0.14, 0.27],
+  ])("save by exact stopping alone, with 16 answers of which a share of %d is right, from %d to %d", (p, low, high) => {
+    const random = randomStream("exact stop", p);
+    let [asked, groups] = [0, 2000];
+    for (let i = 0; i < groups; i++) {
+      const values = Array.from({ length: 16 }, () => (random.next() < p ? "a" : String(random.next())));
+      asked += stopped([values], { minAgreement: 0, completeDisputed: false })[0];
+    }
+    const saved = 1 - asked / (16 * groups);
+    expect(saved).toBeGreaterThan(low);
+    expect(saved).toBeLessThan(high);
+  });
+});
+
+describe("solve with votes that stop", () => {
+  const engine = createScriptedPolicy({
+    reply: ({ random }) => writeNumber(String(random.next() < 0.75 ? 12 : random.integer(1, 40))),
+  });
+  const options: SolveOptions = {
+    ...{ groupSize: 16, consistentVote: true, heldOutKeys: new Set<string>(), seed: 3 },
+    ...{ temperature: 1, topP: 1, topK: 0, truncatedReplies: "refuse" },
+  };
+  const proposals = Array.from({ length: 40 }, (_, i) => ({
+    question: sumQuestion({ left: String(i), operator: "+", right: "7" }),
+    refusal: null,
+  }));
+
+  it("gives each form a prefix of what the whole group gives it, in form order", async () => {
+    const whole = await solve(engine, arithmetic.topic, proposals, { ...options, consistentVote: false });
+    const part = await solve(engine, arithmetic.topic, proposals, {
+      ...{ ...options, consistentVote: false },
+      stopVotes: { minAgreement: 0.5 },
+    });
+    for (const [i, { answers }] of part.entries()) expect(answers).toEqual(whole[i].answers.slice(0, answers.length));
+    expect(answersSaved(part, 16)["answersSaved"]).toBeGreaterThan(0.03);
+    expect(answersSaved(whole, 16)).toEqual({ answersSaved: 0 });
+    const forms = await solve(engine, arithmetic.topic, proposals, { ...options, stopVotes: { minAgreement: 0.5 } });
+    for (const { answers } of forms) {
+      const order = answers.map(({ form }) => form);
+      expect(order).toEqual([...order].sort((a, b) => a - b));
+    }
+  });
+
+  it("asks all of a topic whose answers are programs: what they give is not known before they run", async () => {
+    const tests = { ...arithmetic.topic, verification: "tests" as const };
+    const groups = await solve(engine, tests, proposals, { ...options, stopVotes: { minAgreement: 0.5 } });
+    for (const { answers } of groups) expect(answers).toHaveLength(16);
+  });
+});

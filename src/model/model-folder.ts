@@ -29,9 +29,11 @@ export interface ModelFolder {
   readonly companions: Companions;
 }
 
-/** Reads everything but the weights. Throws UsageError when the folder is not a model's. */
-export function openModelFolder(folder: string): ModelFolder {
-  const companions = readCompanions(folder);
+/**
+ * Reads everything but the weights; `companions` where somebody has read them before. Throws UsageError when the folder is not a
+ * model's.
+ */
+export function openModelFolder(folder: string, companions = readCompanions(folder)): ModelFolder {
   const stored = companions.get("config.json");
   if (stored === undefined) {
     throw new UsageError(

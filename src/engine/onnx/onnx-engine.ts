@@ -28,7 +28,10 @@ export interface OnnxEngine extends Engine {
 export async function openOnnxEngine({ threads = 0, onProgress, ...options }: OnnxEngineOptions): Promise<OnnxEngine> {
   const { companions } = openModelFolder(options.model);
   const tokenizer = openTokenizer(options.model, companions);
-  const connection = new WorkerConnection(openWorker({ ...options, threads }), onProgress);
+  const connection = new WorkerConnection(
+    openWorker({ ...options, threads, companions: new Map(companions) }),
+    onProgress,
+  );
   const {
     maxPositions,
     parameters,

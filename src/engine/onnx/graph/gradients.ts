@@ -26,23 +26,28 @@ export function gradientsFrom(
   const gradientOf = new Map(seeds);
   for (const node of forward.toReversed()) {
     const outputGradient = gradientOf.get(node.outputs[0]);
-    if (outputGradient === undefined || !node.inputs.some((input) => input !== null && active.has(input))) continue;
-    const { gradient: own } = node;
-    const rule = own === null ? gradientRules[node.op] : (_: GraphNode, dy: Value) => own(dy);
-    if (rule === undefined)
-      throw new Error(`No gradient rule for the operator ${node.op}; add one to gradient-rules.ts.`);
+    const inputs = node.gradient?.inputs ?? node.inputs;
     const needs = (index: number): boolean => {
-      const input = node.inputs[index];
+      const input = inputs[index];
       return input !== undefined && input !== null && active.has(input);
     };
-    for (const [index, gradient] of rule(node, outputGradient, needs).entries()) {
-      const input = node.inputs[index];
+    if (outputGradient === undefined || !inputs.some((_, index) => needs(index))) continue;
+    const found = node.gradient?.backwards(outputGradient) ?? byRule(node, outputGradient, needs);
+    for (const [index, gradient] of found.entries()) {
+      const input = inputs[index];
       if (gradient === null || input === null || !active.has(input)) continue;
       const known = gradientOf.get(input);
       gradientOf.set(input, known === undefined ? gradient : add(known, gradient));
     }
   }
   return parameters.map((parameter) => gradientOf.get(parameter) ?? null);
+}
+
+function byRule(node: GraphNode, dy: Value, needs: (index: number) => boolean): (Value | null)[] {
+  const rule = gradientRules[node.op];
+  if (rule === undefined)
+    throw new Error(`No gradient rule for the operator ${node.op}; add one to gradient-rules.ts.`);
+  return rule(node, dy, needs);
 }
 
 /** Values that depend on a parameter through differentiable paths. */

@@ -37,8 +37,14 @@ export interface GraphNode {
   readonly inputs: readonly (Value | null)[];
   readonly outputs: readonly Value[];
   readonly attributes: Readonly<Record<string, Attribute>>;
-  /** From the gradient of the first output to those of the inputs, where they are not what the operator's rule says. */
-  readonly gradient: ((dy: Value) => (Value | null)[]) | null;
+  /** Where it is not what the operator's rule says. */
+  readonly gradient: OwnGradient | null;
+}
+
+/** Leads from the gradient of a node's first output to those of `inputs`: the node's own, or values further up that it is a function of. */
+export interface OwnGradient {
+  readonly inputs: readonly (Value | null)[];
+  readonly backwards: (dy: Value) => readonly (Value | null)[];
 }
 
 export interface Initializer {
@@ -58,7 +64,7 @@ export interface EmitOptions {
   readonly attributes?: Readonly<Record<string, Attribute>>;
   readonly domain?: string;
   /** See `GraphNode.gradient`. */
-  readonly gradient?: (dy: Value) => (Value | null)[];
+  readonly gradient?: OwnGradient;
 }
 
 /** Operators that ONNX Runtime adds to the standard ones. */

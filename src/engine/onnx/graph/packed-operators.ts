@@ -1,10 +1,10 @@
 // Operators on rows that stand packed one behind another and are laid out for attention, and on tensors of which more than one
 // size is known only when the graph runs. Each says its own gradient: the rules of the operators would ask for sizes, or add
 // up what is known to stand in one place only.
-import type { Shape, Value } from "./graph.ts";
+import type { OwnGradient, Shape, Value } from "./graph.ts";
 import { matMul } from "./operators.ts";
 
-type Backwards = (dy: Value) => (Value | null)[];
+type Backwards = (dy: Value) => Value;
 
 /**
  * Rows of a matrix x [n, width] by int32 `indices` of any shape: [...indices, width]. Row r of x must stand at place `back[r]` of the
@@ -14,7 +14,7 @@ export function arrangeRows(x: Value, indices: Value, back: Value): Value {
   const width = x.shape[1];
   return gather(x, indices, [...indices.shape, width], (dy) => {
     const rows = dy.shape.length === 2 ? dy : withPattern(dy, [-1, Number(width)], ["arranged", width]);
-    return [gather(rows, back, x.shape), null];
+    return gather(rows, back, x.shape);
   });
 }
 
@@ -25,7 +25,7 @@ export function arrangeRows(x: Value, indices: Value, back: Value): Value {
 export function repeatUnits(x: Value, members: Value, membership: Value): Value {
   return gather(x, members, [members.shape[0], ...x.shape.slice(1)], (dy) => {
     const flat = withPattern(dy, [0, -1], [dy.shape[0], "entry"]);
-    return [withPattern(matMul(membership, flat), [0, -1, Number(x.shape[2])], x.shape), null];
+    return withPattern(matMul(membership, flat), [0, -1, Number(x.shape[2])], x.shape);
   });
 }
 
@@ -35,13 +35,13 @@ export function join(parts: readonly Value[], axis: number, sizes: Value): Value
   const shape = parts[0].shape.map((size, i) => (i === axis ? parts.map((part) => part.shape[i]).join("+") : size));
   return parts[0].graph.emit("Concat", parts, [{ shape }], {
     attributes: { axis },
-    gradient: (dy) =>
-      dy.graph.emit(
-        "Split",
-        [dy, sizes],
-        parts.map((part) => ({ shape: part.shape })),
-        { attributes: { axis } },
-      ),
+    gradient: {
+      inputs: parts,
+      backwards: (dy) => {
+        const outputs = parts.map((part) => ({ shape: part.shape }));
+        return dy.graph.emit("Split", [dy, sizes], outputs, { attributes: { axis } });
+      },
+    },
   })[0];
 }
 
@@ -50,15 +50,19 @@ type Pattern = readonly number[] | Value;
 
 /** x in another shape; `backwards` leads from the result to x again. */
 export function regroup(x: Value, pattern: Pattern, shape: Shape, backwards: Pattern): Value {
-  return withPattern(x, pattern, shape, (dy) => [withPattern(dy, backwards, x.shape), null]);
+  return withPattern(x, pattern, shape, (dy) => withPattern(dy, backwards, x.shape));
 }
 
 function gather(x: Value, indices: Value, shape: Shape, gradient?: Backwards): Value {
-  const options = { attributes: { axis: 0 }, ...(gradient === undefined ? {} : { gradient }) };
-  return x.graph.emit("Gather", [x, indices], [{ shape, type: x.type }], options)[0];
+  const outputs = [{ shape, type: x.type }];
+  return x.graph.emit("Gather", [x, indices], outputs, { attributes: { axis: 0 }, ...ofFirst(x, gradient) })[0];
 }
 
 function withPattern(x: Value, pattern: Pattern, shape: Shape, gradient?: Backwards): Value {
   const inputs = [x, "graph" in pattern ? pattern : x.graph.integers(pattern)];
-  return x.graph.emit("Reshape", inputs, [{ shape, type: x.type }], gradient === undefined ? {} : { gradient })[0];
+  return x.graph.emit("Reshape", inputs, [{ shape, type: x.type }], ofFirst(x, gradient))[0];
+}
+
+function ofFirst(x: Value, gradient: Backwards | undefined): { gradient?: OwnGradient } {
+  return gradient === undefined ? {} : { gradient: { inputs: [x], backwards: (dy) => [gradient(dy)] } };
 }

@@ -4,7 +4,7 @@ import { adapterSpecs } from "../../../model/lora.ts";
 import type { ParameterSpec } from "../../../model/model-config.ts";
 import { gradientsFrom } from "../graph/gradients.ts";
 import { Graph, type Value } from "../graph/graph.ts";
-import { add } from "../graph/operators.ts";
+import { add, gatedSilu } from "../graph/operators.ts";
 import { takeAsInputs } from "../graph/prune.ts";
 import { decoderLayer, rmsNormOf } from "../transformer/decoder-layer.ts";
 import {
@@ -55,6 +55,7 @@ function buildLayer(layout: WeightLayout, levels: number): Layer {
     linear: (x: Value, name: string): Value => (name.endsWith("down_proj") ? linear(x, name) : keep(linear(x, name))),
     norm: rmsNormOf(config, parameters),
     heads: packedHeads(config, packed),
+    gated: gatedSilu,
   };
   const result = decoderLayer(config, parts, 0, hidden, (...inputs) => keep(attend(...inputs)));
   return { graph, parameters, hidden, result, kept };

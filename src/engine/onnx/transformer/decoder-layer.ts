@@ -12,6 +12,8 @@ export interface LayerParts {
   readonly linear: Linear;
   readonly norm: Norm;
   readonly heads: SplitHeads;
+  /** silu(gate) ∘ up; where none is given, of the plain operators. */
+  readonly gated?: (gate: Value, up: Value) => Value;
 }
 
 /** Root-mean-square normalisation over the last axis. */
@@ -36,7 +38,7 @@ export function rmsNormOf(config: ModelConfig, parameters: Parameters): Norm {
 /** One layer, from hidden states to hidden states of the same shape. */
 export function decoderLayer(
   config: ModelConfig,
-  { linear, norm, heads }: LayerParts,
+  { linear, norm, heads, gated = siluTimes }: LayerParts,
   layer: number,
   hidden: Value,
   attend: Attend,
@@ -52,15 +54,23 @@ export function decoderLayer(
   const keys = rotated("k", config.keyValueHeads);
   const values = linear(normed, `${prefix}.self_attn.v_proj`);
   const attended = add(hidden, linear(attend(queries, keys, values), `${prefix}.self_attn.o_proj`));
-  const fed = feedForward(linear, `${prefix}.mlp`, norm(attended, `${prefix}.post_attention_layernorm`));
+  const fed = feedForward({ linear, gated }, `${prefix}.mlp`, norm(attended, `${prefix}.post_attention_layernorm`));
   return add(attended, fed);
 }
 
 /** SwiGLU (Shazeer 2020): down(silu(gate(x)) ∘ up(x)). */
-function feedForward(linear: Linear, prefix: string, x: Value): Value {
+function feedForward(
+  { linear, gated }: Required<Pick<LayerParts, "linear" | "gated">>,
+  prefix: string,
+  x: Value,
+): Value {
   const gate = linear(x, `${prefix}.gate_proj`);
   const up = linear(x, `${prefix}.up_proj`);
-  return linear(multiply(multiply(gate, sigmoid(gate)), up), `${prefix}.down_proj`);
+  return linear(gated(gate, up), `${prefix}.down_proj`);
+}
+
+function siluTimes(gate: Value, up: Value): Value {
+  return multiply(multiply(gate, sigmoid(gate)), up);
 }
 
 /** Logits [rows, vocabulary] of the hidden states [rows, hiddenSize] that the last layer gave. */

@@ -5,6 +5,7 @@ import { totalmem } from "node:os";
 import { UnsupportedError, UsageError } from "../../../errors.ts";
 import { readAdapter, readAdapterConfig } from "../../../model/adapter.ts";
 import { checkBase, readBase } from "../../../model/base-identity.ts";
+import { Companions } from "../../../model/companions.ts";
 import { freshAdapter, type Lora, readTargets } from "../../../model/lora.ts";
 import { isLarge, type ModelConfig, parameterCount } from "../../../model/model-config.ts";
 import { type ModelFolder, openModelFolder } from "../../../model/model-folder.ts";
@@ -44,8 +45,11 @@ const largestFloat32 = 250e6;
 /** A value and its share of a scale, twice: once to train with, once packed to sample with. */
 const bytesInBlocks = 2 * (1 + 4 / 32);
 
-/** Throws UsageError, FileFormatError or UnsupportedError. */
-export function openModel(options: ModelOptions): OpenedModel {
+/**
+ * `companions` are what stands beside the weights of `options.model`, where somebody has read it: making it from a GGUF file takes
+ * long. Throws UsageError, FileFormatError or UnsupportedError.
+ */
+export function openModel(options: ModelOptions, companions?: ReadonlyMap<string, Uint8Array>): OpenedModel {
   const base = readBase(options.model);
   if (base !== null && options.adapter !== undefined) {
     throw new UsageError(
@@ -61,7 +65,10 @@ export function openModel(options: ModelOptions): OpenedModel {
     );
   }
   if (base !== null) checkBase(options.model, base.model);
-  const folder = openModelFolder(base?.model ?? options.model);
+  const folder =
+    base === null && companions !== undefined
+      ? openModelFolder(options.model, receivedCompanions(options.model, companions))
+      : openModelFolder(base?.model ?? options.model);
   const { config } = folder;
   const lora = adapterFolder === undefined ? loraOf(config, options) : readAdapterConfig(adapterFolder);
   checkInForce(options, folder.folder, config, lora, adapterFolder);
@@ -75,6 +82,14 @@ export function openModel(options: ModelOptions): OpenedModel {
   const layout = lora === null ? plainLayout(config) : adapterLayout(config, lora, blocks);
   checkMemory(folder.folder, layout);
   return { folder, layout, adapter };
+}
+
+/** Companions as they were before they went from thread to thread. */
+function receivedCompanions(model: string, files: ReadonlyMap<string, Uint8Array>): Companions {
+  const whole = [...files].map(
+    ([name, { buffer, byteOffset, byteLength }]) => [name, Buffer.from(buffer, byteOffset, byteLength)] as const,
+  );
+  return new Companions(model, whole);
 }
 
 /** What somebody asked for and what would change nothing, which only the model's size or the adapter tells. Throws UsageError. */

@@ -15,6 +15,8 @@ import type { ModelOptions } from "./open-model.ts";
 export interface WorkerOptions extends ModelOptions {
   /** 0 lets the worker measure and choose. */
   readonly threads: number;
+  /** The files beside the model's weights, by name. */
+  readonly companions: ReadonlyMap<string, Uint8Array>;
 }
 
 /** A player of the worker, by the number that the worker gave it. */

@@ -12,9 +12,9 @@ import { errorToData, type WorkerCalls, type WorkerOptions, type WorkerReply, ty
 
 const reply = (message: WorkerReply): void => parentPort?.postMessage(message);
 
-async function open({ threads: wanted, ...options }: WorkerOptions): Promise<WorkerCalls> {
+async function open({ threads: wanted, companions, ...options }: WorkerOptions): Promise<WorkerCalls> {
   const onProgress = (progress: EngineProgress): void => reply({ type: "progress", progress });
-  const model = openModel(options);
+  const model = openModel(options, companions);
   const { config } = model.layout;
   const threads = wanted > 0 ? wanted : await chooseThreads(config);
   const calls = createPlayers(model, threads, onProgress);

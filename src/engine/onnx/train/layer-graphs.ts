@@ -49,7 +49,7 @@ function buildLayer(layout: WeightLayout, levels: number): Layer {
     kept.push(value);
     return value;
   };
-  const linear = matrixLinear(parameters, lora);
+  const linear = matrixLinear(parameters, lora, keep);
   const attend = packedAttention(config, packed);
   const parts = {
     linear: (x: Value, name: string): Value => (name.endsWith("down_proj") ? linear(x, name) : keep(linear(x, name))),

@@ -1,5 +1,7 @@
 // What a micro-batch takes of memory and of work, before anything is computed. Micro-batches are cut by it, and whoever plans a
 // run asks the same functions. Pure.
+
+import type { Lora } from "../../../model/lora.ts";
 import { type ModelConfig, parameterCount } from "../../../model/model-config.ts";
 import type { WeightLayout } from "../transformer/linear.ts";
 
@@ -38,7 +40,7 @@ export const logitsPerSlice = 2 ** 22;
 
 /** The plan of a micro-batch within `budget` bytes: as many layers are kept as fit. Null where it does not fit even without. */
 export function planMicroBatch(
-  { config, blocks }: WeightLayout,
+  { config, lora, blocks }: WeightLayout,
   { rows, scores }: PackedSize,
   budget: number,
 ): MicroBatchMemory | null {
@@ -52,7 +54,7 @@ export function planMicroBatch(
   const logits = 4 * (3 * logitsPerSlice + rows * hiddenSize * 3);
   const fixed = hiddenStates + layerWeights + Math.max(layerActivations, logits);
   if (rows > mostRows || fixed > budget) return null;
-  const keptBytes = 4 * rows * keptWidth(config);
+  const keptBytes = 4 * rows * (keptWidth(config) + lowWidth(lora));
   const keptLayers = Math.min(layers, Math.floor((budget - fixed) / keptBytes));
   const kept = keptLayers * keptBytes;
   return { hiddenStates, keptLayers, kept, layerActivations, layerWeights, logits, total: fixed + kept };
@@ -61,6 +63,11 @@ export function planMicroBatch(
 /** Values for each row that a kept layer keeps: the results of its products but the last, and of its attention. */
 function keptWidth({ hiddenSize, intermediateSize, heads, keyValueHeads, headSize }: ModelConfig): number {
   return 2 * heads * headSize + 2 * keyValueHeads * headSize + hiddenSize + 2 * intermediateSize;
+}
+
+/** What the adapters' A made of a row. */
+function lowWidth(lora: Lora | null): number {
+  return lora === null ? 0 : lora.rank * lora.targets.length;
 }
 
 /** Elements of one layer's matrices. */

@@ -129,14 +129,19 @@ export function embed(parameters: Parameters, tokens: Value): Value {
 /** x·Wᵀ + b along the last axis of x, with `name.weight` [out, in] and, where the model has it, `name.bias` [out]. */
 export type Linear = (x: Value, name: string) => Value;
 
-/** Linear layers of matrices [rows, in], which can be differentiated. */
-export function matrixLinear(parameters: Parameters, lora: Lora | null): Linear {
+/** Linear layers of matrices [rows, in], which can be differentiated; `onLow` sees what an adapter's A made of its input. */
+export function matrixLinear(
+  parameters: Parameters,
+  lora: Lora | null,
+  onLow: (low: Value) => void = () => undefined,
+): Linear {
   return (x, name) => {
     const bias = parameters.get(`${name}.bias`) ?? null;
     const y = gemm(x, parameter(parameters, `${name}.weight`), { bias, transposeB: true });
     const adapter = adapterOf(parameters, name);
     if (adapter === null || lora === null) return y;
     const low = multiply(gemm(x, adapter.a, { transposeB: true }), x.graph.scalar(lora.alpha / lora.rank));
+    onLow(low);
     return gemm(low, adapter.b, { bias: y, transposeB: true });
   };
 }

@@ -6,7 +6,7 @@
 // test/topics/plain.test.ts replays the recording.
 import { parseArgs } from "node:util";
 import { openOnnxEngine } from "../src/engine/onnx/onnx-engine.ts";
-import { decodeCompletion, encodePrompt } from "../src/play/prompts.ts";
+import { decodeCompletion, encodePrompt, stopTokens } from "../src/play/prompts.ts";
 import { randomStream } from "../src/random.ts";
 import { plainTopic } from "../src/topics/plain.ts";
 import { marked } from "../src/topics/plain-prompts.ts";
@@ -26,17 +26,19 @@ if (folder === undefined || subject === undefined) {
   console.error("Give a model folder in Hugging Face layout with a chat template, and a subject.");
   process.exit(2);
 }
-await using engine = await openOnnxEngine({ model: folder, threads: 1 });
+await using engine = await openOnnxEngine({ model: folder, threads: 1, loraRank: -1 });
 await using policy = await engine.openPolicy();
 const { topic } = plainTopic(subject);
-/** Short replies are enough here, and a model that goes on for ever is a case of its own. */
-const maxTokens = 200;
 
-async function replies(messages: readonly ChatMessage[]): Promise<string[]> {
+async function replies(messages: readonly ChatMessage[], role: "propose" | "solve"): Promise<string[]> {
   const promptTokens = encodePrompt(engine.tokenizer, messages);
   const [completions] = await policy.sample(
     [{ promptTokens, numSamples: Number(flags.replies), seed: Number(flags.seed), first: 0 }],
-    { maxTokens, temperature: Number(flags.temperature), topP: 0.95, stop: engine.tokenizer.endTokens },
+    {
+      maxTokens: topic.maxTokens[role],
+      temperature: Number(flags.temperature),
+      stop: stopTokens(engine.tokenizer, topic.stopText?.[role]),
+    },
   );
   return completions.map((completion) => decodeCompletion(engine.tokenizer, completion));
 }
@@ -46,7 +48,7 @@ const recorded = (reply: string, reading: Reading<string>): object =>
   reading.ok ? { reply, value: reading.value } : { reply, reason: reading.reason };
 
 const asked = topic.proposePrompt({ random: randomStream(0, "record-exchange"), recent: [] }) as ChatMessage[];
-const proposals = (await replies(asked)).map((reply) => ({ reply, reading: topic.readQuestion(reply) }));
+const proposals = (await replies(asked, "propose")).map((reply) => ({ reply, reading: topic.readQuestion(reply) }));
 const given = flags.question === undefined ? undefined : marked(flags.question);
 const readable = given === undefined ? proposals.map(({ reading }) => reading) : [topic.readQuestion(given)];
 const question = readable.find((reading) => reading.ok)?.value;
@@ -65,12 +67,12 @@ const exchange = {
   solve: {
     question: question.text,
     messages: solveMessages,
-    replies: (await replies(solveMessages)).map((reply) => recorded(reply, topic.readAnswer(reply, question))),
+    replies: (await replies(solveMessages, "solve")).map((reply) => recorded(reply, topic.readAnswer(reply, question))),
   },
   paraphrase: {
     question: question.text,
     messages: paraphraseMessages,
-    replies: (await replies(paraphraseMessages)).map((reply) =>
+    replies: (await replies(paraphraseMessages, "propose")).map((reply) =>
       recorded(reply, text(paraphrase.read(reply, question))),
     ),
   },

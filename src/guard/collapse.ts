@@ -1,7 +1,7 @@
 // Says when self-play has plainly stopped: steps without a readable question, without a readable answer, or in which
 // nothing taught. A plain warning of what anyone would see in the record; detectors of subtler things stand beside it.
 import type { StepRecord } from "../events.ts";
-import { type GroupSignal, groupSignals } from "../types.ts";
+import { type Completion, type GroupSignal, groupSignals } from "../types.ts";
 
 /** For how many steps in a row each of these was missing; the loop keeps it from step to step. */
 export type Lacking = Readonly<Record<string, number>>;
@@ -30,7 +30,7 @@ const checks: readonly Check[] = [
     missing: ({ groups }) => groups.length === 0,
     says: (record, steps, settings) =>
       `None of the ${record.proposals.length} proposals of step ${record.step} was a question to ask (${refusals(record)})${inARow(steps)}: ` +
-      `nothing is learned. ${likeliestCause(record, steps, settings)}`,
+      `nothing is learned. ${likeliestCause(record, steps, settings)} Ended with Ctrl-C, the run can be resumed.`,
   },
   {
     kind: "no-answer",
@@ -39,9 +39,11 @@ const checks: readonly Check[] = [
       groups.length > 0 && groups.every(({ answers }) => answers.every(({ value }) => value === null)),
     says: (record, steps, settings) =>
       `No answer of step ${record.step} could be read${inARow(steps)}: nothing is learned from the votes. ` +
-      (record.step <= steps
-        ? "The model or the topic's reading of answers does not fit: `sqlm questions RUN --answers` shows what was answered, and why it was refused."
-        : tooLarge(settings)),
+      (mostCutOff(record.groups.flatMap(({ answers }) => answers))
+        ? longerReplies("answers", "--max-answer-tokens")
+        : record.step <= steps
+          ? "The model or the topic's reading of answers does not fit: `sqlm questions RUN --answers` shows what was answered, and why it was refused."
+          : tooLarge(settings)),
   },
   {
     kind: "nothing-taught",
@@ -76,18 +78,26 @@ function isDoubling(steps: number, first: number): boolean {
   return steps > first && Number.isInteger(Math.log2(steps / first));
 }
 
-/** `250 malformed, 6 duplicate`. */
+/** `250 malformed, 6 duplicate; most often: no marked question`. */
 function refusals({ proposals }: StepRecord): string {
-  const counts = new Map<string, number>();
-  for (const { refusal } of proposals) {
-    const kind = refusal?.kind ?? "accepted";
-    counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  }
-  return [...counts]
-    .sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]))
-    .map(([kind, count]) => `${count} ${kind}`)
-    .join(", ");
+  const kinds = counted(proposals.map(({ refusal }) => refusal?.kind ?? "accepted"));
+  const [reason] = counted(proposals.flatMap(({ refusal }) => refusal?.says ?? []));
+  const said = kinds.map(([kind, count]) => `${count} ${kind}`).join(", ");
+  return reason === undefined ? said : `${said}; most often: ${reason[0]}`;
 }
+
+/** Texts with how often they came, most first. */
+function counted(texts: readonly string[]): [text: string, count: number][] {
+  const counts = new Map<string, number>();
+  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+  return [...counts].sort((a, b) => b[1] - a[1] || a[0].localeCompare(b[0]));
+}
+
+const mostCutOff = (replies: readonly Pick<Completion, "stopReason">[]): boolean =>
+  replies.filter(({ stopReason }) => stopReason === "length").length * 2 > replies.length;
+
+const longerReplies = (what: string, flag: string): string =>
+  `Most ${what} were cut off at their longest length: allow more with ${flag}, or ask for shorter ones in the topic.`;
 
 function signals({ groups }: StepRecord): string {
   const of = (name: GroupSignal): number => groups.filter(({ signal }) => signal === name).length;
@@ -99,9 +109,10 @@ function likeliestCause(record: StepRecord, steps: number, settings: Settings): 
   if (malformed * 2 < record.proposals.length) {
     return "Most were well formed but asked before, or kept for evaluation: the topic may have few questions.";
   }
+  if (mostCutOff(record.proposals)) return longerReplies("proposals", "--max-question-tokens");
   // From the first step on: it was never otherwise.
   if (record.step <= steps) {
-    return "The model or the topic's reading of questions does not fit: `sqlm questions RUN --refused` shows what was written, and why it was refused.";
+    return "The model or the topic's reading of questions does not fit: `sqlm questions RUN --refused` shows what was written, and why it was refused. A small model keeps to a form that earlier turns of the prompt show, and seldom to one that is described.";
   }
   return tooLarge(settings);
 }

@@ -3,14 +3,14 @@
 // compared as mathematics, and the restatement is a paraphrase by the model itself. The truth about its questions is not known, so it
 // can be evaluated only on questions with answers that the user gives, which training never sees; without them it is watched.
 
-import { answersEqual, markedAnswer } from "../answer/answer.ts";
+import { answersEqual } from "../answer/answer.ts";
 import { UsageError } from "../errors.ts";
 import { refuse } from "../reading.ts";
-import type { Question, Reading } from "../types.ts";
+import type { ChatMessage, Question, Reading } from "../types.ts";
 import { type DefinedTopic, defineTopic, type HiddenTruth } from "./define-topic.ts";
 import { type PlainExample, type PlainPrompts, plainPrompts, questionMarkers } from "./plain-prompts.ts";
 import { type GivenQuestion, readQuestions, refuseOverlap } from "./plain-questions.ts";
-import { withoutThoughts } from "./words.ts";
+import { readConclusion, withoutThoughts } from "./words.ts";
 
 const maxSubjectCharacters = 200;
 const maxQuestionCharacters = 1500;
@@ -51,11 +51,17 @@ export function plainTopic(subject: string, options: PlainOptions = {}): Defined
   const evaluation = options.evalFile === undefined ? [] : readQuestions(options.evalFile, "eval file", keyOf);
   refuseOverlap(evaluation, given, keyOf);
   const examples = given.map(exampleOf);
+  const opened = {
+    propose: isOpened(prompts.propose(words, [], [])),
+    paraphrase: isOpened(prompts.paraphrase(words, "")),
+  };
   return defineTopic({
     name: `plain:${words}`,
     description: `Questions about ${words}, for models that follow instructions.`,
     verification: "vote",
-    maxTokens: { propose: 512, solve: 1024 },
+    maxTokens: { propose: 200, solve: 512 },
+    // Where the prompt has opened the question, nothing else can come first that is closed like this.
+    ...(opened.propose ? { stopText: { propose: "</" } } : {}),
     proposePrompt: ({ random, recent }) => {
       const shown = random.shuffle(recent).slice(0, shownQuestions);
       return prompts.propose(
@@ -64,13 +70,13 @@ export function plainTopic(subject: string, options: PlainOptions = {}): Defined
         examples.length <= shownExamples ? examples : random.shuffle(examples).slice(0, shownExamples),
       );
     },
-    readQuestion,
+    readQuestion: (reply) => readQuestion(reply, opened.propose),
     // Always the same ones: what all prompts begin with is computed once.
     solvePrompt: (question) => prompts.solve(words, question.text, examples.slice(0, shownExamples)),
-    readAnswer: (reply) => readMarked(reply),
+    readAnswer: readConclusion,
     paraphrase: {
       prompt: (question) => prompts.paraphrase(words, question.text),
-      read: (reply, question) => readParaphrase(reply, question),
+      read: (reply, question) => readParaphrase(reply, question, opened.paraphrase),
     },
     ...(evaluation.length === 0 ? {} : { hidden: truthOf(evaluation) }),
   });
@@ -111,9 +117,25 @@ function exampleOf({ question, answer, place }: GivenQuestion): PlainExample {
   );
 }
 
+const isOpened = (prompt: readonly ChatMessage[]): boolean => prompt.at(-1)?.role === "assistant";
+
+/**
+ * A reply with the mark that the prompt had opened already, and with the whole mark at whose beginning it ended. One line that ends by
+ * itself with a question mark needs none: nothing else can have been opened.
+ */
+function withMarks(reply: string): string {
+  const { open, close } = questionMarkers;
+  const [end] = /<\/\w*\s*$/.exec(reply) ?? [null];
+  const closed = end !== null && close.startsWith(end.trim()) ? `${reply.slice(0, -end.length)}${close}` : reply;
+  if (closed.includes(open)) return closed;
+  if (closed.includes(close)) return `${open}${closed}`;
+  return /^[^\n]+\?$/.test(closed.trim()) ? `${open}${closed}${close}` : closed;
+}
+
 /** Exactly one marked question and nothing after it; what a model says before it is allowed. */
-function readQuestion(reply: string): Reading<Question> {
-  const said = withoutThoughts(reply);
+function readQuestion(reply: string, opened: boolean): Reading<Question> {
+  const thought = withoutThoughts(reply);
+  const said = opened ? withMarks(thought) : thought;
   const [before, rest, ...more] = said.split(questionMarkers.open);
   if (rest === undefined) return refuse("no marked question");
   if (more.length > 0) return refuse("more than one marked question");
@@ -139,15 +161,9 @@ const keyOf = (text: string): string =>
     .replace(/\s*([+*/^=<>])\s*/g, "$1")
     .trim();
 
-/** A box is asked for, so a reply without one is refused; where more is marked behind it, the last mark counts. */
-function readMarked(reply: string): Reading<string> {
-  const said = withoutThoughts(reply);
-  return said.includes("\\boxed") ? markedAnswer(said) : refuse("no marked answer");
-}
-
 /** A paraphrase must be another text with the same numbers; otherwise it may ask something else. */
-function readParaphrase(reply: string, original: Question): Reading<Question> {
-  const read = readQuestion(reply);
+function readParaphrase(reply: string, original: Question, opened: boolean): Reading<Question> {
+  const read = readQuestion(reply, opened);
   if (!read.ok) return read;
   if (read.value.key === original.key) return refuse("not other words");
   const numbers = (text: string): string => (text.match(/\d+(?:[.,]\d+)*/g) ?? []).sort().join(" ");

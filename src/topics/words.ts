@@ -56,21 +56,25 @@ export function withoutThoughts(reply: string): string {
 }
 
 /**
- * The number that a reply answers: the last box, else what "answer is" says, else its last number. Canonical, in lowest terms:
- * `7/2` for `\boxed{3.5}`.
+ * What a reply answers: its last box, else what "answer is" says, a number in it before words, else its last number. The canonical
+ * text of `markedAnswer`.
  */
-export function readNumber(reply: string): Reading<string> {
+export function readConclusion(reply: string): Reading<string> {
   const said = withoutThoughts(reply);
-  if (said.includes("\\boxed")) {
-    const boxed = markedAnswer(said);
-    return boxed.ok && !isNumber(boxed.value) ? refuse("the boxed answer is not a number") : boxed;
-  }
-  const marked = /\banswer\s*(?:is|:|=)(?!.*\banswer\s*(?:is|:|=))(.*)/is.exec(said)?.[1];
-  const numbers = (marked ?? said).match(/(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?:\s*\/\s*\d+)?(?![\w])/g) ?? [];
-  const number = marked === undefined ? numbers.at(-1) : numbers[0];
-  if (number === undefined) return refuse("no number in the reply");
-  const read = markedAnswer(`\\boxed{${number}}`);
-  return read.ok && !isNumber(read.value) ? refuse("the answer has no value") : read;
+  if (said.includes("\\boxed")) return markedAnswer(said);
+  const concluded = /\banswer\s*(?:is|:|=)(?!.*\banswer\s*(?:is|:|=))(.*)/is.exec(said)?.[1];
+  const numbers = (concluded ?? said).match(/(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?:\s*\/\s*\d+)?(?![\w])/g) ?? [];
+  const number = concluded === undefined ? numbers.at(-1) : numbers[0];
+  const words =
+    concluded === undefined ? undefined : /^[\s:*"']*([^.\n]{1,80}?)[*"'\s]*(?:[.\n]|$)/.exec(concluded)?.[1];
+  const answer = number ?? words;
+  return answer === undefined ? refuse("no marked answer") : markedAnswer(`\\boxed{${answer}}`);
+}
+
+/** The number that a reply answers, canonical and in lowest terms: `7/2` for `\boxed{3.5}`. */
+export function readNumber(reply: string): Reading<string> {
+  const read = readConclusion(reply);
+  return read.ok && !isNumber(read.value) ? refuse("the answer is not a number") : read;
 }
 
 const isNumber = (value: string): boolean => /^-?\d+(?:\/\d+)?$/.test(value);
@@ -81,5 +85,6 @@ export function readWholeNumber(reply: string): Reading<string> {
   return number.ok && number.value.includes("/") ? refuse("not a whole number") : number;
 }
 
-/** A reply that went on behind an opened box, with the box. */
-export const withOpenedBox = (reply: string): string => (reply.includes("\\boxed") ? reply : `${openedBox}${reply}`);
+/** A reply that went on behind an opened box, with the box; one that ended there without closing it has said its answer. */
+export const withOpenedBox = (reply: string): string =>
+  reply.includes("\\boxed") ? reply : `${openedBox}${reply}${reply.includes("}") ? "" : "}"}`;

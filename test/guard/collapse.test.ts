@@ -53,7 +53,8 @@ describe("steps that teach nothing", () => {
     ]);
     expect(said.map(({ step, kind }) => [step, kind])).toEqual([2, 4, 11, 21, 41].map((step) => [step, "no-question"]));
     expect(said[0].message).toContain("None of the 8 proposals of step 2");
-    expect(said[0].message).toContain("8 malformed");
+    expect(said[0].message).toContain("8 malformed; most often: not a sum");
+    expect(said[0].message).toContain("can be resumed");
     expect(said[0].message).toContain("learning rate 1000");
     expect(said[1].message).toContain("as in the 2 before it");
   });
@@ -61,6 +62,16 @@ describe("steps that teach nothing", () => {
   test("the cause that is named is another from the first step on, and where questions were asked before", () => {
     expect(watch([emptyStep(1, { kind: "malformed" })])[0].message).toContain("sqlm questions RUN --refused");
     expect(watch([exampleStep(1), emptyStep(2, { kind: "duplicate" })])[0].message).toContain("few questions");
+  });
+
+  test("replies that are cut off ask for more room", () => {
+    const cut = <Reply extends object>(reply: Reply) => ({ ...reply, stopReason: "length" as const });
+    const empty = emptyStep(1, { kind: "malformed", says: "cut off after 21 tokens" });
+    const proposals = { ...empty, proposals: empty.proposals.map(cut) };
+    expect(watch([proposals])[0].message).toMatch(/most often: cut off after 21 tokens.*--max-question-tokens/);
+    const silent = mute(exampleStep(1));
+    const groups = silent.groups.map((group) => ({ ...group, answers: group.answers.map(cut) }));
+    expect(watch([{ ...silent, groups }])[0].message).toContain("--max-answer-tokens");
   });
 
   test("answers that cannot be read", () => {

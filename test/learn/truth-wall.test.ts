@@ -104,7 +104,7 @@ describe("the truth stays out of rewards", () => {
         reply: ({ prompt, random }) => {
           prompts.add(prompt);
           const number = random.integer(1, 4);
-          return prompt.includes("Write one challenging")
+          return prompt.endsWith("<question>")
             ? `<question>What is 30 plus ${number}?</question>`
             : `\\boxed{${30 + number}}`;
         },

@@ -6,7 +6,7 @@ import { propose } from "../../src/play/propose.ts";
 import { solve } from "../../src/play/solve.ts";
 import { randomStream } from "../../src/random.ts";
 import { plainTopic } from "../../src/topics/plain.ts";
-import { plainPrompts } from "../../src/topics/plain-prompts.ts";
+import { plainPrompts, questionMarkers } from "../../src/topics/plain-prompts.ts";
 import { openTopic } from "../../src/topics/registry.ts";
 import type { ChatMessage, Question, Reading } from "../../src/types.ts";
 import { vote } from "../../src/verify/vote.ts";
@@ -63,6 +63,8 @@ describe("the exchange with a real model", () => {
   it("shows that a small model keeps to the contract in part", () => {
     for (const { replies } of [recording.propose, recording.solve, recording.paraphrase]) {
       expect(replies.some(({ value }) => value !== undefined)).toBe(true);
+    }
+    for (const { replies } of [recording.propose, recording.paraphrase]) {
       expect(replies.some(({ reason }) => reason !== undefined)).toBe(true);
     }
   });
@@ -72,10 +74,9 @@ describe("a plain topic", () => {
   it("plays a step: chat prompts, a paraphrase as the other form, votes by mathematics", async () => {
     const engine = createScriptedPolicy({
       reply({ prompt, sample }) {
-        if (prompt.includes("Rewrite this")) return exchange.paraphrase.replies[0].reply;
-        if (prompt.includes("step by step"))
-          return exchange.solve.replies[sample % exchange.solve.replies.length].reply;
-        return exchange.propose.replies[sample % exchange.propose.replies.length].reply;
+        if (prompt.includes("in other words")) return exchange.paraphrase.replies[0].reply;
+        const { replies } = prompt.endsWith(questionMarkers.open) ? exchange.propose : exchange.solve;
+        return replies[sample % replies.length].reply;
       },
     });
     const sampling = { temperature: 1, topP: 1, topK: 0, truncatedReplies: "refuse" as const, seed: 1 };
@@ -89,11 +90,10 @@ describe("a plain topic", () => {
       seenKeys: none,
       heldOutKeys: none,
     });
-    expect(proposals.map(({ refusal }) => refusal?.kind ?? null)).toEqual([
-      null,
-      "surplus",
-      ...Array.from({ length: 6 }, () => "malformed"),
-    ]);
+    const readable = exchange.propose.replies.slice(0, 8).map(({ value }) => value !== undefined);
+    expect(proposals.map(({ refusal }) => refusal?.kind ?? null)).toEqual(
+      readable.map((each, i) => (i === 0 ? null : each ? "surplus" : "malformed")),
+    );
     const [{ answers }] = await solve(engine, topic, proposals, {
       ...sampling,
       groupSize: 8,
@@ -104,19 +104,32 @@ describe("a plain topic", () => {
     expect(vote(answers)).toMatchObject({ winner: "≈8.94427191", agreement: 6 / 8, consistent: true });
   });
 
-  it("has no truth, and shows the proposer a few earlier questions", () => {
+  it("has no truth, opens the question in its prompt, and ends it where its closing mark begins", () => {
     expect(hidden).toBeNull();
-    const recent = ["one", "two", "three", "four", "five"].map((word) => question(`What is ${word}?`));
-    const prompt = topic.proposePrompt({ random: randomStream("test"), recent }) as readonly ChatMessage[];
-    expect(recent.filter(({ text }) => prompt.at(-1)?.content.includes(text)).length).toBe(3);
+    const recent = ["one", "two"].map((word) => question(`What is ${word}?`));
+    const prompts = [[], recent].map((earlier) =>
+      topic.proposePrompt({ random: randomStream("test"), recent: earlier }),
+    );
+    expect(prompts[0]).toEqual(prompts[1]);
+    expect(prompts[0].at(-1)).toEqual({ role: "assistant", content: "<question>" });
+    expect(paraphrase.prompt(question("What is one?")).at(-1)).toEqual({ role: "assistant", content: "<question>" });
+    expect(topic.stopText).toEqual({ propose: "</" });
   });
 
   it("takes prompts of the user", () => {
     const own = plainTopic("tides", {
-      prompts: { ...plainPrompts, propose: (subject) => [{ role: "user", content: `Ask about ${subject}` }] },
+      prompts: {
+        ...plainPrompts,
+        propose: (subject, recent) => [{ role: "user", content: `Ask about ${subject}. Not: ${recent.join(" ")}` }],
+      },
     });
+    // What a reasoning model thinks is closed in the same way as a question.
+    expect(own.topic.stopText).toBeUndefined();
+    const recent = ["one", "two", "three", "four", "five"].map((word) => question(`What is ${word}?`));
+    const [asked] = own.topic.proposePrompt({ random: randomStream("test"), recent }) as readonly ChatMessage[];
+    expect(recent.filter(({ text }) => asked.content.includes(text))).toHaveLength(3);
     expect(own.topic.proposePrompt({ random: randomStream("test"), recent: [] })).toEqual([
-      { role: "user", content: "Ask about tides" },
+      { role: "user", content: "Ask about tides. Not: " },
     ]);
   });
 

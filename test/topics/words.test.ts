@@ -188,12 +188,13 @@ describe("answers in words", () => {
   });
 
   it.each([
-    ["восемьдесят", "no number in the reply"],
-    ["", "no number in the reply"],
-    ["<think>80", "no number in the reply"],
-    ["\\boxed{eighty}", "the boxed answer is not a number"],
+    ["восемьдесят", "no marked answer"],
+    ["", "no marked answer"],
+    ["<think>80", "no marked answer"],
+    ["\\boxed{eighty}", "the answer is not a number"],
     ["\\boxed{80", "no-answer"],
-    ["12/0", "the answer has no value"],
+    ["The answer is eighty.", "the answer is not a number"],
+    ["12/0", "the answer is not a number"],
   ])("%s is none", (reply, reason) => {
     expect(readNumber(reply)).toEqual({ ok: false, reason });
   });

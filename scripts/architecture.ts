@@ -143,7 +143,7 @@ export const parts: readonly Part[] = [
   {
     name: "guarding",
     floor: 6,
-    files: /^guarding\.ts$/,
+    files: /^(guarding|teacher)\.ts$/,
     imports: [...stage, "sandbox contract", "topic contract", "guard", "cast", "play", "verify"],
     pure: true,
   },

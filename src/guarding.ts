@@ -11,7 +11,7 @@ import {
   leastProbes,
   type Probe,
   restartWatch,
-  setLimits,
+  setUsual,
   type WatchState,
   watch,
 } from "./guard/watch.ts";
@@ -59,10 +59,11 @@ export async function beginGuard(parts: GuardParts, player: Player): Promise<Gua
     const ofLevel = groups.filter(({ question }) => question.difficulty === difficulty);
     return { difficulty, solved: ofLevel.filter(isSolved).length / Math.max(1, ofLevel.length) };
   });
-  const probes = [...probesByLevel(levels, probeQuestions)].flatMap(([level, count]) =>
+  // Twice as many as are kept: those that the model solves are the ones that it can lose.
+  const candidates = [...probesByLevel(levels, 2 * probeQuestions)].flatMap(([level, count]) =>
     drawQuestions(generator, level, count, { seed, purpose: "probes", except }),
   );
-  return { ...memory, watch: await firstLooks(parts, player, probes) };
+  return { ...memory, watch: await firstLooks(parts, player, candidates) };
 }
 
 /** What the run must not teach: keys of the probes. */
@@ -139,15 +140,21 @@ export async function lookAround(
     kl: await distance(player, probes),
   };
   const seen = watch(memory.watch, look, config);
-  const means = { act: config.guard === "act" && memory.honest !== null, teacher: false };
+  const means = { act: config.guard === "act" && memory.honest !== null, teacher: parts.topic.verification === "vote" };
   const { posture, responses } = respond(rested.posture, seen.alarms, means);
   return { memory: { ...rested, watch: seen.state, posture }, responses, metrics: seen.metrics };
 }
 
 /** The memory when a checkpoint of this step is saved: whether that is one to come back to. */
 export function trust(memory: GuardMemory | null, step: number, config: RunConfig): GuardMemory | null {
-  if (memory === null) return null;
+  // What was learned since an alarm is not trusted before all is calm.
+  if (memory === null || memory.posture.rung !== "note") return memory;
   return memory.watch === null || isHonest(memory.watch, config) ? { ...memory, honest: step } : memory;
+}
+
+/** Step of the checkpoint that is to vote; null where the model that learns votes itself. */
+export function teacherOf(memory: GuardMemory | null): number | null {
+  return memory?.posture.taught === true ? memory.honest : null;
 }
 
 /** The memory after a return to the honest checkpoint. */
@@ -188,9 +195,9 @@ function tooFewSolved({ probes }: WatchState): { readonly part: string; readonly
   return { part: "restatement and first-answer", reason };
 }
 
-/** Two looks at the model of the start: the first says what it solves, the second how often that is lost by chance. */
+/** Three looks at the model of the start: the first says what it solves, the others how often that is lost by chance. */
 async function firstLooks(parts: GuardParts, player: Player, questions: readonly Question[]): Promise<WatchState> {
-  const groups = await ask(parts, player, questions, "first");
+  const groups = mostlySolved(await ask(parts, player, questions, "first"), parts.config.probeQuestions);
   const answers = groups.map(({ answers: [answer] }) => answer);
   const scores = scored(player)
     ? await player.score(answers.map(({ promptTokens, tokens }) => [...promptTokens, ...tokens]))
@@ -201,7 +208,17 @@ async function firstLooks(parts: GuardParts, player: Player, questions: readonly
     const said = scores === null ? null : { promptTokens, tokens, logprob: sum(scores[i].slice(promptTokens.length)) };
     return { question, winner: verdict.winner, solved: isSolved(group), said };
   });
-  return setLimits(beginWatch(probes), await ask(parts, player, questions, "second"), parts.config);
+  const kept = questionsIn(probes);
+  const usual = [await ask(parts, player, kept, "second"), await ask(parts, player, kept, "third")];
+  return setUsual(beginWatch(probes), usual);
+}
+
+/** `count` of the groups, three in four of them solved where there are so many: what is not solved shows where a vote goes astray. */
+function mostlySolved(groups: readonly VerifiedGroup[], count: number): VerifiedGroup[] {
+  const [solved, others] = [groups.filter(isSolved), groups.filter((group) => !isSolved(group))];
+  const most = Math.max(Math.ceil(0.75 * count), count - others.length);
+  const kept = solved.slice(0, most);
+  return [...kept, ...others.slice(0, count - kept.length)];
 }
 
 /** Asks probes as training asks. Every look draws anew: what is the same at two looks is the model's. */

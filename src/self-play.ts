@@ -21,6 +21,7 @@ import {
   idleParts,
   lookAround,
   probeKeys,
+  teacherOf,
   trust,
   underGuard,
   withhold,
@@ -28,10 +29,11 @@ import {
 import { judge } from "./learn/judge.ts";
 import { updateModel } from "./learn/update.ts";
 import { propose } from "./play/propose.ts";
-import { answersSaved, solve } from "./play/solve.ts";
+import { answersSaved, type SolveOptions, solve } from "./play/solve.ts";
 import { randomStream, seedFrom } from "./random.ts";
 import { checkControl, checkFit, type SelfPlayOptions } from "./run-options.ts";
-import type { LoopState, RunStore } from "./store/store.ts";
+import type { LoopState, RunStore, SavedCheckpoint } from "./store/store.ts";
+import { TeacherSeat } from "./teacher.ts";
 import type { Evaluation, Question } from "./types.ts";
 import { verify } from "./verify/verify.ts";
 
@@ -46,6 +48,12 @@ interface Progress {
   lacking: Lacking;
   /** Null where nothing is watched. */
   guard: GuardMemory | null;
+}
+
+/** Who takes part in a step. */
+interface Players {
+  readonly cast: Cast;
+  readonly teacher: TeacherSeat;
 }
 
 /** As many questions of earlier steps as a proposer may be shown. */
@@ -72,6 +80,7 @@ export async function* selfPlay(options: SelfPlayOptions): AsyncGenerator<RunEve
   yield record({ type: "run-start", run: store.run, fromStep: progress.step, steps: config.steps });
   const heldOut = heldOutKeys(options.topic, config.evalQuestions);
   const watched = guardParts(options, heldOut);
+  await using teacher = new TeacherSeat(options.engine, async (step) => (await trusted(store, step)).folder);
 
   try {
     if (progress.step === 0 && hidden !== null) yield record(await examine(options, cast, progress));
@@ -84,7 +93,7 @@ export async function* selfPlay(options: SelfPlayOptions): AsyncGenerator<RunEve
     }
 
     while (progress.step < config.steps && !signal?.aborted && progress.guard?.posture.stopped !== true) {
-      const { played, responses } = await playStep(options, cast, progress, heldOut);
+      const { played, responses } = await playStep(options, { cast, teacher }, progress, heldOut);
       yield record({ type: "step-end", record: played });
       const { lacking, warnings } = watchForCollapse(played, progress.lacking, config);
       progress.lacking = lacking;
@@ -114,15 +123,15 @@ export async function* selfPlay(options: SelfPlayOptions): AsyncGenerator<RunEve
 /** One step of self-play: the method, top to bottom. */
 async function playStep(
   options: SelfPlayOptions,
-  cast: Cast,
+  { cast, teacher }: Players,
   progress: Progress,
   heldOut: ReadonlySet<string>,
 ): Promise<{ readonly played: StepRecord; readonly responses: readonly Response[] }> {
   const { sandbox, control } = options;
+  const { topic, hidden } = options.topic;
   const config = underGuard(options.config, progress.guard);
   const watched = guardParts(options, heldOut);
   const heldOutKeys = new Set([...heldOut, ...probeKeys(progress.guard)]);
-  const { topic, hidden } = options.topic;
   const started = performance.now();
   const stages: Record<string, number> = {};
   let lap = started;
@@ -145,17 +154,22 @@ async function playStep(
     seed: seedFrom(config.seed, "propose", step),
   });
   done("propose");
-  const asked = await solve(cast.solver, topic, proposals, {
+  const teaching = await teacher.at(teacherOf(progress.guard));
+  const answering = (purpose: string): SolveOptions => ({
     ...sampling,
-    groupSize: config.groupSize,
+    // A teacher's answers take the place of half of the others.
+    groupSize: teaching === null ? config.groupSize : Math.ceil(config.groupSize / 2),
     consistentVote: config.consistentVote,
-    stopVotes: config.voteStop === "decided" ? config : undefined,
+    stopVotes: config.voteStop === "decided" && teaching === null ? config : undefined,
     heldOutKeys,
-    seed: seedFrom(config.seed, "solve", step),
+    seed: seedFrom(config.seed, purpose, step),
   });
+  const asked = await solve(cast.solver, topic, proposals, answering("solve"));
+  const taught = teaching === null ? undefined : await solve(teaching, topic, proposals, answering("teach"));
   done("solve");
   const { consistentVote } = config;
-  const verified = await verify(topic, asked, { sandbox, consistentVote, changeVerdict: control?.verdict });
+  const changeVerdict = control?.verdict;
+  const verified = await verify(topic, asked, { sandbox, consistentVote, teacher: taught, changeVerdict });
   done("verify");
   const random = randomStream(config.seed, "control", step);
   const changeRewards = control?.rewards && ((rewards: readonly number[]) => control.rewards!(rewards, random));
@@ -186,15 +200,19 @@ async function playStep(
 /** Loads the newest model that the guard trusts, with its optimizer. Steps, questions and the record go on. */
 async function comeBack(store: RunStore, cast: Cast, progress: Progress): Promise<void> {
   const { guard } = progress;
-  const checkpoint = guard?.honest == null ? null : await store.checkpointOf(guard.honest);
-  if (guard === null || checkpoint === null) {
-    throw new RunStoppedError(
-      `The checkpoint of step ${guard?.honest}, to which the guard would return, is gone.`,
-      "Go on without acting: make the run again with --guard note.",
-    );
-  }
-  await loadCast(cast, checkpoint.folder);
+  if (guard?.honest == null) return;
+  await loadCast(cast, (await trusted(store, guard.honest)).folder);
   progress.guard = afterReturn(guard);
+}
+
+/** The checkpoint of a step that the guard trusts. Throws RunStoppedError where somebody removed it. */
+async function trusted(store: RunStore, step: number): Promise<SavedCheckpoint> {
+  const checkpoint = await store.checkpointOf(step);
+  if (checkpoint !== null) return checkpoint;
+  throw new RunStoppedError(
+    `The checkpoint of step ${step}, which the guard would come back to, is gone.`,
+    "Put its folder back, or make the run again with --guard note.",
+  );
 }
 
 function endOf(

@@ -147,6 +147,8 @@ export interface VoteVerdict extends VerdictCore {
   readonly tie: boolean;
   /** Winner of each form of the question, in form order; one entry when the group was not split. */
   readonly formWinners: readonly (string | null)[];
+  /** An earlier model of the run voted: counts are its votes, and the group's answers are judged by them. */
+  readonly taught?: true;
 }
 
 /** Outcome of running every answer's program on the proposer's own unit tests. */

@@ -1,6 +1,6 @@
 // The guard in the loop: probes are asked and never taught, a collapse is undone, and a run that is killed in the middle of it all
 // equals one that was not. The model is scripted: it forgets how to add after so many updates.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -8,6 +8,7 @@ import { type RunConfigInput, runConfigSchema } from "../src/config/config.ts";
 import type { Engine, Policy } from "../src/engine/engine.ts";
 import { createScriptedEngine } from "../src/engine/scripted.ts";
 import type { RunEvent, StepRecord } from "../src/events.ts";
+import type { GuardMemory } from "../src/guarding.ts";
 import { selfPlay } from "../src/self-play.ts";
 import { openWorkspace } from "../src/store/workspace.ts";
 import { arithmetic } from "../src/topics/arithmetic.ts";
@@ -211,4 +212,55 @@ describe("a collapse", () => {
     const again = await play(folder, { steps: 60 }, { updatesLeft: 10 });
     expect(again.events.map(({ type }) => type)).toEqual(["run-start", "run-end"]);
   });
+});
+
+describe("a teacher", () => {
+  /** Goes on with a run as if an alarm had called for a teacher before its checkpoint. */
+  async function withTeacher(steps: number): Promise<StepRecord[]> {
+    const folder = newFolder();
+    await play(folder, { steps: 4 });
+    const config = runConfigSchema.parse({ ...settings, steps, learningRateSchedule: "constant" });
+    await using workspace = openWorkspace(folder);
+    await using store = workspace.openRun(workspace.list()[0].run);
+    const saved = (await store.latestCheckpoint())!;
+    const guard = saved.state.memory!["guard"] as GuardMemory;
+    const posture = { ...guard.posture, rung: "teacher" as const, calm: 0, taught: true, slowed: 1 };
+    const checkpoint = { ...saved, state: { ...saved.state, memory: { guard: { ...guard, posture } } } };
+    const played: StepRecord[] = [];
+    const options = { topic: arithmetic, config, store, engine: forgetful(1000).engine, checkpoint };
+    for await (const event of selfPlay(options)) if (event.type === "step-end") played.push(event.record);
+    return played;
+  }
+
+  test("votes in place of the model that learns, with half of the answers each, until ten looks are calm", async () => {
+    const steps = await withTeacher(28);
+    expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 24 }, (_, i) => i + 5));
+    const taught = steps.filter(({ groups }) =>
+      groups.some(({ verdict }) => verdict.kind === "vote" && verdict.taught),
+    );
+    expect(taught.map(({ step }) => step)).toEqual(Array.from({ length: 20 }, (_, i) => i + 5));
+    for (const { groups } of taught) {
+      for (const { verdict, answers } of groups) {
+        expect(answers).toHaveLength(5);
+        expect(verdict.scores).toEqual(answers.map(({ value }) => Number(value !== null && value === verdict.winner)));
+        expect(verdict.successRate).toBeCloseTo(verdict.scores.reduce((sum, one) => sum + one, 0) / 5, 10);
+      }
+    }
+    for (const { answers } of steps.at(-1)!.groups) expect(answers).toHaveLength(9);
+    // The caution of the time ends with it.
+    expect(steps.at(-1)!.metrics["learningRate"]).toBeGreaterThan(steps[19].metrics["learningRate"]);
+  });
+});
+
+test("a checkpoint to come back to that is gone stops the run and says so, with all that was recorded", async () => {
+  const folder = newFolder();
+  const removing = (event: RunEvent): boolean => {
+    if (event.type === "guard" && event.action === "roll-back") {
+      const runs = join(folder, "runs");
+      for (const run of readdirSync(runs)) rmSync(join(runs, run, "checkpoints"), { recursive: true });
+      for (const run of readdirSync(runs)) mkdirSync(join(runs, run, "checkpoints"));
+    }
+    return false;
+  };
+  await expect(play(folder, { saveEvery: 100 }, { updatesLeft: 6, killAt: removing })).rejects.toThrow(/is gone/);
 });

@@ -33,7 +33,11 @@ export const guard = {
   ),
   guardMargin: onlyWith(
     watching,
-    fraction.default(0.1).describe("How much larger a share of the probes may be lost than at the start."),
+    fraction
+      .default(0.05)
+      .describe(
+        "How much larger a share of the solved probes may be lost than at the start before the guard slows down; it goes back at four times as much.",
+      ),
   ),
   guardThreshold: onlyWith(
     watching,

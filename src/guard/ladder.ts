@@ -22,12 +22,22 @@ export interface Posture {
   /** Halvings of the learning rate that end when all is calm. */
   readonly slowed: number;
   readonly rollbacks: number;
+  /** An earlier model votes. */
+  readonly taught: boolean;
   /** The next step plays and does not learn. */
   readonly skip: boolean;
   readonly stopped: boolean;
 }
 
-export const atEase: Posture = { rung: "note", calm: 0, slowed: 0, rollbacks: 0, skip: false, stopped: false };
+export const atEase: Posture = {
+  rung: "note",
+  calm: 0,
+  slowed: 0,
+  rollbacks: 0,
+  taught: false,
+  skip: false,
+  stopped: false,
+};
 
 /** Looks without an alarm after which rungs below `roll-back` are taken back. */
 const calmLooks = 10;
@@ -73,6 +83,7 @@ export function respond(
     calm: 0,
     slowed: restored ? 0 : before.slowed + 1,
     rollbacks: before.rollbacks + (action === "roll-back" ? 1 : 0),
+    taught: !restored && (before.taught || action === "teacher"),
     skip: !restored,
     stopped: action === "stop",
   };
@@ -87,7 +98,7 @@ function possible(wanted: Rung, { rollbacks }: Posture, { teacher }: Means): Run
 function calmer(before: Posture): Posture {
   const calm = before.calm + 1;
   const over = calm >= calmLooks;
-  return { ...before, calm, rung: over ? "note" : before.rung, slowed: over ? 0 : before.slowed };
+  return over ? { ...before, calm, rung: "note", slowed: 0, taught: false } : { ...before, calm };
 }
 
 /** What posture makes of settings: the learning rate halves with each `slow` and each return, and votes must agree more. */

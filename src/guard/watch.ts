@@ -22,12 +22,20 @@ export interface Probe {
   } | null;
 }
 
+/** Two tests of one count: a small loss asks for caution, a large one is undone. */
+interface Tests {
+  readonly caution: EProcess;
+  readonly loss: EProcess;
+}
+
+const noTests: Tests = { caution: emptyEProcess, loss: emptyEProcess };
+
 /** Plain JSON: it is kept with every checkpoint. */
 export interface WatchState {
   readonly probes: readonly Probe[];
-  /** What the tests allow; null until the second look at the model of the start. */
-  readonly limits: Readonly<Record<TestName, number>> | null;
-  readonly tests: Readonly<Record<TestName, EProcess>>;
+  /** The share that is lost by chance, for each test; null until further looks at the model of the start. */
+  readonly usual: Readonly<Record<TestName, number>> | null;
+  readonly tests: Readonly<Record<TestName, Tests>>;
   readonly charts: Readonly<Record<ChartName, ControlChart>>;
   /** For how many looks in a row something has been low. */
   readonly low: Readonly<Record<string, number>>;
@@ -58,8 +66,8 @@ export const leastProbes = 8;
 export function beginWatch(probes: readonly Probe[]): WatchState {
   return {
     probes,
-    limits: null,
-    tests: { restatement: emptyEProcess, "first-answer": emptyEProcess },
+    usual: null,
+    tests: { restatement: noTests, "first-answer": noTests },
     charts: Object.fromEntries(chartNames.map((name) => [name, emptyChart])) as WatchState["charts"],
     low: {},
     kl: null,
@@ -84,17 +92,16 @@ function lost(probes: readonly Probe[], groups: readonly VerifiedGroup[]): Recor
 }
 
 /**
- * Takes a second look at the model of the start for what is usual: a probe is called solved by the first look, so that only another one
- * can say how often solved ones are lost by chance. The limit of a test is that share, (count + ½)/(n + 1), plus the margin.
+ * Takes further looks at the model of the start for what is usual: a probe is called solved by the first look, so that only others
+ * can say how often solved ones are lost by chance: (count + ½)/(n + 1) of them.
  */
-export function setLimits(state: WatchState, groups: readonly VerifiedGroup[], settings: WatchSettings): WatchState {
-  const counts = lost(state.probes, groups);
-  const limit = (ones: readonly number[]): number =>
-    (ones.reduce((sum, one) => sum + one, 0) + 0.5) / (ones.length + 1) + settings.guardMargin;
-  return {
-    ...state,
-    limits: { restatement: limit(counts.restatement), "first-answer": limit(counts["first-answer"]) },
+export function setUsual(state: WatchState, looks: readonly (readonly VerifiedGroup[])[]): WatchState {
+  const counts = looks.map((groups) => lost(state.probes, groups));
+  const share = (name: TestName): number => {
+    const ones = counts.flatMap((ofLook) => ofLook[name]);
+    return (ones.filter((one) => one === 1).length + 0.5) / (ones.length + 1);
   };
+  return { ...state, usual: { restatement: share("restatement"), "first-answer": share("first-answer") } };
 }
 
 /** One look: the new state, what fired, and the numbers for the record. */
@@ -113,19 +120,12 @@ export function watch(
   const tests = { ...state.tests };
   const evidences: Record<string, number> = {};
   for (const name of testNames) {
-    const limit = state.limits?.[name];
-    if (limit === undefined || counts[name].length < leastProbes) continue;
-    tests[name] = observe(state.tests[name], counts[name], limit);
-    const found = evidence(tests[name], limit);
-    evidences[name] = found;
-    const alarm = testAlarm(
-      name,
-      { found, before: evidence(state.tests[name], limit), counts: counts[name], limit },
-      settings,
-    );
-    if (alarm === null) continue;
-    alarms.push(alarm);
-    if (alarm.rung !== "slow") tests[name] = emptyEProcess;
+    const usual = state.usual?.[name];
+    if (usual === undefined || counts[name].length < leastProbes) continue;
+    const tested = test(name, state.tests[name], counts[name], usual, settings);
+    tests[name] = tested.state;
+    evidences[`guard.${name === "restatement" ? "restatement" : "firstAnswer"}Evidence`] = tested.caution;
+    if (tested.alarm !== null) alarms.push(tested.alarm);
   }
   const charted = watchCharts(state, signals, look.kl, settings);
   const lows = watchLows(state.low, look.questions);
@@ -134,18 +134,20 @@ export function watch(
     alarms: [...alarms, ...charted.alarms, ...lows.alarms],
     metrics: {
       ...probeMetrics(signals, counts, look),
-      ...(evidences["restatement"] === undefined ? {} : { "guard.restatementEvidence": evidences["restatement"] }),
-      ...(evidences["first-answer"] === undefined ? {} : { "guard.firstAnswerEvidence": evidences["first-answer"] }),
+      ...evidences,
       "guard.chartSum": Math.max(...Object.values(charted.charts).map(({ sum }) => sum)),
     },
   };
 }
 
 /** No test has evidence against the vote and no chart is half way to its alarm: a model to come back to. */
-export function isHonest({ tests, charts, limits }: WatchState, settings: WatchSettings): boolean {
+export function isHonest({ tests, charts, usual }: WatchState, settings: WatchSettings): boolean {
   return (
-    limits !== null &&
-    testNames.every((name) => tests[name].looks === 0 || evidence(tests[name], limits[name]) < 1) &&
+    usual !== null &&
+    testNames.every((name) => {
+      const { caution } = tests[name];
+      return caution.looks === 0 || evidence(caution, usual[name] + settings.guardMargin) < 1;
+    }) &&
     chartNames.every((name) => charts[name].sum < settings.guardThreshold / 2)
   );
 }
@@ -155,7 +157,7 @@ export function restartWatch(state: WatchState): WatchState {
   const charts = Object.fromEntries(chartNames.map((name) => [name, restart(state.charts[name])]));
   return {
     ...state,
-    tests: { restatement: emptyEProcess, "first-answer": emptyEProcess },
+    tests: { restatement: noTests, "first-answer": noTests },
     charts: charts as WatchState["charts"],
     kl: null,
   };
@@ -164,26 +166,39 @@ export function restartWatch(state: WatchState): WatchState {
 /** Evidence from which on a test asks for caution: false in one run of ten at most, and what is done then is taken back. */
 const cautious = 10;
 
+/** A loss this many times `guardMargin` beyond what is usual is undone; forgetting for a while is less. */
+const lossMargins = 4;
+
 const lossOf: Readonly<Record<TestName, string>> = {
   restatement: "no longer have one winner in all forms",
   "first-answer": "elect another winner than the model of the start",
 };
 
-function testAlarm(
+/** Both tests of one count after a look, the alarm that follows, and the evidence for caution as it was before a restart. */
+function test(
   name: TestName,
-  seen: { readonly found: number; readonly before: number; readonly counts: readonly number[]; readonly limit: number },
-  { guardAlpha }: WatchSettings,
-): Alarm | null {
-  const { found, before, counts, limit } = seen;
-  const certain = testNames.length / guardAlpha;
-  if (found < cautious) return null;
-  // Said when it is reached, not again at every look.
-  if (found < certain && before >= cautious) return null;
+  before: Tests,
+  counts: readonly (0 | 1)[],
+  usual: number,
+  { guardAlpha, guardMargin }: WatchSettings,
+): { readonly state: Tests; readonly alarm: Alarm | null; readonly caution: number } {
+  const limits = { caution: usual + guardMargin, loss: usual + lossMargins * guardMargin };
+  const state = {
+    caution: observe(before.caution, counts, limits.caution),
+    loss: observe(before.loss, counts, limits.loss),
+  };
+  const [caution, loss] = [evidence(state.caution, limits.caution), evidence(state.loss, limits.loss)];
   const ones = counts.filter((one) => one === 1).length;
-  const message =
+  const saw = (limit: number, found: number): string =>
     `${ones} of ${counts.length} probes that were solved at the start ${lossOf[name]}; ` +
     `up to ${limit.toFixed(2)} of them may, evidence ${found >= 1000 ? found.toExponential(1) : found.toFixed(0)}`;
-  return { detector: name, message, rung: found >= certain ? "roll-back" : "slow" };
+  if (loss >= testNames.length / guardAlpha) {
+    return { state: noTests, alarm: { detector: name, message: saw(limits.loss, loss), rung: "roll-back" }, caution };
+  }
+  if (caution < cautious) return { state, alarm: null, caution };
+  // Begun anew, so that what goes on is met again, one rung higher.
+  const message = saw(limits.caution, caution);
+  return { state: { ...state, caution: emptyEProcess }, alarm: { detector: name, message, rung: "slow" }, caution };
 }
 
 interface ChartRule {

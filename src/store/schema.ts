@@ -237,7 +237,7 @@ UPDATE runs SET config = json_patch('{
   "probeAnswers": 12,
   "probeEvery": 2,
   "guardAlpha": 0.01,
-  "guardMargin": 0.1,
+  "guardMargin": 0.05,
   "guardThreshold": 10
 }', config);
 `;

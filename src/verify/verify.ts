@@ -1,15 +1,17 @@
 // The one choice between the ways to verify: a topic's groups are voted on, or their programs run on the proposer's tests.
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Topic } from "../topics/topic.ts";
-import type { Group, Verdict, VerifiedGroup } from "../types.ts";
+import type { Answer, Group, Verdict, VerifiedGroup } from "../types.ts";
 import { verifyByTests } from "./unit-tests.ts";
-import { vote } from "./vote.ts";
+import { vote, votesFor } from "./vote.ts";
 
 export interface VerifyOptions {
   /** Runs programs; needed by topics that verify by tests. */
   readonly sandbox?: Sandbox | undefined;
   /** Tests count only where the programs' own vote confirms them. */
   readonly consistentVote: boolean;
+  /** Groups of a teacher, in the same order: their votes decide, the answers of the groups are judged by them. */
+  readonly teacher?: readonly Group[] | undefined;
   /** Replaces the verdict of a group; only controls of experiments do. */
   readonly changeVerdict?: ((group: VerifiedGroup) => Promise<Verdict>) | undefined;
 }
@@ -18,19 +20,35 @@ export interface VerifyOptions {
 export async function verify(
   topic: Topic,
   groups: readonly Group[],
-  { sandbox, consistentVote, changeVerdict }: VerifyOptions,
+  { sandbox, consistentVote, teacher, changeVerdict }: VerifyOptions,
 ): Promise<VerifiedGroup[]> {
-  const verdictOf = async ({ question, answers }: Group): Promise<Verdict> => {
-    if (topic.verification === "vote" || sandbox === undefined) return vote(answers);
+  const verdictOf = async ({ question, answers }: Group, index: number): Promise<Verdict> => {
+    if (topic.verification === "vote" || sandbox === undefined) {
+      return teacher === undefined ? vote(answers) : taughtVote(teacher[index].answers, answers);
+    }
     const programs = answers.map(({ value }) => value);
     const options = { trustedOnly: consistentVote };
     return (await verifyByTests(sandbox, topic.language ?? "python", question, programs, options)).verdict;
   };
   const verified: VerifiedGroup[] = [];
-  for (const group of groups) {
-    const verdict = await verdictOf(group);
+  for (const [index, group] of groups.entries()) {
+    const verdict = await verdictOf(group, index);
     const changed = await changeVerdict?.({ ...group, verdict });
     verified.push({ ...group, verdict: changed ?? verdict });
   }
   return verified;
+}
+
+/** The teacher's vote: what it elects, how far it agrees; and of `answers`, which gave the winner and how many. */
+function taughtVote(teacher: readonly Answer[], answers: readonly Answer[]): Verdict {
+  const verdict = vote(teacher);
+  const scores = votesFor(verdict.winner, answers);
+  const right = scores.filter((score) => score === 1).length;
+  return {
+    ...verdict,
+    scores,
+    successRate: right / answers.length,
+    disputed: right > 0 && right < answers.length,
+    taught: true,
+  };
 }

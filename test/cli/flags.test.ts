@@ -29,10 +29,11 @@ test("every key has a flag whose help says what it is for and what its default i
 test("a value given as a flag is the value in force, for every key", () => {
   const valid = resolveConfig({ flags: { preset: "paper" } }).config;
   for (const key of configKeys) {
-    // Clips are in force beside this loss only, a server's settings where there is one, files of questions in words.
+    // Clips are in force beside this loss only, probes with a guard, a server's settings where there is one, files of questions in words.
     const server = ["baseUrl", "tokenizer"].includes(key) ? { engine: "tinker" as const } : {};
     const words = ["evalFile", "examples"].includes(key) ? { topic: "plain:sums" } : {};
-    const file = { path: "sqlm.config.ts", values: { lossFn: "ppo" as const, ...server, ...words } };
+    const guarded = /^(probe|guard.)/.test(key) ? { guard: "note" as const } : {};
+    const file = { path: "sqlm.config.ts", values: { lossFn: "ppo" as const, ...server, ...words, ...guarded } };
     const value = valid[key];
     const off = flagName(key).replace("--", "--no-");
     const args = typeof value === "boolean" ? [value ? flagName(key) : off] : [flagName(key), String(value)];

@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import type { RunConfig } from "../../config/config.ts";
 import { withPathsFrom } from "../../config/file.ts";
 import { importFile } from "../../config/import-file.ts";
-import { RunStoppedError, UsageError } from "../../errors.ts";
+import { didYouMean, RunStoppedError, UsageError } from "../../errors.ts";
 import { makeControl } from "../../evaluate/controls.ts";
 import {
   defineExperiment,
@@ -16,7 +16,7 @@ import {
   type VariantResult,
 } from "../../evaluate/experiment.ts";
 import { mean, standardDeviation } from "../../evaluate/statistics.ts";
-import type { RunSummary } from "../../events.ts";
+import type { RunEvent, RunSummary } from "../../events.ts";
 import { findModel } from "../../model/find-model.ts";
 import { openReader } from "../../store/queries.ts";
 import type { RunSources, RunTrial, Workspace } from "../../store/store.ts";
@@ -32,6 +32,7 @@ import type { Parts } from "../parts.ts";
 import { playRun, withAbsolutePaths } from "../play-run.ts";
 import { sourcesOf } from "../run-sources.ts";
 import { describeRemoved } from "../step-line.ts";
+import type { Terminal } from "../terminal.ts";
 import { findTrial, type RecordedTrial } from "../trials.ts";
 import { watchTopicCalls } from "../watchdog.ts";
 
@@ -41,6 +42,7 @@ interface ExperimentCommandOptions {
   readonly seeds: string;
   readonly parallel: string;
   readonly fresh?: boolean;
+  readonly only?: string;
 }
 
 export function experimentCommand(parts: Parts): Command {
@@ -56,12 +58,13 @@ export function experimentCommand(parts: Parts): Command {
     .argument("<file>", "File that exports the experiment (defineExperiment).")
     .option("--seeds <numbers>", "Seeds, separated by commas.", "1,2,3")
     .option("--parallel <count>", "Runs at a time; each takes a core and its own memory.", "1")
+    .option("--only <names>", "Variants to play, separated by commas: several processes can share an experiment.")
     .option("--fresh", "Play every run anew, also those that the workspace has in its record.")
     .action(async (file: string, options: ExperimentCommandOptions) => {
       const terminal = terminalOf(options);
       const seeds = readSeeds(options.seeds);
       const parallel = readCount("--parallel", options.parallel, 1);
-      const experiment = await openExperiment(file);
+      const experiment = withVariants(await openExperiment(file), options.only);
       const trials = trialsOf(experiment, seeds);
       // Every config is checked before the first run begins: a mistake in the last variant must not cost hours.
       const configs = new Map<string, RunConfig>();
@@ -100,15 +103,10 @@ export function experimentCommand(parts: Parts): Command {
               ? { config: withThreads(config, parallel), trial: recordOf(experiment, trial) }
               : { resume: recorded.run },
           signal,
-          onEvent: (event) => {
-            if (event.type === "run-start" && recorded !== undefined) {
-              terminal.note(`${name}: going on with ${event.run} from step ${event.fromStep}`);
-            }
-            if (event.type === "step-end") terminal.status(`${name}: step ${event.record.step}/${config.steps}`);
-            if (event.type === "anomaly") terminal.note(`${name}, step ${event.step}: ${event.message}`);
-          },
+          onEvent: trialPrinter(terminal, name, config.steps, recorded !== undefined),
         });
-        if (reason === "finished") return summary;
+        // A guard that stops a run has brought it to its end: what it is worth is a result.
+        if (reason !== "interrupted") return summary;
         throw experimentEnded(`in ${name}, after step ${summary.steps} of ${config.steps}`);
       };
       const started = performance.now();
@@ -132,6 +130,20 @@ export function experimentCommand(parts: Parts): Command {
       terminal.say(variantTable(variants, terminal.tableColumns));
       terminal.result({ variants });
     });
+}
+
+/** Says what happens in a trial, in a line of its own where somebody must know. */
+function trialPrinter(terminal: Terminal, name: string, steps: number, resumed: boolean): (event: RunEvent) => void {
+  return (event) => {
+    if (event.type === "run-start" && resumed) {
+      terminal.note(`${name}: going on with ${event.run} from step ${event.fromStep}`);
+    }
+    if (event.type === "step-end") terminal.status(`${name}: step ${event.record.step}/${steps}`);
+    if (event.type === "anomaly") terminal.note(`${name}, step ${event.step}: ${event.message}`);
+    if (event.type === "guard") {
+      terminal.note(`${name}, step ${event.step}: ${event.detector}: ${event.message} → ${event.action}`);
+    }
+  };
 }
 
 function experimentEnded(where: string): RunStoppedError {
@@ -204,6 +216,21 @@ async function openExperiment(file: string): Promise<Experiment> {
     );
   }
   return defineExperiment(found as Experiment);
+}
+
+/** The experiment with the named variants alone. Throws UsageError for one that it does not have. */
+function withVariants(experiment: Experiment, only: string | undefined): Experiment {
+  if (only === undefined) return experiment;
+  const names = only.split(",").map((name) => name.trim());
+  const known = experiment.variants.map(({ name }) => name);
+  const unknown = names.find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new UsageError(
+      `${experiment.name} has no variant "${unknown}".${didYouMean(unknown, known)}`,
+      `Its variants are: ${known.join(", ")}.`,
+    );
+  }
+  return { ...experiment, variants: experiment.variants.filter(({ name }) => names.includes(name)) };
 }
 
 function configOfTrial({ variant, config }: Trial, file: string, workspace: string): Promise<ConfigForModel> {

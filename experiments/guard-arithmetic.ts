@@ -1,0 +1,29 @@
+// Does the guard meet a collapse, and does it leave healthy runs alone? Two ways to make a vote collapse, and a healthy run, each
+// watched only (`note`, which changes nothing of the run) and acted on:
+//
+//   node scripts/bootstrap.mjs scripts/experiment-jobs.ts experiments/guard-arithmetic.ts --seeds 21,22,23,24,25 --jobs 4
+//   node scripts/bootstrap.mjs scripts/guard-table.ts
+import { defineExperiment, type RunConfigInput } from "self-questioning";
+
+const leak: RunConfigInput = { gateLeak: 0.4 };
+// Constant, since a rate that falls ends the collapse by itself.
+const rate: RunConfigInput = { learningRate: 1e-3, learningRateSchedule: "constant" };
+
+const watched = (name: string, config: RunConfigInput) => [
+  { name: `${name} watched`, config: { ...config, guard: "note" as const } },
+  { name: `${name} guarded`, config: { ...config, guard: "act" as const } },
+];
+
+export const experiment = defineExperiment({
+  name: "guard-arithmetic",
+  config: {
+    topic: "arithmetic",
+    steps: 80,
+    groupsPerBatch: 64,
+    evalEvery: 10,
+    evalQuestions: 50,
+    saveEvery: 10,
+    threads: 1,
+  },
+  variants: [...watched("healthy", {}), ...watched("leak .4", leak), ...watched("rate 1e-3", rate)],
+});

@@ -14,6 +14,11 @@ export class SessionCache {
     this.#capacity = capacity;
   }
 
+  /** An empty cache whose sessions differ from these in some options. */
+  beside(options: Partial<SessionOptions>, capacity: number): SessionCache {
+    return new SessionCache({ ...this.#options, ...options }, capacity);
+  }
+
   /** The session of this name, from the graph that `build` gives if there is none yet. */
   async get(name: string, build: () => Graph): Promise<Session> {
     const known = this.#sessions.get(name);

@@ -26,7 +26,8 @@ export class Head {
 
   constructor(layout: WeightLayout, sessions: SessionCache) {
     this.#layout = layout;
-    this.#sessions = sessions;
+    // Slices are small and many, and their memory is soon wanted again.
+    this.#sessions = sessions.beside({ keepMemory: true }, 4);
   }
 
   /** Row i of `hidden` [picks, hiddenSize] predicts `targets[i]`. */

@@ -12,13 +12,20 @@ export interface Scorer {
   score(weights: ReadonlyMap<string, Tensor>, sequences: readonly (readonly number[])[]): Promise<number[][]>;
 }
 
+interface ScorerOptions {
+  /** What runs micro-batches where an adapter trains. */
+  readonly packed?: PackedRuns | null;
+  /** Called after each micro-batch with the tokens scored so far, in all, and once more those so far. */
+  readonly onProgress?: (done: number, total: number, tokens: number) => void;
+}
+
 /** The cache may be shared with whatever names its sessions otherwise. */
 export function createScorer(
   layout: WeightLayout,
   sessions: SessionCache,
-  onProgress: (done: number, total: number, tokens: number) => void = () => undefined,
+  { packed: shared = null, onProgress = () => undefined }: ScorerOptions = {},
 ): Scorer {
-  const packed = layout.lora === null ? null : new PackedRuns(layout, sessions);
+  const packed = layout.lora === null ? null : (shared ?? new PackedRuns(layout, sessions));
   return {
     async score(weights, sequences) {
       if (packed !== null) return packed.score(weights, sequences, (done, total) => onProgress(done, total, done));

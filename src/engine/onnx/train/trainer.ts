@@ -24,6 +24,8 @@ export interface OptimizerState {
 export interface TrainerOptions {
   /** Weights that the layout does not train, by the names of their inputs; may be shared by many trainers. */
   readonly frozen?: ReadonlyMap<string, Tensor>;
+  /** What runs micro-batches where an adapter trains; trainers of one layout may share it, and its memory. */
+  readonly packed?: PackedRuns | null;
   /** Called after each micro-batch with the tokens trained so far, in all, and once more those so far. */
   readonly onProgress?: (done: number, total: number, tokens: number) => void;
 }
@@ -48,12 +50,12 @@ export class Trainer {
     layout: WeightLayout,
     weights: ReadonlyMap<string, Tensor>,
     sessions: SessionCache,
-    { frozen = new Map(), onProgress = () => undefined }: TrainerOptions = {},
+    { frozen = new Map(), packed = null, onProgress = () => undefined }: TrainerOptions = {},
   ) {
     this.#layout = layout;
     this.#specs = trainableSpecs(layout);
     this.#frozen = frozen;
-    this.#packed = layout.lora === null ? null : new PackedRuns(layout, sessions);
+    this.#packed = layout.lora === null ? null : (packed ?? new PackedRuns(layout, sessions));
     this.#onProgress = onProgress;
     this.#weights = weights;
     this.#sessions = sessions;

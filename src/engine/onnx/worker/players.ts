@@ -7,6 +7,7 @@ import type { EngineProgress } from "../../engine.ts";
 import { createSampler } from "../generate/sampler.ts";
 import { float32Data, float32Tensor, type Tensor } from "../runtime/runtime.ts";
 import { SessionCache } from "../runtime/session-cache.ts";
+import { PackedRuns } from "../train/packed-runs.ts";
 import { createScorer } from "../train/scorer.ts";
 import { Trainer } from "../train/trainer.ts";
 import { type FrozenWeights, loadFrozenWeights } from "../transformer/frozen-weights.ts";
@@ -35,12 +36,18 @@ export function createPlayers(
   const { layout, adapter } = model;
   const checkpoints = openCheckpoints(model);
   const frozen = adapter === null ? null : loadFrozen(model, onProgress);
-  const sessionOptions = { threads };
+  // Sessions of large models give their memory back after each run.
+  const sessionOptions = { threads, keepMemory: frozen === null };
   const report = (stage: EngineProgress["stage"]) => (done: number, total: number, tokens: number) =>
     onProgress({ stage, done, total, tokens });
   const sampler = createSampler(layout, { threads, frozen, onProgress: report("sampling") });
-  const scorer = createScorer(layout, new SessionCache(sessionOptions, sessionLimit), report("scoring"));
   const trainingSessions = new SessionCache(sessionOptions, sessionLimit);
+  // One for all policies and for scoring, whose memory it lends to whoever is at work.
+  const packed = frozen === null ? null : new PackedRuns(layout, trainingSessions);
+  const scorer = createScorer(layout, new SessionCache(sessionOptions, sessionLimit), {
+    packed,
+    onProgress: report("scoring"),
+  });
   // The first policy takes these; another one reads the folder again, so that no copy lies idle.
   let first: TrainedWeights | null = adapter === null ? checkpoints.start() : null;
   const seats = new Map<PlayerId, Seat>();
@@ -67,7 +74,7 @@ export function createPlayers(
       const weights = first ?? checkpoints.start();
       first = null;
       let trainer: Trainer | null = null;
-      const options = { frozen: frozen ?? new Map(), onProgress: report("training") };
+      const options = { frozen: frozen ?? new Map(), packed, onProgress: report("training") };
       return add({
         weights,
         trainer: () => {

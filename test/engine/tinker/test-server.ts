@@ -24,6 +24,8 @@ export interface TestServerOptions {
   /** How long a promise is held open. */
   readonly holdMilliseconds?: number;
   readonly maxContext?: number;
+  /** Saves are known by their names, and one that is taken is refused, as SkyRL does; by their numbers otherwise. */
+  readonly savesByName?: boolean;
   /** Answers instead of the server, where it gives something. */
   readonly instead?: (path: string, request: IncomingMessage, body: Buffer) => Reply | undefined;
 }
@@ -188,6 +190,10 @@ export async function openTestServer(options: TestServerOptions): Promise<TestSe
         const { model_id: id, path: name, seq_id: seqId } = message("saveWeights") as Record<string, never>;
         const at = mkdtempSync(join(folder, "state-"));
         const tinkerPath = `tinker://${id}/weights/${name}`;
+        if (options.savesByName === true) {
+          if (paths.has(tinkerPath)) throw new Refusal(409, `Checkpoint '${name}' already exists for model '${id}'`);
+          modelOf(id).bySequence.delete(seqId);
+        }
         const request_id = once(id, "save_weights", seqId, ({ policy }) => {
           paths.set(tinkerPath, { folder: at });
           return promise(async () => {
@@ -199,11 +205,18 @@ export async function openTestServer(options: TestServerOptions): Promise<TestSe
       }
       case endpoints.saveWeightsForSampler.path: {
         const { model_id: id, path: name, seq_id: seqId } = message("saveWeightsForSampler") as Record<string, never>;
+        const taken = name ?? `unnamed ${message("saveWeightsForSampler")["sampling_session_seq_id"]}`;
+        const samplerPath = `tinker://${id}/sampler_weights/${taken}`;
+        if (options.savesByName === true) {
+          if (paths.has(samplerPath)) throw new Refusal(409, `Checkpoint '${taken}' already exists for model '${id}'`);
+          modelOf(id).bySequence.delete(seqId);
+          paths.set(samplerPath, {});
+        }
         const request_id = once(id, "save_weights_for_sampler", seqId, ({ policy }) =>
           promise(async () => {
             const player = await policy.freeze();
             if (name != null) {
-              paths.set(`tinker://${id}/sampler_weights/${name}`, { player });
+              paths.set(samplerPath, { player });
               return { path: `tinker://${id}/sampler_weights/${name}` };
             }
             const sampler = next("sampler");

@@ -39,12 +39,16 @@ export async function downloadAdapter(connection: Connection, samplerPath: strin
       if (found === null) continue;
       if (typeof found === "string") await unpack(await openDownload(found, connection, dispatcher), folder, found);
       else await fetchFiles(found, connection, dispatcher, folder);
-      await checkWhole(folder);
+      checkWhole(folder);
       return true;
     }
     return false;
+  } catch (error) {
+    // No half of it may stay.
+    for (const file of adapterFiles) await rm(join(folder, file), { force: true });
+    throw error;
   } finally {
-    await dispatcher.close();
+    await dispatcher.destroy();
   }
 }
 
@@ -65,17 +69,17 @@ async function locate(
       const url = `${connection.options.address.baseUrl}${apiRoot}${path}`;
       const { statusCode, headers, body } = await get(url, connection, dispatcher);
       if (statusCode >= 300 && statusCode < 400) {
-        await body.dump();
+        await body.text();
         const location = [headers.location].flat()[0];
         return location === undefined ? null : new URL(location, url).href;
       }
       if (statusCode === 503 || statusCode === 425) {
-        await body.dump();
+        await body.text();
         await connection.rest(packingSeconds);
         continue;
       }
       if (statusCode !== 200) {
-        await body.dump();
+        await body.text();
         break;
       }
       const answer = checkMessage(
@@ -99,7 +103,7 @@ function get(url: string, connection: Connection, dispatcher: Dispatcher): Promi
 async function openDownload(url: string, connection: Connection, dispatcher: Dispatcher): Promise<Readable> {
   const { statusCode, body } = await get(url, connection, dispatcher);
   if (statusCode === 200) return body;
-  await body.dump();
+  await body.text();
   throw new ServerError(`The adapter cannot be downloaded: the server answered ${statusCode}.`, statusCode, retryHint);
 }
 
@@ -161,13 +165,12 @@ async function fetchFiles(
   }
 }
 
-/** Throws FileFormatError, and leaves nothing, unless both files are there and the weights are whole. */
-async function checkWhole(folder: string): Promise<void> {
+/** Throws FileFormatError unless both files are there and the weights are whole. */
+function checkWhole(folder: string): void {
   try {
     if (!isAdapterFolder(folder)) throw new FileFormatError(folder, `has no ${adapterConfigFile}`, retryHint);
     using _weights = new SafetensorsFile(join(folder, adapterWeightsFile));
   } catch (cause) {
-    for (const name of adapterFiles) await rm(join(folder, name), { force: true });
     throw new FileFormatError(folder, "the downloaded adapter is not whole", retryHint, { cause });
   }
 }

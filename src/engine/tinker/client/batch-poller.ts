@@ -60,6 +60,8 @@ export class BatchPoller {
       wait.end();
       this.#polling = false;
     }
+    // Whoever came while the last poll ended found it still polling.
+    if (this.#waiters.size > 0) void this.#poll();
   }
 
   async #pollWhileAwaited(wait: Wait): Promise<void> {
@@ -71,7 +73,7 @@ export class BatchPoller {
       const outcome = await this.#ask(retrieved);
       if ("contentType" in outcome) {
         const news = this.#read(outcome.bytes, retrieved);
-        [failures, firstFailure] = [0, null];
+        [failures, refusals, firstFailure] = [0, 0, null];
         quick = news || performance.now() - asked > 500 ? 0 : quick + 1;
         if (quick > 1) await this.#connection.rest(Math.min(0.05 * 2 ** Math.min(quick, 10), 2));
         continue;
@@ -84,7 +86,7 @@ export class BatchPoller {
       }
       firstFailure ??= asked;
       await this.#afterFailure(outcome, failures, refusals, firstFailure, wait);
-      if (outcome.kind === "status" && outcome.status === 400) refusals += 1;
+      if (outcome.kind === "status" && [400, 409].includes(outcome.status)) refusals += 1;
       failures += 1;
     }
   }

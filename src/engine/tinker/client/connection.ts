@@ -116,11 +116,13 @@ export class Connection {
     const idempotencyKey = randomUUID();
     const patience = (sending.patienceSeconds ?? this.options.patienceSeconds) * 1000;
     let [firstFailure, firstBilling]: [number | null, number | null] = [null, null];
+    let conflicts = 0;
     try {
       for (let attempt = 0; ; attempt++) {
         const outcome = await this.attempt(sending, idempotencyKey);
         if (!("kind" in outcome)) return outcome;
-        const action = afterFailure(outcome, sending.repeat, attempt, Math.random());
+        const action = afterFailure(outcome, sending.repeat, { attempt, conflicts, jitter: Math.random() });
+        if (outcome.kind === "status" && outcome.status === 409) conflicts += 1;
         const now = performance.now();
         if (action.kind === "final") throw refusal(sending.what, outcome);
         if (action.kind === "doubt") throw refusal(sending.what, outcome, true);

@@ -53,9 +53,14 @@ export class TinkerModel {
     };
     const what = "making a model";
     const path = endpoints.createModel.path;
-    const promise = await postPromise(link, { path, body: json(body), repeat: "harmless", what });
-    const requestId = promise.request_id;
-    const { bytes } = await promises.result({ requestId, type: "CreateModel", what, resubmit: null });
+    // One that is made twice is one too many, and no harm.
+    const post = () => postPromise(link, { path, body: json(body), repeat: "harmless", what });
+    let promise = await post();
+    const resubmit = async (): Promise<string> => {
+      promise = await post();
+      return promise.request_id;
+    };
+    const { bytes } = await promises.result({ requestId: promise.request_id, type: "CreateModel", what, resubmit });
     const made = checkMessage(path, results.createModel, readJson(path, bytes));
     const id = made.model_id ?? promise.model_id;
     if (id == null)

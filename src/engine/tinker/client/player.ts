@@ -312,7 +312,9 @@ export class TinkerPolicy extends TinkerPlayer implements Policy {
         return model;
       } catch (error) {
         void model.unload();
-        if (!(error instanceof ServerError && error.doubtful) || attempt >= mostLoads) throw error;
+        // A copy of the request that arrived makes this one the model's second, which is refused.
+        const again = error instanceof ServerError && (error.doubtful || [400, 409, 410].includes(error.status ?? 0));
+        if (!again || attempt >= mostLoads) throw error;
       }
     }
   }
@@ -327,4 +329,4 @@ export class TinkerPolicy extends TinkerPlayer implements Policy {
   }
 }
 
-const mostLoads = 3;
+const mostLoads = 5;

@@ -95,14 +95,14 @@ export class Promises {
         if (action.kind === "final" || action.kind === "resubmit" || tooLong) {
           throw new ServerError(`${what} failed: ${describeFailure(outcome)}.`, status, resumeHint);
         }
-        if (status === 400) refusals += 1;
+        if (status === 400 || status === 409) refusals += 1;
         failures = status === 408 ? 0 : failures + 1;
         if (action.seconds > 0) await this.#connection.pause(action.seconds, wait, outcome);
         if (outcome.kind === "status" && status === 408)
           await stillWaiting(describeQueue(readQueueState(outcome.body)));
         continue;
       }
-      [failures, firstFailure] = [0, null];
+      [failures, refusals, firstFailure] = [0, 0, null];
       const answer = await this.#read(requestId, type, iteration, readFutureAnswer(outcome.contentType, outcome.bytes));
       if (answer.kind === "result") return answer;
       if (answer.kind === "waiting") await stillWaiting(describeQueue(answer));

@@ -33,17 +33,22 @@ export type Action =
   | { readonly kind: "final" };
 
 const mostDelay = 10;
-const mostConflicts = 3;
+const mostConflicts = 5;
 const billingSeconds = 5;
 const mostRetryAfter = 60;
 
 /**
- * What to do after a failure. `attempt` counts from 0; `jitter` is from 0 to below 1.
+ * What to do after a failure. `attempt` counts failures from 0, `conflicts` those of status 409 before this one; `jitter` is from 0
+ * to below 1.
  *
  * Waits 0.5·2ⁿ s up to 10 s, less up to a quarter. A status of 429 and a connection that was never made leave no doubt; after
  * 408 and 5xx, which gateways send too, and a broken connection the request may have been carried out.
  */
-export function afterFailure(failure: Failure, repeat: Repeat, attempt: number, jitter: number): Action {
+export function afterFailure(
+  failure: Failure,
+  repeat: Repeat,
+  { attempt, conflicts, jitter }: { readonly attempt: number; readonly conflicts: number; readonly jitter: number },
+): Action {
   const delay = Math.min(mostDelay, 0.5 * 2 ** Math.min(attempt, 10)) * (1 - jitter / 4);
   const unlessDoubtful: Action = repeat === "harmless" ? { kind: "again", seconds: delay } : { kind: "doubt" };
   if (failure.kind === "unreachable") return { kind: "again", seconds: delay };
@@ -56,11 +61,11 @@ export function afterFailure(failure: Failure, repeat: Repeat, attempt: number, 
   if (status === 408 || status >= 500) {
     return unlessDoubtful.kind === "again" ? { kind: "again", seconds } : unlessDoubtful;
   }
-  if (status === 409 && repeat === "harmless" && attempt < mostConflicts) return { kind: "again", seconds };
+  if (status === 409 && repeat === "harmless" && conflicts < mostConflicts) return { kind: "again", seconds };
   return shouldRetry === true && repeat === "harmless" ? { kind: "again", seconds } : { kind: "final" };
 }
 
-/** The same for asking after a promise, which is always harmless. `refusals` counts answers of status 400 so far. */
+/** The same for asking after a promise, which is always harmless. `refusals` counts answers of status 400 and 409 since the last good one. */
 export type PollAction =
   | { readonly kind: "again"; readonly seconds: number }
   | { readonly kind: "billing"; readonly seconds: number }
@@ -68,7 +73,7 @@ export type PollAction =
   | { readonly kind: "resubmit" }
   | { readonly kind: "final" };
 
-const mostRefusals = 3;
+const mostRefusals = 5;
 const mostPollDelay = 30;
 
 /** `attempt` counts failures in a row, from 0. */
@@ -86,5 +91,6 @@ export function afterPollFailure(failure: Failure, attempt: number, refusals: nu
   if (status === 429)
     return retryAfter === null ? backOff : { kind: "again", seconds: Math.min(retryAfter, mostRetryAfter) };
   if (status >= 500) return soon;
-  return status === 400 && refusals < mostRefusals ? { kind: "again", seconds: 0.1 } : { kind: "final" };
+  const spurious = status === 400 || status === 409;
+  return spurious && refusals < mostRefusals ? { kind: "again", seconds: 0.1 } : { kind: "final" };
 }

@@ -32,6 +32,8 @@ export function startHeartbeat(data: HeartbeatData, onNews: (news: HeartbeatNews
   return {
     useToken: (key) => worker.postMessage({ key }),
     stop: async () => {
+      // Whoever stops it waits for it.
+      worker.ref();
       worker.postMessage({});
       await exited;
     },

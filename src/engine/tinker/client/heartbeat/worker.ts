@@ -30,7 +30,7 @@ async function beat(): Promise<"go on" | "stop"> {
         "x-idempotency-key": randomUUID(),
       },
     });
-    await response.body.dump();
+    await response.body.text();
     const { statusCode } = response;
     if (statusCode === 404 || statusCode === 410) {
       tell({ kind: "lost", status: statusCode });
@@ -47,8 +47,11 @@ async function beat(): Promise<"go on" | "stop"> {
 const silence = (): number => (performance.now() - last) / 1000;
 
 // A chain of timers, which do not follow the clock on the wall: no two beats are under way at once.
-let timer: NodeJS.Timeout;
+let timer: NodeJS.Timeout | undefined;
+let stopped = false;
 const next = (): void => {
+  // Also where a beat was under way when it was stopped: the thread would never end.
+  if (stopped) return;
   timer = setTimeout(async () => {
     if ((await beat()) === "go on") next();
   }, everySeconds * 1000);
@@ -60,6 +63,7 @@ port.on("message", (message: { readonly key?: string }) => {
     key = message.key;
     return;
   }
+  stopped = true;
   clearTimeout(timer);
   void dispatcher.destroy();
   port.close();

@@ -1,0 +1,315 @@
+// What is wrong with server, key, model, answers, and the world between: one sentence that says what to do, and nothing hangs
+// without saying why.
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { packTar } from "modern-tar";
+import { afterAll, describe, expect, it, vi } from "vitest";
+import type { Engine, EngineProgress, Policy } from "../../../src/engine/engine.ts";
+import { createScriptedEngine } from "../../../src/engine/scripted.ts";
+import { openTinkerEngine, type TinkerEngineOptions } from "../../../src/engine/tinker/client/tinker-engine.ts";
+import { RunStoppedError, SqlmError, UnsupportedError, UsageError } from "../../../src/errors.ts";
+import { packageRoot } from "../../../src/model/find-model.ts";
+import type { Datum } from "../../../src/types.ts";
+import { openTestServer, type TestServer, type TestServerOptions } from "./test-server.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "sqlm-bad-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+const tokenizer = join(packageRoot, "models", "arithmetic");
+const key = "tml-Secret-4711";
+const adam = { learningRate: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, gradClipNorm: 0 };
+const datum: Datum = { tokens: [3, 4, 5], weights: [0, 1, 1], logprobs: [0, -1, -1], advantages: [0, 1, 1] };
+
+interface Opened extends AsyncDisposable {
+  readonly engine: Engine;
+  readonly server: TestServer;
+  readonly waits: string[];
+  readonly notes: string[];
+}
+
+/** A client of a test server over the scripted engine. */
+async function open(
+  server: Omit<Partial<TestServerOptions>, "engine"> = {},
+  client: Partial<TinkerEngineOptions> = {},
+): Promise<Opened> {
+  const inner = createScriptedEngine({ reply: ({ random }) => `${random.integer(0, 9)}\u0001`, maxSequenceTokens: 64 });
+  const opened = await openTestServer({ engine: inner, model: "tiny", holdMilliseconds: 50, ...server });
+  const waits: string[] = [];
+  const notes: string[] = [];
+  try {
+    const engine = await connect(opened.url, {
+      onProgress: ({ waiting }: EngineProgress) => waiting !== undefined && waits.push(waiting),
+      onNote: (note) => notes.push(note),
+      ...client,
+    });
+    return {
+      engine,
+      server: opened,
+      waits,
+      notes,
+      [Symbol.asyncDispose]: async () => {
+        await engine[Symbol.asyncDispose]();
+        await opened[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await opened[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+const connect = (baseUrl: string | undefined, options: Partial<TinkerEngineOptions> = {}): Promise<Engine> =>
+  openTinkerEngine({
+    model: "tiny",
+    tokenizer,
+    baseUrl,
+    environment: { TINKER_API_KEY: key },
+    pace: 0.01,
+    patienceSeconds: 0.3,
+    ...options,
+  });
+
+/** One sentence, a hint, and no key in either. */
+async function refusal(work: () => Promise<unknown>): Promise<SqlmError> {
+  const error = await work().then(
+    () => null,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(SqlmError);
+  const { message, hint, stack } = error as SqlmError;
+  expect(message).not.toContain("\n");
+  expect(hint).not.toBe("");
+  expect(`${message} ${hint} ${stack}`).not.toContain("Secret");
+  return error as SqlmError;
+}
+
+const reply = (status: number, value: unknown) => ({ status, body: JSON.stringify(value) });
+const sampleOf = (policy: Policy) =>
+  policy.sample([{ promptTokens: [3], numSamples: 1, seed: 1, first: 0 }], { maxTokens: 4, temperature: 1, stop: [1] });
+
+describe("before any work", () => {
+  it("an address that is none, or nothing there, or something else", async () => {
+    expect(await refusal(() => connect("localhost:8000"))).toBeInstanceOf(UsageError);
+    expect(await refusal(() => connect("http://user:pass@127.0.0.1:1"))).toMatchObject({
+      message: expect.stringContaining("user name or password"),
+    });
+    const nobody = await refusal(() => connect("http://127.0.0.1:9"));
+    expect(nobody).toBeInstanceOf(UsageError);
+    expect(nobody.message).toMatch(/No server answers at http:\/\/127.0.0.1:9/);
+    const page = createServer((_, response) => response.end("<html>It works!</html>"));
+    await new Promise<void>((listening) => page.listen(0, "127.0.0.1", listening));
+    const other = await refusal(() => connect(`http://127.0.0.1:${(page.address() as AddressInfo).port}`));
+    page.close();
+    expect(other.message).toMatch(/no Tinker server|JSON/);
+    const missing = await refusal(() => open({ instead: () => reply(404, { detail: "Not Found" }) }));
+    expect(missing).toMatchObject({
+      message: expect.stringContaining("there is no Tinker server"),
+      hint: expect.stringContaining("--base-url"),
+    });
+  });
+
+  it("a wrong key, a missing one, and one that can be none", async () => {
+    const wrong = await refusal(() => open({ instead: () => reply(401, { detail: "Invalid key" }) }));
+    expect(wrong).toMatchObject({
+      message: expect.stringContaining("does not accept the key"),
+      hint: expect.stringContaining("TINKER_API_KEY"),
+    });
+    const none = await refusal(() => connect("https://tinker.example", { environment: {} }));
+    expect(none.message).toContain("TINKER_API_KEY is not set");
+    const broken = await refusal(() =>
+      connect("https://tinker.example", { environment: { TINKER_API_KEY: `${key}\n` } }),
+    );
+    expect(broken.message).toContain("characters that no key has");
+  });
+
+  it("a model that the server does not serve, and a loss or an option that it lacks", async () => {
+    const other = await refusal(() => open({}, { model: "huge" }));
+    expect(other).toMatchObject({
+      message: expect.stringContaining('does not serve the model "huge"'),
+      hint: expect.stringContaining("tiny"),
+    });
+    const own = { sqlm: { loss_functions: ["cross_entropy"], top_p: false, top_k: false } };
+    await using opened = await open({ introduction: own });
+    await using policy = await opened.engine.openPolicy();
+    expect(await refusal(() => policy.forwardBackward([datum], "cispo"))).toBeInstanceOf(UnsupportedError);
+    expect(opened.server.done).toEqual([]);
+  });
+
+  it("tries the losses of a server that it does not know", async () => {
+    const picky: TestServerOptions["instead"] = (path, _, body) =>
+      path === "forward_backward" && /ppo|cispo/.test(body.toString("latin1"))
+        ? reply(422, { detail: "no such loss" })
+        : undefined;
+    await using opened = await open({ introduction: {}, instead: picky });
+    expect(opened.engine.capabilities.lossFunctions).toEqual(["cross_entropy", "importance_sampling"]);
+    await using policy = await opened.engine.openPolicy();
+    // On the model that they were tried on, whose gradient is still zero.
+    expect((await policy.optimStep(adam)).metrics).toEqual({ gradNorm: 0, step: 1 });
+  });
+});
+
+describe("on the way", () => {
+  it("an answer that is no message, or larger than is read", async () => {
+    const garbage = {
+      status: 200,
+      headers: { "content-type": "application/x-protobuf" },
+      body: new Uint8Array([255, 255, 1]),
+    };
+    let bad = false;
+    const instead: TestServerOptions["instead"] = (path) => (bad && path === "retrieve_future" ? garbage : undefined);
+    await using opened = await open({ instead }, { mostBytes: 5000 });
+    await using policy = await opened.engine.openPolicy();
+    bad = true;
+    expect((await refusal(() => sampleOf(policy))).message).toMatch(/SampleResponse: 3 bytes/);
+    expect((await refusal(() => policy.forwardBackward([datum], "ppo"))).message).toMatch(
+      /ForwardBackwardOutput: 3 bytes/,
+    );
+    garbage.body = new Uint8Array(6000);
+    expect((await refusal(() => sampleOf(policy))).message).toMatch(/larger than/);
+    bad = false;
+    expect(await sampleOf(policy)).toHaveLength(1);
+  });
+
+  it("gives up on a server that stays away, and says what was being done", async () => {
+    let away = false;
+    const instead: TestServerOptions["instead"] = () => (away ? reply(503, { detail: "restarting" }) : undefined);
+    await using opened = await open({ instead });
+    await using policy = await opened.engine.openPolicy();
+    away = true;
+    const error = await refusal(() => sampleOf(policy));
+    expect(error).toBeInstanceOf(RunStoppedError);
+    expect(error.message).toMatch(/(sampling|opening a sampler) failed: the server answered 503: restarting/);
+    expect(error.hint).toContain("sqlm resume");
+  });
+
+  it("ends every call when the server no longer knows the session", async () => {
+    let lost = false;
+    const instead: TestServerOptions["instead"] = (path) =>
+      lost && path === "session_heartbeat" ? reply(404, { detail: "Session not found" }) : undefined;
+    await using opened = await open({ instead });
+    await using policy = await opened.engine.openPolicy();
+    lost = true;
+    await vi.waitFor(async () => {
+      const error = await refusal(() => sampleOf(policy));
+      expect(error.message).toContain("no longer knows this session (404)");
+    }, 30_000);
+  });
+
+  it("does not do an update twice that a server may have done, where the server does not number them", async () => {
+    let armed = false;
+    const instead: TestServerOptions["instead"] = (path, request) => {
+      if (!armed || path !== "optim_step") return undefined;
+      request.socket.destroy();
+      return undefined;
+    };
+    await using opened = await open({ introduction: {}, instead });
+    await using policy = await opened.engine.openPolicy();
+    await policy.forwardBackward([datum], "ppo");
+    armed = true;
+    const error = await refusal(() => policy.optimStep(adam));
+    expect(error).toBeInstanceOf(RunStoppedError);
+    expect(error.message).toContain("It may have been carried out or not");
+    expect(opened.server.done.filter(({ what }) => what === "optim_step")).toHaveLength(1);
+  });
+
+  it("says for how long it waits, for what and why, while a promise is not kept", async () => {
+    let slow = true;
+    const paused = reply(200, {
+      type: "try_again",
+      request_id: "1",
+      queue_state: "paused_capacity",
+      queue_state_reason: "2 ahead",
+    });
+    const instead: TestServerOptions["instead"] = (path) => (slow && path === "retrieve_future" ? paused : undefined);
+    vi.useFakeTimers({ toFake: ["setInterval", "performance"] });
+    try {
+      await using opened = await open({ instead });
+      const opening = opened.engine.openPolicy();
+      await new Promise((go) => setTimeout(go, 30));
+      vi.advanceTimersByTime(60_000);
+      slow = false;
+      await using _policy = await opening;
+      expect(opened.waits.join("\n")).toMatch(
+        /waiting 1\d s for making a model: the server has no capacity free \(2 ahead\)/,
+      );
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("cares for no clock on the wall", async () => {
+    await using opened = await open();
+    await using policy = await opened.engine.openPolicy();
+    const clock = vi.spyOn(Date, "now");
+    for (const jump of [0, 4e12, -4e12]) {
+      clock.mockReturnValue(Math.max(0, 1.8e12 + jump));
+      await sampleOf(policy);
+      await policy.forwardBackward([datum], "ppo");
+      expect((await policy.optimStep(adam)).metrics["step"]).toBeGreaterThan(0);
+    }
+    clock.mockRestore();
+  });
+});
+
+describe("adapters that are downloaded", () => {
+  const config = new TextEncoder().encode("{}");
+  const header = JSON.stringify({ a: { dtype: "F32", shape: [2], data_offsets: [0, 8] } });
+  const weights = Buffer.concat([Buffer.alloc(8), Buffer.from(header), Buffer.alloc(8)]);
+  weights.writeBigUInt64LE(BigInt(header.length));
+  const archive = async (name = "adapter_model.safetensors"): Promise<Buffer> =>
+    gzipSync(
+      await packTar([
+        { header: { name: "adapter_config.json", size: config.length }, body: config },
+        { header: { name, size: weights.length }, body: new Uint8Array(weights) },
+        { header: { name: "../outside.txt", size: config.length }, body: config },
+      ]),
+    );
+
+  async function save(bytes: Buffer): Promise<{ readonly files: string[]; readonly notes: string[] }> {
+    const instead: TestServerOptions["instead"] = (path, { headers }) => {
+      if (path.endsWith("/archive")) return { status: 302, headers: { location: `http://${headers.host}/download` } };
+      return path === "/download" ? { status: 200, body: bytes } : undefined;
+    };
+    await using opened = await open({ instead });
+    await using policy = await opened.engine.openPolicy();
+    const at = mkdtempSync(join(folder, "save-"));
+    await policy.save(at, { optimizer: true });
+    await policy.load(at, { optimizer: true });
+    return { files: readdirSync(at), notes: opened.notes };
+  }
+
+  it("lie in the checkpoint as a PEFT folder, and nothing outside of it", async () => {
+    const { files, notes } = await save(await archive());
+    expect(notes).toEqual([]);
+    expect(files).toEqual(
+      expect.arrayContaining(["adapter_config.json", "adapter_model.safetensors", "tinker.json", "tokenizer.json"]),
+    );
+    expect(readdirSync(folder)).not.toContain("outside.txt");
+  });
+
+  it("are left out, with a sentence that says why, where an archive is cut off or holds none", async () => {
+    const whole = await archive();
+    for (const bytes of [whole.subarray(0, whole.length - 30), Buffer.from("<html>"), await archive("model.bin")]) {
+      const { files, notes } = await save(bytes);
+      expect(files).toContain("tinker.json");
+      expect(files.filter((name) => name.startsWith("adapter"))).toEqual([]);
+      expect(notes).toHaveLength(1);
+      expect(notes[0]).toMatch(/no copy of the adapter.*sqlm export adapter/);
+    }
+  });
+});
+
+it("keeps the key out of checkpoints, notes and what a player says of itself", async () => {
+  await using opened = await open();
+  await using policy = await opened.engine.openPolicy();
+  const at = mkdtempSync(join(folder, "key-"));
+  await policy.save(at, { optimizer: true });
+  const texts = readdirSync(at).map((name) => readFileSync(join(at, name), "latin1"));
+  const said = JSON.stringify([policy.capabilities, opened.notes, opened.waits]);
+  expect([...texts, said].join("\n")).not.toContain("Secret");
+  expect(opened.server.seen.every(({ headers }) => headers["x-api-key"] === key)).toBe(true);
+});

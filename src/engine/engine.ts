@@ -84,10 +84,20 @@ export interface EngineCapabilities {
   readonly coarseSampling?: boolean;
   /** `forwardBackward` honours `importanceCap`, which saves the forward pass of scoring first. */
   readonly correctsForSampler?: boolean;
+  /** The adapter that trains; absent where all weights do. */
+  readonly adapter?: AdapterShape;
   /** What trains, where it is less than all weights, and how weights are held, in words for people. */
   readonly weights?: string;
   /** Threads in use, where their number can change the last digits of results: a run is recorded and resumed with it. */
   readonly threads?: number;
+}
+
+/** A low-rank adapter: W·x becomes W·x + (alpha / rank) · B·A·x for the linear layers that `targets` names. */
+export interface AdapterShape {
+  readonly rank: number;
+  readonly alpha: number;
+  /** For example `q_proj`. */
+  readonly targets: readonly string[];
 }
 
 /** How far a call is that may take long. */
@@ -134,10 +144,15 @@ export interface Policy extends Player {
   freeze(): Promise<Player>;
 }
 
+export interface PolicyOptions {
+  /** Seed of a new adapter's random numbers; that of the engine where left out. Where nothing new is drawn it changes nothing. */
+  readonly seed?: number | undefined;
+}
+
 /** A model ready to be used. Disposed of, it ends all of its policies and players at once. */
 export interface Engine extends AsyncDisposable {
   readonly capabilities: EngineCapabilities;
   readonly tokenizer: Tokenizer;
   /** A policy that begins with the model's own weights and a fresh optimizer, and learns apart from every other. */
-  openPolicy(): Promise<Policy>;
+  openPolicy(options?: PolicyOptions): Promise<Policy>;
 }

@@ -38,6 +38,7 @@ export async function openOnnxEngine({ threads = 0, onProgress, ...options }: On
     threads: chosen,
     coarseSampling,
     correctsForSampler,
+    adapter,
     weights,
   } = await connection.ready;
   const capabilities: EngineCapabilities = {
@@ -49,6 +50,7 @@ export async function openOnnxEngine({ threads = 0, onProgress, ...options }: On
     klPenalty: true,
     coarseSampling,
     correctsForSampler,
+    ...(adapter === null ? {} : { adapter }),
     weights,
     threads: chosen,
   };
@@ -56,7 +58,8 @@ export async function openOnnxEngine({ threads = 0, onProgress, ...options }: On
     tokenizer,
     capabilities,
     parameters,
-    openPolicy: async () => new OnnxPolicy(tokenizer, capabilities, connection, await connection.call("openPolicy")),
+    openPolicy: async ({ seed } = {}) =>
+      new OnnxPolicy(tokenizer, capabilities, connection, await connection.call("openPolicy", seed)),
     [Symbol.asyncDispose]: () => connection.close(),
   };
 }

@@ -65,6 +65,34 @@ test("int8 weights: sampling is coarser than scoring, a little, and says so", as
   }
 });
 
+test("an adapter is drawn from the seed that its policy is opened with, or else from the engine's", async () => {
+  const data = [{ tokens: [1, 2, 3], weights: [0, 1, 1], logprobs: [0, 0, 0], advantages: [0, 0, 0] }];
+  const adam = { learningRate: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, gradClipNorm: 0 };
+  const path = join(folder, "seeds");
+  createModel(path, models["qwen2, tied"]);
+  const open = (seed: number) => openOnnxEngine({ model: path, threads: 1, loraRank: 2, seed });
+  await using engine = await open(1);
+  await using other = await open(2);
+  const trained = async (openPolicy: typeof engine.openPolicy, seed?: number) => {
+    await using policy = await openPolicy(seed === undefined ? undefined : { seed });
+    for (let step = 0; step < 2; step++) {
+      await policy.forwardBackward(data, "cross_entropy");
+      await policy.optimStep(adam);
+    }
+    return policy.score([[1, 2, 3]]);
+  };
+  const own = await trained(engine.openPolicy);
+  expect(await trained(engine.openPolicy, 1)).toEqual(own);
+  const second = await trained(engine.openPolicy, 2);
+  expect(second).not.toEqual(own);
+  expect(await trained(other.openPolicy)).toEqual(second);
+  expect(engine.capabilities.adapter).toMatchObject({
+    rank: 2,
+    alpha: 32,
+    targets: expect.arrayContaining(["q_proj"]),
+  });
+});
+
 describe("onnx engine", () => {
   const open = async (name: string) => {
     const path = join(folder, name);

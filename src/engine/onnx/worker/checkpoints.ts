@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { FileFormatError } from "../../../errors.ts";
 import { isAdapterFolder, readAdapter, readAdapterConfig, writeAdapter } from "../../../model/adapter.ts";
 import { type BaseIdentity, checkBase, identifyBase, readBase, writeBase } from "../../../model/base-identity.ts";
+import { freshAdapter } from "../../../model/lora.ts";
 import { openWeights, writeModelFolder } from "../../../model/model-folder.ts";
 import { type NamedTensor, readSafetensors, writeSafetensors } from "../../../model/safetensors.ts";
 import { float32Data, float32Tensor, type Tensor } from "../runtime/runtime.ts";
@@ -18,8 +19,8 @@ const optimizerFile = "optimizer.safetensors";
 export type TrainedWeights = ReadonlyMap<string, Tensor>;
 
 export interface Checkpoints {
-  /** Weights of their own for a new policy. */
-  start(): TrainedWeights;
+  /** Weights of their own for a new policy; `seed` where its adapter is to be drawn from another one than the model's. */
+  start(seed?: number): TrainedWeights;
   save(folder: string, weights: TrainedWeights, optimizer: OptimizerState | null): void;
   /**
    * Reads over `weights` and returns the optimizer's state where it is asked for. Throws FileFormatError and changes nothing where
@@ -49,7 +50,7 @@ export function openCheckpoints(model: OpenedModel): Checkpoints {
 }
 
 interface Form {
-  start(): TrainedWeights;
+  start(seed?: number): TrainedWeights;
   save(folder: string, weights: TrainedWeights): void;
   /** Calls `check` when all of its own checks have passed and nothing has changed. */
   load(folder: string, weights: TrainedWeights, check: () => void): void;
@@ -83,7 +84,7 @@ function wholeModels({ folder: model }: OpenedModel): Form {
   };
 }
 
-function adapters({ folder: model, layout }: OpenedModel, adapter: ReadonlyMap<string, NamedTensor>): Form {
+function adapters({ folder: model, layout, drawn }: OpenedModel, adapter: ReadonlyMap<string, NamedTensor>): Form {
   const { config, lora } = layout;
   if (lora === null) throw new Error("A model without LoRA has no adapter.");
   let identity: BaseIdentity | null = null;
@@ -92,8 +93,10 @@ function adapters({ folder: model, layout }: OpenedModel, adapter: ReadonlyMap<s
     return identity;
   };
   return {
-    start: () =>
-      new Map([...adapter].map(([name, { shape, data }]) => [name, float32Tensor(shape, Float32Array.from(data))])),
+    start(seed) {
+      const own = drawn && seed !== undefined ? freshAdapter(config, lora, seed) : adapter;
+      return new Map([...own].map(([name, { shape, data }]) => [name, float32Tensor(shape, Float32Array.from(data))]));
+    },
     save(folder, weights) {
       // Tokenizer and config travel with the adapter, so that a checkpoint can be read where the base is not.
       for (const [name, content] of model.companions) writeFileSync(join(folder, name), content, { flush: true });

@@ -34,6 +34,8 @@ export interface OpenedModel {
   readonly layout: WeightLayout;
   /** The adapter that every policy begins with; null where all weights train. */
   readonly adapter: ReadonlyMap<string, NamedTensor> | null;
+  /** The adapter is new, so that its numbers are drawn from a seed. */
+  readonly drawn: boolean;
 }
 
 const defaultRank = 16;
@@ -81,7 +83,7 @@ export function openModel(options: ModelOptions, companions?: ReadonlyMap<string
         : readAdapter(adapterFolder, config, lora);
   const layout = lora === null ? plainLayout(config) : adapterLayout(config, lora, blocks);
   checkMemory(folder.folder, layout);
-  return { folder, layout, adapter };
+  return { folder, layout, adapter, drawn: lora !== null && adapterFolder === undefined };
 }
 
 /** Companions as they were before they went from thread to thread. */

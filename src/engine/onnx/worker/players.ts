@@ -70,8 +70,8 @@ export function createPlayers(
   const withFrozen = (id: PlayerId) => new Map([...(frozen ?? []), ...seatOf(id).weights]);
 
   return {
-    async openPolicy() {
-      const weights = first ?? checkpoints.start();
+    async openPolicy(seed) {
+      const weights = first ?? checkpoints.start(seed);
       first = null;
       let trainer: Trainer | null = null;
       const options = { frozen: frozen ?? new Map(), packed, onProgress: report("training") };

@@ -3,6 +3,7 @@ import { FileFormatError, RunStoppedError, SqlmError, UnsupportedError, UsageErr
 import type { Completion, Datum, LossFn } from "../../../types.ts";
 import type {
   AdamParams,
+  AdapterShape,
   Ask,
   EngineProgress,
   ForwardBackwardResult,
@@ -24,7 +25,8 @@ export type PlayerId = number;
 
 /** Calls that the worker answers, one at a time, in the order in which they come. */
 export interface WorkerCalls {
-  openPolicy(): Promise<PlayerId>;
+  /** `seed` of a new adapter. */
+  openPolicy(seed?: number): Promise<PlayerId>;
   freeze(policy: PlayerId): Promise<PlayerId>;
   /** Gives a player's memory back. */
   close(player: PlayerId): Promise<void>;
@@ -54,6 +56,7 @@ export interface ReadyReply {
   readonly threads: number;
   readonly coarseSampling: boolean;
   readonly correctsForSampler: boolean;
+  readonly adapter: AdapterShape | null;
   /** What trains and how weights are held, in words. */
   readonly weights: string;
 }

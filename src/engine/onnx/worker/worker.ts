@@ -27,6 +27,7 @@ async function open({ threads: wanted, companions, ...options }: WorkerOptions):
     threads,
     coarseSampling: blocks,
     correctsForSampler: model.layout.lora !== null,
+    adapter: model.layout.lora,
     weights: describeLayout(model.layout),
   });
   return calls;

@@ -59,6 +59,13 @@ export const parts: readonly Part[] = [
   },
   // Messages of the Tinker protocol, for both of its sides.
   { name: "tinker wire", floor: 3, files: /^engine\/tinker\/wire\//, imports: ["nouns"] },
+  // Serves any engine by that protocol. It is handed one and knows the contract alone.
+  {
+    name: "tinker server",
+    floor: 3,
+    files: /^engine\/tinker\/server\//,
+    imports: ["nouns", "http", "engine contract", "tinker wire"],
+  },
   {
     name: "tinker client",
     floor: 3,

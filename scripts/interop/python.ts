@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 
-const python = process.env["SQLM_PYTHON"] ?? "python3";
+export const python = process.env["SQLM_PYTHON"] ?? "python3";
 
 /** Why Python cannot be used for these modules, in a sentence that says what to do; null where it can. */
 export function pythonLacks(...modules: readonly string[]): string | null {

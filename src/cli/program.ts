@@ -25,6 +25,7 @@ import { resumeCommand } from "./commands/resume.ts";
 import { rmCommand } from "./commands/rm.ts";
 import { runCommand, startCommand } from "./commands/run.ts";
 import { serveCommand } from "./commands/serve.ts";
+import { serveTinkerCommand } from "./commands/serve-tinker.ts";
 import { showCommand } from "./commands/show.ts";
 import { testCommand } from "./commands/test.ts";
 import { topicsCommand } from "./commands/topics.ts";
@@ -75,7 +76,7 @@ export function buildProgram(parts: Parts): Command {
       rebuildCommand(),
     ],
     "Topics of your own:": [initCommand(), checkCommand(parts), testCommand()],
-    "Models:": [evaluateCommand(parts), askCommand(parts), serveCommand(parts)],
+    "Models:": [evaluateCommand(parts), askCommand(parts), serveCommand(parts), serveTinkerCommand(parts)],
     "This installation:": [
       topicsCommand(),
       configCommand(),

@@ -2,6 +2,7 @@
 // origins get nothing: neither by asking for this server's data, nor by making their own name point at this machine (DNS
 // rebinding). What a server answers, and to which methods, is its own affair.
 import { timingSafeEqual } from "node:crypto";
+import { UsageError } from "../errors.ts";
 
 export interface Access {
   /** The port that it listens on. */
@@ -55,4 +56,27 @@ export function equalTokens(given: string | undefined, token: string): boolean {
   if (given === undefined) return false;
   const [a, b] = [Buffer.from(given), Buffer.from(token)];
   return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/** Shorter ones can be guessed by who may try often. */
+const shortestKey = 16;
+
+/**
+ * Throws UsageError where an address may not be listened on with this key: beyond this machine one is needed.
+ * @param variable names it to the user
+ */
+export function checkKey(
+  { host, key }: { readonly host: string; readonly key: string | null },
+  variable: string,
+  hint: string,
+): void {
+  if (key !== null && !/^[\x21-\x7e]+$/.test(key)) {
+    throw new UsageError(`${variable} may have visible ASCII characters only: it is sent in a header.`, hint);
+  }
+  if (isLoopback(host)) return;
+  if (key === null)
+    throw new UsageError(`To listen on ${host}, beyond this machine, a key is needed in ${variable}.`, hint);
+  if (key.length < shortestKey) {
+    throw new UsageError(`Beyond this machine ${variable} must have at least ${shortestKey} characters.`, hint);
+  }
 }

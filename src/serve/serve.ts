@@ -1,7 +1,6 @@
 // The server on a port: on this machine unless told otherwise, and with a key anywhere else.
 import type { Player } from "../engine/engine.ts";
-import { UsageError } from "../errors.ts";
-import { type Access, isLoopback } from "../http/access.ts";
+import { type Access, checkKey } from "../http/access.ts";
 import { listen } from "../http/listen.ts";
 import { createApp } from "./app.ts";
 import { Batcher, type BatcherOptions } from "./batcher.ts";
@@ -27,30 +26,19 @@ export interface RunningServer extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Shorter ones can be guessed by who may try often. */
-const shortestKey = 16;
-
 /**
  * Throws UsageError where this address may not be listened on with this key. To be called before the model is opened, which takes
  * longer.
  */
-export function checkKey({ host, key }: Pick<ServeModelOptions, "host" | "key">): void {
+export function checkServeKey(options: Pick<ServeModelOptions, "host" | "key">): void {
   const hint = 'For example: SQLM_SERVE_KEY="$(openssl rand -hex 16)" sqlm serve MODEL --host 0.0.0.0.';
-  if (key !== null && !/^[\x21-\x7e]+$/.test(key)) {
-    throw new UsageError("SQLM_SERVE_KEY may have visible ASCII characters only: it is sent in a header.", hint);
-  }
-  if (isLoopback(host)) return;
-  if (key === null)
-    throw new UsageError(`To listen on ${host}, beyond this machine, a key is needed in SQLM_SERVE_KEY.`, hint);
-  if (key.length < shortestKey) {
-    throw new UsageError(`Beyond this machine SQLM_SERVE_KEY must have at least ${shortestKey} characters.`, hint);
-  }
+  checkKey(options, "SQLM_SERVE_KEY", hint);
 }
 
 /** Starts to serve a player, which stays the caller's to dispose of. Throws UsageError where it cannot listen. */
 export async function serveModel(options: ServeModelOptions): Promise<RunningServer> {
   const { player, model, maxTokens, host, key, report } = options;
-  checkKey(options);
+  checkServeKey(options);
   const batcher = new Batcher(player, options);
   let access: Access = { port: options.port, token: key };
   const { fetch } = createApp({ player, batcher, model, maxTokens, access: () => access, report });

@@ -19,7 +19,7 @@ export function describeFrozenPlayers(fixture: EngineFixture): void {
       await using frozen = await policy.freeze();
       const stays = async () => {
         fixture.expectSame(await frozen.score(sequences), expected.scores);
-        expect(await sampled(fixture, frozen)).toEqual(expected.samples);
+        fixture.expectSameSamples(await sampled(fixture, frozen), expected.samples);
       };
       await stays();
       for (let update = 0; update < 3; update++) await train(policy, data);
@@ -40,7 +40,7 @@ export function describeFrozenPlayers(fixture: EngineFixture): void {
       ]);
       const sequences = data.map(({ tokens }) => tokens);
       fixture.expectSame(await frozen.score(sequences), await policy.score(sequences));
-      expect(await sampled(fixture, frozen)).toEqual(await sampled(fixture, policy));
+      fixture.expectSameSamples(await sampled(fixture, frozen), await sampled(fixture, policy));
       await frozen[Symbol.asyncDispose]();
     });
   });

@@ -18,8 +18,8 @@ export interface EngineContractOptions {
   /** A text that the tokenizer can write and read back. */
   readonly text: string;
   /**
-   * True where a policy and a player frozen from it compute alike up to rounding only: a server may put sequences together as it
-   * likes. To the last bit otherwise.
+   * True where the same is computed alike up to rounding only: a server may put sequences together as it likes. To the last bit
+   * otherwise.
    */
   readonly rounds?: boolean;
 }
@@ -52,6 +52,8 @@ export interface EngineFixture {
   newFolder(): Promise<string>;
   /** Expects the same log-probabilities, to the last bit unless the options say that a policy and a frozen player round. */
   expectSame(actual: readonly (readonly number[])[], expected: readonly (readonly number[])[]): void;
+  /** The same tokens, and log-probabilities that are the same as far as the engine computes the same twice. */
+  expectSameSamples(actual: readonly (readonly Completion[])[], expected: readonly (readonly Completion[])[]): void;
   /** Data whose old log-probabilities are near the policy's, so that some ratios are clipped and some are not. */
   drawData(stream: string, ...lengths: number[]): Promise<Datum[]>;
   /** Norm of the gradient that these batches accumulate; the weights stay. */
@@ -105,6 +107,13 @@ export function engineFixture(options: EngineContractOptions): EngineFixture {
       for (const [i, row] of actual.entries()) {
         for (const [j, value] of row.entries()) expect(Math.abs(value - expected[i][j])).toBeLessThan(1e-5);
       }
+    },
+    expectSameSamples(actual, expected) {
+      if (options.rounds !== true) return expect(actual).toEqual(expected);
+      const bare = (rows: typeof actual) => rows.map((row) => row.map(({ logprobs: _, ...completion }) => completion));
+      expect(bare(actual)).toEqual(bare(expected));
+      const logprobs = (rows: typeof actual) => rows.flatMap((row) => row.map((completion) => completion.logprobs));
+      this.expectSame(logprobs(actual), logprobs(expected));
     },
     newFolder: () => mkdtemp(join(folder, "checkpoint-")),
     async drawData(stream, ...lengths) {

@@ -3,7 +3,7 @@ import { request as httpRequest } from "node:http";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { UnsupportedError, UsageError } from "../../src/errors.ts";
-import { checkKey } from "../../src/serve/serve.ts";
+import { checkServeKey } from "../../src/serve/serve.ts";
 import { afterwards, type Served, scripted, serve } from "./servers.ts";
 
 interface Reply {
@@ -224,7 +224,7 @@ describe("requests", () => {
   });
 
   test("beyond this machine a key is needed, and a good one", () => {
-    const refused = (host: string, key: string | null) => () => checkKey({ host, key });
+    const refused = (host: string, key: string | null) => () => checkServeKey({ host, key });
     expect(refused("0.0.0.0", null)).toThrow(UsageError);
     expect(refused("::", "short")).toThrow(/at least 16/);
     expect(refused("127.0.0.1", "two words")).toThrow(/visible ASCII/);

@@ -40,14 +40,14 @@ export function serveCommand(parts: Parts): Command {
     .option("--max-tokens <count>", "Longest reply where a request names no number.", "1024")
     .option("--threads <count>", "Threads of the engine; 0 measures and chooses.", "0")
     .action(async (given: string, options: ServeOptions) => {
-      const { checkKey, serveModel } = await import("../../serve/serve.ts");
+      const { checkServeKey, serveModel } = await import("../../serve/serve.ts");
       const terminal = terminalOf(options);
       const port = readPort(options.port);
       const maxTokens = readCount("--max-tokens", options.maxTokens, 1);
       const threads = readCount("--threads", options.threads);
       const { host } = options;
       const key = process.env["SQLM_SERVE_KEY"] || null;
-      checkKey({ host, key });
+      checkServeKey({ host, key });
       const meant = runNamed(given, options.workspace);
       const folder = await fetchWithProgress({ model: meant, workspace: options.workspace }, terminal);
       const model = modelName(meant);
@@ -68,7 +68,7 @@ export function serveCommand(parts: Parts): Command {
 }
 
 /** What requests call the model: the last part of a path, else what the user called it. */
-function modelName(given: string): string {
+export function modelName(given: string): string {
   return existsSync(given) ? basename(resolve(given)).replace(/\.gguf$/i, "") : given.replace(/^models\//, "");
 }
 

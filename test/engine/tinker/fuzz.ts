@@ -56,7 +56,7 @@ function answerReader(name: EndpointName, body: Body): Seed["read"] {
   };
 }
 
-function mutate(bytes: Uint8Array, random: Random, other: Uint8Array): Uint8Array {
+export function mutate(bytes: Uint8Array, random: Random, other: Uint8Array): Uint8Array {
   let changed = Buffer.from(bytes);
   for (let change = random.integer(1, 2); change > 0; change--) {
     const at = random.integer(0, Math.max(1, changed.length));

@@ -28,6 +28,10 @@ export interface ServerProfile {
   readonly unload: boolean;
   /** An empty list of stop tokens stops nowhere. */
   readonly emptyStop: boolean;
+  /** The one rank of its adapters; null where a client chooses. */
+  readonly rank: number | null;
+  /** It samples with coarser weights than it trains with. */
+  readonly coarseSampling: boolean;
   /** What it does with the scale of adapters, in words. */
   readonly alpha: string;
   /** Its losses are not known and have to be tried. */
@@ -47,6 +51,8 @@ const full: ServerProfile = {
   sequenced: true,
   unload: false,
   emptyStop: false,
+  rank: null,
+  coarseSampling: false,
   alpha: "alpha as the server sets it",
   tryLosses: false,
 };
@@ -91,7 +97,7 @@ export function profileOf({ host, capabilities, title }: Introduction): ServerPr
   const value = readJson("ServerCapabilities", capabilities);
   const { sqlm } = checkMessage("ServerCapabilities", endpoints.capabilities.response, value);
   if (sqlm != null) {
-    const { loss_functions: losses, top_p: topP, top_k: topK, lora_alpha: alpha } = sqlm;
+    const { loss_functions: losses, top_p: topP, top_k: topK, lora_alpha: alpha, lora_rank: rank } = sqlm;
     return {
       ...full,
       name: "sqlm",
@@ -101,6 +107,8 @@ export function profileOf({ host, capabilities, title }: Introduction): ServerPr
       seeds: "own",
       unload: true,
       emptyStop: true,
+      rank: rank ?? null,
+      coarseSampling: sqlm.coarse_sampling ?? false,
       alpha: alpha == null ? full.alpha : `alpha ${alpha}`,
     };
   }

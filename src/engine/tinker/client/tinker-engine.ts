@@ -22,7 +22,7 @@ export interface TinkerEngineOptions {
   readonly tokenizer: string;
   /** Where the server is; the environment's `TINKER_BASE_URL`, or the hosted service, where left out. */
   readonly baseUrl?: string | undefined;
-  /** Rank of the adapters; 16 where left out. */
+  /** Rank of the adapters; where left out that of the server, or 16 where it leaves the choice. */
   readonly rank?: number | undefined;
   /** Seed of new adapters. */
   readonly seed?: number | undefined;
@@ -66,7 +66,8 @@ export async function openTinkerEngine(options: TinkerEngineOptions): Promise<En
   const teller = tellWaiting(board, onProgress);
   try {
     const session = await beginSession(connection, model);
-    const adapter: AdapterOptions = { rank: options.rank ?? defaults.rank, seed: options.seed ?? 0 };
+    const rank = options.rank ?? session.profile.rank ?? defaults.rank;
+    const adapter: AdapterOptions = { rank, seed: options.seed ?? 0 };
     const promises = new Promises(connection, session.config.inflight_response_bytes_semaphore_size);
     const link: Link = {
       connection,
@@ -170,6 +171,7 @@ function capabilitiesOf(
     topK: profile.topK,
     klPenalty: profile.forward && profile.promptLogprobs && lossFunctions.includes("cross_entropy"),
     gradientClip: profile.gradientClip,
+    ...(profile.coarseSampling ? { coarseSampling: true } : {}),
     scores: profile.forward || profile.promptLogprobs,
     weights: `an adapter of rank ${rank} trains on ${profile.name} (${profile.alpha})`,
   };

@@ -53,6 +53,9 @@ const adamParams = z.object({
   grad_clip_norm: z.number().default(0),
 });
 
+/** `adamw`, or another one; what else it says is not read. */
+const optimizerConfig = z.object({ type: text });
+
 const checkpoint = z.object({
   checkpoint_id: text,
   checkpoint_type: text,
@@ -70,6 +73,10 @@ const ownFeatures = z.object({
   top_k: flag,
   /** Of the adapters: whatever rank a client asks for. */
   lora_alpha: z.number().nullish(),
+  /** The one rank of its adapters; none where all weights train. */
+  lora_rank: count.nullish(),
+  /** Log-probabilities of samples differ from those of training by more than rounding. */
+  coarse_sampling: flag.nullish(),
 });
 
 interface Endpoint<Request extends z.ZodType, Response extends z.ZodType> {
@@ -130,6 +137,8 @@ export const endpoints = {
       base_model: text,
       user_metadata: z.record(text, text).nullish(),
       lora_config: loraConfig.nullish(),
+      /** Since SDK 0.30. */
+      optimizer_config: optimizerConfig.nullish(),
     }),
     promise,
   ),
@@ -151,7 +160,12 @@ export const endpoints = {
   forward: post("forward", forwardRequestSchema, promise),
   optimStep: post(
     "optim_step",
-    z.object({ model_id: text, seq_id: sequence.nullish(), adam_params: adamParams.nullish() }),
+    z.object({
+      model_id: text,
+      seq_id: sequence.nullish(),
+      adam_params: adamParams.nullish(),
+      optimizer_params: z.unknown().optional(),
+    }),
     promise,
   ),
   saveWeights: post(
@@ -177,6 +191,17 @@ export const endpoints = {
     }),
     promise,
   ),
+  /** Since SDK 0.28: in the form of `transformers` and PEFT. */
+  saveExternal: post(
+    "save_weights_external",
+    z.object({
+      model_id: text,
+      path: text.nullish(),
+      seq_id: sequence.nullish(),
+      ttl_seconds: count.nullish(),
+    }),
+    promise,
+  ),
   /** Without `model_id` (SDK 0.38) it makes the model too, under `session_id` and `model_seq_id`. */
   loadWeights: post(
     "load_weights",
@@ -187,6 +212,8 @@ export const endpoints = {
       seq_id: sequence.nullish(),
       path: text,
       optimizer: flag.nullish(),
+      base_model: text.nullish(),
+      optimizer_config: optimizerConfig.nullish(),
     }),
     promise,
   ),

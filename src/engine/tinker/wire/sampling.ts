@@ -27,6 +27,11 @@ export const sampleRequestSchema = z.object({
   model_path: z.string().nullish(),
   prompt_logprobs: z.boolean().nullish(),
   topk_prompt_logprobs: z.number().int().min(0).nullish(),
+  /** Since SDK 0.29 to 0.33. */
+  topk_sample_logprobs: z.number().int().min(0).nullish(),
+  prompt_alt_tokens_k: z.number().int().min(0).nullish(),
+  prompt_logprobs_last_n: z.number().int().min(0).nullish(),
+  target_prompt_logprobs: z.unknown().optional(),
   /** Of this package alone, where the server's capabilities say so: samples of this seed count from here on. */
   first_sample: z.number().int().min(0).nullish(),
 });

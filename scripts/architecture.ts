@@ -41,7 +41,7 @@ export const parts: readonly Part[] = [
   {
     name: "engine definition",
     floor: 3,
-    files: /^engine\/(asks|call-queue|checks|losses)\.ts$/,
+    files: /^engine\/(asks|call-queue|checks|losses|work)\.ts$/,
     imports: ["nouns", "engine contract"],
     pure: true,
   },
@@ -76,7 +76,16 @@ export const parts: readonly Part[] = [
     name: "engine opener",
     floor: 3,
     files: /^engine\/open-engine\.ts$/,
-    imports: ["nouns", "config", "model", "engine contract", "scripted engine", "onnx engine", "tinker client"],
+    imports: [
+      "nouns",
+      "config",
+      "model",
+      "engine contract",
+      "engine definition",
+      "scripted engine",
+      "onnx engine",
+      "tinker client",
+    ],
   },
   { name: "store contract", floor: 3, files: /^store\/store\.ts$/, imports: ["nouns", "events", "config"], pure: true },
   {
@@ -152,6 +161,14 @@ export const parts: readonly Part[] = [
     floor: 6,
     files: /^(guarding|teacher)\.ts$/,
     imports: [...stage, "sandbox contract", "topic contract", "guard", "cast", "play", "verify"],
+    pure: true,
+  },
+  // What a step would take, before anything is opened: beside the run options, for whoever plans a run.
+  {
+    name: "step work",
+    floor: 6,
+    files: /^step-work\.ts$/,
+    imports: [...stage, "engine definition", "topic contract", "cast", "play"],
     pure: true,
   },
   {

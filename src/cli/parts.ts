@@ -3,8 +3,10 @@
 import { availableParallelism } from "node:os";
 import type { Engine } from "../engine/engine.ts";
 import type { OpenEngineOptions } from "../engine/open-engine.ts";
+import type { EnginePlan, StepWork } from "../engine/work.ts";
 import type { judgeLevels } from "../evaluate/evaluate.ts";
 import type { RunEvent } from "../events.ts";
+import type { ModelFiles } from "../model/model-files.ts";
 import type { SelfPlayOptions } from "../run-options.ts";
 import type { DoctorCheck } from "../sandbox/containment.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
@@ -25,6 +27,14 @@ export interface ProgramScripts extends AsyncDisposable {
 
 export interface Parts {
   openEngine(options: OpenEngineOptions): Promise<Engine>;
+  /** All of a model on this machine but its weights. */
+  openModelFiles(model: string): Promise<ModelFiles>;
+  /** What a step would take of that engine; null for one that computes elsewhere. */
+  planEngine(
+    options: OpenEngineOptions,
+    work: StepWork,
+    how: { readonly measure: boolean },
+  ): Promise<EnginePlan | null>;
   openWorkspace(folder: string): Promise<Workspace>;
   /** A sandbox that has been seen to contain hostile programs. Throws UnsupportedError where it does not. */
   openSandbox(): Promise<Sandbox>;
@@ -53,6 +63,8 @@ export const projectParts: Parts = {
     engineOpened();
     return (await import("../engine/open-engine.ts")).openEngine(options);
   },
+  openModelFiles: async (model) => (await import("../model/model-files.ts")).openModelFiles(model),
+  planEngine: async (...options) => (await import("../engine/open-engine.ts")).planEngine(...options),
   openWorkspace: async (folder) => (await import("../store/workspace.ts")).openWorkspace(folder),
   openSandbox: async () => {
     const { createSandbox } = await import("../sandbox/process-sandbox.ts");

@@ -3,8 +3,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { needsStartingModel } from "../cast.ts";
 import type { RunConfig } from "../config/config.ts";
-import type { Engine, EngineCapabilities, EngineProgress } from "../engine/engine.ts";
-import type { OpenEngineOptions } from "../engine/open-engine.ts";
+import type { EngineCapabilities, EngineProgress } from "../engine/engine.ts";
 import { UnsupportedError } from "../errors.ts";
 import { makeControl } from "../evaluate/controls.ts";
 import type { RunEvent, RunSummary } from "../events.ts";
@@ -16,6 +15,7 @@ import { checkRunName } from "../store/workspace.ts";
 import { absoluteTopicName } from "../topics/registry.ts";
 import { openTopicFor } from "./open-topic.ts";
 import type { Parts } from "./parts.ts";
+import { openWithinMemory } from "./plan-run.ts";
 import { acceptSources, extendRun, findStart, type ResumeOptions } from "./prepare-resume.ts";
 import { sourcesOf } from "./run-sources.ts";
 
@@ -73,10 +73,10 @@ export async function playRun({
     opened === undefined || "config" in run
       ? null
       : await prepare({ info: info!, store: opened, workspace: workspace.folder, sources, options: run, onEvent });
-  const config = start === null ? paths : { ...paths, steps: start.steps };
-  const model = gone ? checkpointInPlaceOf(config.model, start?.checkpoint ?? null) : config.model;
-  const topic = await openTopicFor(config.topic, localPartOf({ ...config, model }), config);
-  await (opened === undefined ? workspace.requireSpace(config) : opened.requireSpace());
+  const asked = start === null ? paths : { ...paths, steps: start.steps };
+  const model = gone ? checkpointInPlaceOf(asked.model, start?.checkpoint ?? null) : asked.model;
+  const topic = await openTopicFor(asked.topic, localPartOf({ ...asked, model }), asked);
+  await (opened === undefined ? workspace.requireSpace(asked) : opened.requireSpace());
   const control = trial?.control;
   await using sandbox = topic.topic.verification === "tests" ? await parts.openSandbox() : undefined;
   const { language } = topic.topic;
@@ -86,7 +86,15 @@ export async function playRun({
       "`sqlm doctor` says what the sandbox can run here.",
     );
   }
-  await using engine = await parts.openEngine({ ...engineOptions(config), model, onProgress, onNote });
+  const { engine: opening, config } = await openWithinMemory({
+    parts,
+    config: asked,
+    model,
+    topic,
+    onProgress,
+    onNote,
+  });
+  await using engine = opening;
   onOpened?.(engine.capabilities);
   const playOptions = {
     topic,
@@ -100,9 +108,7 @@ export async function playRun({
   await parts.checkFit(playOptions);
   const { trial: ofExperiment, name } = "config" in run ? run : {};
   await using made =
-    opened === undefined
-      ? workspace.createRun(withThreadsOf(engine, config), { trial: ofExperiment, name, sources })
-      : undefined;
+    opened === undefined ? workspace.createRun(config, { trial: ofExperiment, name, sources }) : undefined;
   const store = opened ?? made!;
   const checkpoint = start === null ? {} : { checkpoint: start.checkpoint };
 
@@ -113,12 +119,6 @@ export async function playRun({
   }
   using reader = openReader(workspace.folder);
   return { summary: summarizeRun(reader, store.run, topic.hidden?.frontier ?? null), reason };
-}
-
-/** What a run's config says to the engine. */
-function engineOptions(config: RunConfig): Omit<OpenEngineOptions, "model"> {
-  const { engine, threads, seed, loraRank, loraAlpha, loraTargets, weights, adapter, baseUrl, tokenizer } = config;
-  return { engine, threads, seed, loraRank, loraAlpha, loraTargets, weights, adapter, baseUrl, tokenizer };
 }
 
 /** What of a run's model is on this machine: all of it, or of a server's model the tokenizer. Paths are absolute. */
@@ -155,11 +155,6 @@ async function prepare(resumed: {
     onEvent({ type: "anomaly", step, kind: change.kind, message: change.note });
   }
   return { checkpoint, steps: options.steps ?? info.config.steps };
-}
-
-/** Where the engine chose its threads by measuring, the choice becomes part of the run: resuming must not measure again. */
-function withThreadsOf({ capabilities: { threads } }: Engine, config: RunConfig): RunConfig {
-  return { ...config, threads: threads ?? config.threads };
 }
 
 /** The same config for a process in another working folder: a run may be resumed from anywhere. */

@@ -18,6 +18,7 @@ import { gcCommand } from "./commands/gc.ts";
 import { initCommand } from "./commands/init.ts";
 import { compareAnswersCommand, judgeCommand, runProgramCommand } from "./commands/json-lines-commands.ts";
 import { listCommand } from "./commands/list.ts";
+import { planCommand } from "./commands/plan.ts";
 import { questionsCommand } from "./commands/questions.ts";
 import { rebuildCommand } from "./commands/rebuild.ts";
 import { reportCommand } from "./commands/report.ts";
@@ -62,7 +63,7 @@ export function buildProgram(parts: Parts): Command {
       "\nStart here:\n  sqlm run                 a small model learns arithmetic, in minutes\n  sqlm COMMAND --help      options and examples of a command",
     );
   const groups: Readonly<Record<string, readonly Command[]>> = {
-    "Self-play:": [runCommand(parts), resumeCommand(parts), experimentCommand(parts)],
+    "Self-play:": [runCommand(parts), planCommand(parts), resumeCommand(parts), experimentCommand(parts)],
     "Recorded runs:": [
       listCommand(),
       showCommand(),

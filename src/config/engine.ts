@@ -1,6 +1,7 @@
 // Settings of the engine: where the model is, what of it trains, and how its weights are held.
 import { z } from "zod";
 import { onlyWith } from "./in-force.ts";
+import { count } from "./numbers.ts";
 
 export const weightForms = ["auto", "f32", "int8"] as const;
 
@@ -30,6 +31,14 @@ export const weights = {
       .enum(weightForms)
       .default("auto")
       .describe("How frozen weights are held: f32, int8 in blocks of 32, or auto: int8 above 250 M parameters."),
+  ),
+  activationMemory: onlyWith(
+    { engine: ["onnx"], loraRank: "not 0" },
+    count
+      .default(0)
+      .describe(
+        "MB that a micro-batch of training may take; 0 chooses by the model's size and the memory that is left.",
+      ),
   ),
   adapter: onlyWith(
     { engine: ["onnx"], loraRank: "not 0" },

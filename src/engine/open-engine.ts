@@ -4,7 +4,10 @@ import type { RunConfig } from "../config/config.ts";
 import type { ServerSettings, WeightSettings } from "../config/engine.ts";
 import { UsageError } from "../errors.ts";
 import { fetchModel, type ModelRequest } from "../model/find-model.ts";
+import type { ModelFiles } from "../model/model-files.ts";
 import type { Engine, EngineProgress } from "./engine.ts";
+import type { ModelOptions } from "./onnx/worker/open-model.ts";
+import type { EnginePlan, StepWork } from "./work.ts";
 
 export interface OpenEngineOptions extends ModelRequest, Partial<WeightSettings & Pick<ServerSettings, "baseUrl">> {
   /** Which engine; `onnx` by default. */
@@ -17,6 +20,8 @@ export interface OpenEngineOptions extends ModelRequest, Partial<WeightSettings 
   readonly onProgress?: ((progress: EngineProgress) => void) | undefined;
   /** Told, in sentences, what the user should know and nothing depends on. */
   readonly onNote?: ((note: string) => void) | undefined;
+  /** The model's files, where they are open already. */
+  readonly files?: ModelFiles | undefined;
 }
 
 /**
@@ -38,13 +43,43 @@ export async function openEngine(options: OpenEngineOptions): Promise<Engine> {
   return options.engine === "tinker" ? openServersModel(options) : openModel(options);
 }
 
+/**
+ * What a step would take of the engine that these options open, before any weight is read; with `measure` its time too, which takes
+ * seconds. null for an engine that computes elsewhere. Throws UsageError, FileFormatError or UnsupportedError.
+ */
+export async function planEngine(
+  options: OpenEngineOptions,
+  work: StepWork,
+  { measure }: { readonly measure: boolean },
+): Promise<EnginePlan | null> {
+  if (options.engine === "tinker") return null;
+  const { planOnnxStep } = await import("./onnx/plan/plan-step.ts");
+  const { threads = 0, files } = options;
+  return planOnnxStep(work, {
+    ...(await modelOptions(options)),
+    threads,
+    measure,
+    companions: files?.folder.companions,
+  });
+}
+
 async function openModel(options: OpenEngineOptions): Promise<Engine> {
-  const { threads = 0, loraRank, loraAlpha, loraTargets, weights, seed, onProgress, adapter = "none" } = options;
-  const settings = { loraRank, loraAlpha, loraTargets, weights, seed, onProgress };
+  const { threads = 0, onProgress, files } = options;
+  const { openOnnxEngine } = await import("./onnx/onnx-engine.ts");
+  return openOnnxEngine({
+    ...(await modelOptions(options)),
+    threads,
+    ...(onProgress === undefined ? {} : { onProgress }),
+    ...(files === undefined ? {} : { files }),
+  });
+}
+
+async function modelOptions(options: OpenEngineOptions): Promise<ModelOptions> {
+  const { loraRank, loraAlpha, loraTargets, weights, activationMemory, seed, adapter = "none" } = options;
+  const settings = { loraRank, loraAlpha, loraTargets, weights, activationMemory, seed };
   const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
   const model = await fetchModel(options);
-  const { openOnnxEngine } = await import("./onnx/onnx-engine.ts");
-  return openOnnxEngine({ model, threads, ...given, ...(adapter === "none" ? {} : { adapter: resolve(adapter) }) });
+  return { model, ...given, ...(adapter === "none" ? {} : { adapter: resolve(adapter) }) };
 }
 
 async function openServersModel(options: OpenEngineOptions): Promise<Engine> {

@@ -238,7 +238,8 @@ UPDATE runs SET config = json_patch('{
   "probeEvery": 2,
   "guardAlpha": 0.01,
   "guardMargin": 0.05,
-  "guardThreshold": 10
+  "guardThreshold": 10,
+  "activationMemory": 0
 }', config);
 `;
 

@@ -10,6 +10,7 @@ import type { Engine, Policy } from "../../src/engine/engine.ts";
 import { RunStoppedError } from "../../src/errors.ts";
 import type { JudgedLevel } from "../../src/evaluate/evaluate.ts";
 import type { GroupRecord, RunEvent, StepRecord } from "../../src/events.ts";
+import type { ModelFolder } from "../../src/model/model-folder.ts";
 import { sumQuestion } from "../../src/topics/arithmetic-notation.ts";
 import type { Evaluation, LevelResult } from "../../src/types.ts";
 import { vote } from "../../src/verify/vote.ts";
@@ -170,6 +171,8 @@ export interface Script {
 export function scriptedParts({ failAt, beforeStep }: Script = {}): Partial<Parts> {
   return {
     openEngine: async () => engine,
+    openModelFiles: async () => ({ folder: {} as ModelFolder, tokenizer: engine.tokenizer }),
+    planEngine: async () => null,
     judgeLevels: async () => judgedLevels(0.9, 0.5),
     selfPlay: async ({ store, config, signal }) =>
       (async function* (): AsyncGenerator<RunEvent, void> {

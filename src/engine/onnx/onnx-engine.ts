@@ -1,8 +1,7 @@
 // The in-process engine: a transformer in Hugging Face layout, sampled and trained through ONNX Runtime in a worker
 // thread. This file is the main thread's side: it checks what is asked for, posts calls and waits for answers.
 import { SqlmError } from "../../errors.ts";
-import { openModelFolder } from "../../model/model-folder.ts";
-import { openTokenizer } from "../../model/tokenizer.ts";
+import { type ModelFiles, openModelFiles } from "../../model/model-files.ts";
 import { lossFunctions, type Tokenizer } from "../../types.ts";
 import { checkAdam, checkSampling, checkSequences, checkTraining } from "../checks.ts";
 import type { Engine, EngineCapabilities, EngineProgress, Player, Policy } from "../engine.ts";
@@ -15,6 +14,8 @@ export interface OnnxEngineOptions extends ModelOptions {
   readonly threads?: number;
   /** Called while the model loads and while long calls are under way. */
   readonly onProgress?: (progress: EngineProgress) => void;
+  /** The model's files, where they are open already. */
+  readonly files?: ModelFiles;
 }
 
 export interface OnnxEngine extends Engine {
@@ -25,9 +26,16 @@ export interface OnnxEngine extends Engine {
  * Opens a model. Throws UsageError, FileFormatError or UnsupportedError before any work when the folder, its weights or
  * its architecture cannot be used.
  */
-export async function openOnnxEngine({ threads = 0, onProgress, ...options }: OnnxEngineOptions): Promise<OnnxEngine> {
-  const { companions } = openModelFolder(options.model);
-  const tokenizer = openTokenizer(options.model, companions);
+export async function openOnnxEngine({
+  threads = 0,
+  onProgress,
+  files,
+  ...options
+}: OnnxEngineOptions): Promise<OnnxEngine> {
+  const {
+    folder: { companions },
+    tokenizer,
+  } = files ?? openModelFiles(options.model);
   const connection = new WorkerConnection(
     openWorker({ ...options, threads, companions: new Map(companions) }),
     onProgress,

@@ -59,6 +59,8 @@ const groupBytes = 2 ** 26;
 const groupTokens = 2 ** 22;
 /** Keys and values of all rows together, where rows are bounded. */
 const cacheBytes = 2 ** 29;
+/** More rows are no faster. */
+export const largestBatch = 128;
 /** Fewer rows are not worth a run. */
 const smallestBatch = 8;
 /** Prompts up to this length share a group with any shorter ones. */
@@ -82,7 +84,7 @@ function sequencesOf({ promptTokens, numSamples, seed, first }: Ask, ask: number
 /** Throws UnsupportedError for a model that generation cannot compute. */
 export function createSampler(layout: WeightLayout, options: SamplerOptions): Sampler {
   const { config } = layout;
-  const { maxBatch = 128, frozen = null, onProgress = () => undefined } = options;
+  const { maxBatch = largestBatch, frozen = null, onProgress = () => undefined } = options;
   checkModelShape(config);
   const sessions = generationSessions(layout, options);
   const rotaryFeeds = rotaryFeedsFor(config);
@@ -185,15 +187,21 @@ function plannedGroups(
   const groups = groupAsks(config, asks, maxTokens).map((group) => group.flatMap((ask) => sequencesOf(asks[ask], ask)));
   if (!bounded) return groups.map((group) => ({ group, rows: maxBatch }));
   return groups.flatMap((sequences) => {
-    // Caches stand twice in memory when a stretch ends.
-    const room = (sequences[0].prompt.length + maxTokens) * cacheBytesPerToken(config) * 2;
-    const rows = Math.min(maxBatch, Math.max(smallestBatch, Math.floor(cacheBytes / room)));
+    const rows = rowsAtOnce(config, sequences[0].prompt.length + maxTokens, maxBatch);
     const runs = Math.ceil(sequences.length / (2 * rows));
     return Array.from({ length: runs }, (_, i) => ({ group: sequences.slice(2 * rows * i, 2 * rows * (i + 1)), rows }));
   });
 }
 
-function cacheBytesPerToken({ layers, keyValueHeads, headSize }: ModelConfig): number {
+/** Rows of this many tokens that are sampled at a time with frozen weights. */
+export function rowsAtOnce(config: ModelConfig, length: number, maxBatch = largestBatch): number {
+  // Caches stand twice in memory when a stretch ends.
+  const room = length * cacheBytesPerToken(config) * 2;
+  return Math.min(maxBatch, Math.max(smallestBatch, Math.floor(cacheBytes / room)));
+}
+
+/** Bytes of one token's keys and values in all layers. */
+export function cacheBytesPerToken({ layers, keyValueHeads, headSize }: ModelConfig): number {
   return layers * 2 * keyValueHeads * headSize * 4;
 }
 

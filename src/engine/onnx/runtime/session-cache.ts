@@ -8,15 +8,18 @@ export class SessionCache {
   readonly #capacity: number;
   /** Least recently used first. */
   readonly #sessions = new Map<string, Session>();
+  readonly #beside: SessionCache[] = [];
 
   constructor(options: SessionOptions, capacity: number) {
     this.#options = options;
     this.#capacity = capacity;
   }
 
-  /** An empty cache whose sessions differ from these in some options. */
+  /** An empty cache whose sessions differ from these in some options; it is disposed of with this one. */
   beside(options: Partial<SessionOptions>, capacity: number): SessionCache {
-    return new SessionCache({ ...this.#options, ...options }, capacity);
+    const cache = new SessionCache({ ...this.#options, ...options }, capacity);
+    this.#beside.push(cache);
+    return cache;
   }
 
   /** The session of this name, from the graph that `build` gives if there is none yet. */
@@ -27,6 +30,13 @@ export class SessionCache {
     const session = known ?? (await createSession(build(), this.#options));
     this.#sessions.set(name, session);
     return session;
+  }
+
+  /** Gives all sessions back. */
+  async dispose(): Promise<void> {
+    for (const cache of this.#beside) await cache.dispose();
+    for (const session of this.#sessions.values()) await session.dispose();
+    this.#sessions.clear();
   }
 
   async #makeRoom(): Promise<void> {

@@ -9,7 +9,7 @@ import { type MicroBatch, planBatches } from "./batches.ts";
 import { sliceRows } from "./sliced-head.ts";
 
 /** Large enough for efficient matrix products (1024 is a tenth slower); memory grows with it. */
-const tokensPerMicroBatch = 2048;
+export const tokensPerMicroBatch = 2048;
 /** What the activations of a micro-batch may take where micro-batches are planned by memory. */
 const activationBytes = 512 * 2 ** 20;
 
@@ -39,7 +39,7 @@ export function microBatches(
   checkTokens(layout.config, sequences);
   const lengths = sequences.map((tokens) => tokens.length);
   if (!layout.sliced) return planBatches(lengths, tokensPerMicroBatch).map((batch) => ({ ...batch, picks: null }));
-  return planBatches(lengths, (time) => tokensWithin(activationBytes, layout.config, time)).map((batch) => ({
+  return planBatches(lengths, (time) => tokensWithin(layout.config, time)).map((batch) => ({
     ...batch,
     picks: batch.rows.flatMap((index, row) =>
       Array.from({ length: sequences[index].length - 1 }, (_, column) => column)
@@ -50,16 +50,12 @@ export function microBatches(
 }
 
 /**
- * Tokens whose activations, kept from the forward to the backward pass, take about `bytes`, between 128 and 2048: a layer keeps
+ * Tokens whose activations, kept from the forward to the backward pass, take about `activationBytes`, between 128 and 2048: a layer keeps
  * some 12 vectors of the hidden size, 5 of the feed-forward block's and two rows of attention for each head.
  */
-function tokensWithin(
-  bytes: number,
-  { layers, hiddenSize, intermediateSize, heads }: ModelConfig,
-  time: number,
-): number {
+export function tokensWithin({ layers, hiddenSize, intermediateSize, heads }: ModelConfig, time: number): number {
   const perToken = layers * (12 * hiddenSize + 5 * intermediateSize + 2 * heads * time) * 4;
-  return Math.min(tokensPerMicroBatch, Math.max(128, Math.floor(bytes / perToken)));
+  return Math.min(tokensPerMicroBatch, Math.max(128, Math.floor(activationBytes / perToken)));
 }
 
 /** Column t of a row holds token t and, as its target, token t + 1. */

@@ -39,11 +39,18 @@ const mostRows = 2048;
 export const logitsPerSlice = 2 ** 22;
 
 /** The plan of a micro-batch within `budget` bytes: as many layers are kept as fit. Null where it does not fit even without. */
-export function planMicroBatch(
-  { config, lora, blocks }: WeightLayout,
-  { rows, scores }: PackedSize,
-  budget: number,
-): MicroBatchMemory | null {
+export function planMicroBatch(layout: WeightLayout, size: PackedSize, budget: number): MicroBatchMemory | null {
+  const { config, lora } = layout;
+  const least = leastMicroBatch(layout, size);
+  if (size.rows > mostRows || least.total > budget) return null;
+  const keptBytes = 4 * size.rows * (keptWidth(config) + lowWidth(lora));
+  const keptLayers = Math.min(config.layers, Math.floor((budget - least.total) / keptBytes));
+  const kept = keptLayers * keptBytes;
+  return { ...least, keptLayers, kept, total: least.total + kept };
+}
+
+/** What a micro-batch takes at the least: no layer is kept. One of a single sequence is trained so, whatever the budget. */
+export function leastMicroBatch({ config, blocks }: WeightLayout, { rows, scores }: PackedSize): MicroBatchMemory {
   const { layers, hiddenSize, intermediateSize, heads, keyValueHeads, headSize } = config;
   const queries = heads * headSize;
   const keyValues = keyValueHeads * headSize;
@@ -52,12 +59,8 @@ export function planMicroBatch(
   const layerActivations = 4 * (rows * widths + 4 * scores * heads);
   const layerWeights = blocks ? 4 * matrixElements(config) : 0;
   const logits = 4 * (3 * logitsPerSlice + rows * hiddenSize * 3);
-  const fixed = hiddenStates + layerWeights + Math.max(layerActivations, logits);
-  if (rows > mostRows || fixed > budget) return null;
-  const keptBytes = 4 * rows * (keptWidth(config) + lowWidth(lora));
-  const keptLayers = Math.min(layers, Math.floor((budget - fixed) / keptBytes));
-  const kept = keptLayers * keptBytes;
-  return { hiddenStates, keptLayers, kept, layerActivations, layerWeights, logits, total: fixed + kept };
+  const total = hiddenStates + layerWeights + Math.max(layerActivations, logits);
+  return { hiddenStates, keptLayers: 0, kept: 0, layerActivations, layerWeights, logits, total };
 }
 
 /** Values for each row that a kept layer keeps: the results of its products but the last, and of its attention. */

@@ -56,10 +56,10 @@ interface Form {
   load(folder: string, weights: TrainedWeights, check: () => void): void;
 }
 
-function wholeModels({ folder: model }: OpenedModel): Form {
+function wholeModels({ folder: model, openWeights: openOwn }: OpenedModel): Form {
   return {
     start() {
-      using source = openWeights(model);
+      using source = openOwn();
       return new Map(
         trainableSpecs(plainLayout(model.config)).map(({ name, shape }) => [
           name,

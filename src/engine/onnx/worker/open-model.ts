@@ -8,8 +8,9 @@ import { checkBase, readBase } from "../../../model/base-identity.ts";
 import { Companions } from "../../../model/companions.ts";
 import { freshAdapter, type Lora, readTargets } from "../../../model/lora.ts";
 import { isLarge, type ModelConfig, parameterCount } from "../../../model/model-config.ts";
-import { type ModelFolder, openModelFolder } from "../../../model/model-folder.ts";
+import { type ModelFolder, openModelFolder, openWeights } from "../../../model/model-folder.ts";
 import type { NamedTensor } from "../../../model/safetensors.ts";
+import type { WeightSource } from "../../../model/weight-source.ts";
 import { adapterLayout, plainLayout, type WeightLayout } from "../transformer/linear.ts";
 
 /** Settings of what trains and how weights are held; see config/engine.ts for what they mean to a user. */
@@ -26,16 +27,28 @@ export interface ModelOptions {
   readonly adapter?: string;
   /** Seed of a new adapter's random numbers. */
   readonly seed?: number;
+  /** MB that a micro-batch of training may take where an adapter trains; 0 chooses by the model's size. */
+  readonly activationMemory?: number;
 }
 
-export interface OpenedModel {
+/** What is known of a model before any weight is read. */
+export interface ChosenModel {
   /** The base, whose weights are read. */
   readonly folder: ModelFolder;
   readonly layout: WeightLayout;
+  /** Folder of the adapter to begin with; null for a new one, and where all weights train. */
+  readonly adapterFolder: string | null;
+}
+
+export interface OpenedModel extends Omit<ChosenModel, "adapterFolder"> {
+  /** Opens the base's weights for reading. */
+  readonly openWeights: () => WeightSource;
   /** The adapter that every policy begins with; null where all weights train. */
   readonly adapter: ReadonlyMap<string, NamedTensor> | null;
   /** The adapter is new, so that its numbers are drawn from a seed. */
   readonly drawn: boolean;
+  /** Bytes that a micro-batch may take; undefined: as the model's size says. */
+  readonly activationBytes?: number | undefined;
 }
 
 const defaultRank = 16;
@@ -52,6 +65,23 @@ const bytesInBlocks = 2 * (1 + 4 / 32);
  * long. Throws UsageError, FileFormatError or UnsupportedError.
  */
 export function openModel(options: ModelOptions, companions?: ReadonlyMap<string, Uint8Array>): OpenedModel {
+  const { adapterFolder, ...chosen } = chooseModel(options, companions);
+  const { folder, layout } = chosen;
+  const { config, lora } = layout;
+  checkMemory(folder.folder, layout);
+  const adapter =
+    lora === null
+      ? null
+      : adapterFolder === null
+        ? freshAdapter(config, lora, options.seed ?? 1)
+        : readAdapter(adapterFolder, config, lora);
+  const activationBytes = options.activationMemory ? options.activationMemory * 1e6 : undefined;
+  const drawn = lora !== null && adapterFolder === null;
+  return { ...chosen, adapter, drawn, activationBytes, openWeights: () => openWeights(folder) };
+}
+
+/** Decides what trains and how weights are held. Throws UsageError, FileFormatError or UnsupportedError. */
+export function chooseModel(options: ModelOptions, companions?: ReadonlyMap<string, Uint8Array>): ChosenModel {
   const base = readBase(options.model);
   if (base !== null && options.adapter !== undefined) {
     throw new UsageError(
@@ -75,15 +105,8 @@ export function openModel(options: ModelOptions, companions?: ReadonlyMap<string
   const lora = adapterFolder === undefined ? loraOf(config, options) : readAdapterConfig(adapterFolder);
   checkInForce(options, folder.folder, config, lora, adapterFolder);
   const blocks = blocksOf(config, lora, options.weights ?? "auto");
-  const adapter =
-    lora === null
-      ? null
-      : adapterFolder === undefined
-        ? freshAdapter(config, lora, options.seed ?? 1)
-        : readAdapter(adapterFolder, config, lora);
   const layout = lora === null ? plainLayout(config) : adapterLayout(config, lora, blocks);
-  checkMemory(folder.folder, layout);
-  return { folder, layout, adapter, drawn: lora !== null && adapterFolder === undefined };
+  return { folder, layout, adapterFolder: lora === null ? null : (adapterFolder ?? null) };
 }
 
 /** Companions as they were before they went from thread to thread. */
@@ -96,15 +119,16 @@ function receivedCompanions(model: string, files: ReadonlyMap<string, Uint8Array
 
 /** What somebody asked for and what would change nothing, which only the model's size or the adapter tells. Throws UsageError. */
 function checkInForce(
-  { loraRank = 0, loraAlpha = defaultAlpha, loraTargets = allLinear }: ModelOptions,
+  { loraRank = 0, loraAlpha = defaultAlpha, loraTargets = allLinear, activationMemory = 0 }: ModelOptions,
   model: string,
   config: ModelConfig,
   lora: Lora | null,
   adapter: string | undefined,
 ): void {
-  if (lora === null && loraRank < 0 && (loraAlpha !== defaultAlpha || loraTargets !== allLinear)) {
+  const idle = loraAlpha !== defaultAlpha || loraTargets !== allLinear || activationMemory > 0;
+  if (lora === null && loraRank < 0 && idle) {
     throw new UsageError(
-      `${model} has ${(parameterCount(config) / 1e6).toFixed(1)} M parameters, so all of them train, and loraAlpha and loraTargets change nothing.`,
+      `${model} has ${(parameterCount(config) / 1e6).toFixed(1)} M parameters, so all of them train, and loraAlpha, loraTargets and activationMemory change nothing.`,
       "Give --lora-rank too, or leave them out.",
     );
   }

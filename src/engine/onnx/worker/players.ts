@@ -2,7 +2,6 @@
 // weights that do not train; what trains each owns alone. What only training needs (gradients, moments) is made when a policy
 // first trains.
 
-import { openWeights } from "../../../model/model-folder.ts";
 import type { EngineProgress } from "../../engine.ts";
 import { createSampler } from "../generate/sampler.ts";
 import { float32Data, float32Tensor, type Tensor } from "../runtime/runtime.ts";
@@ -24,6 +23,11 @@ interface Seat {
   readonly trainer: (() => Trainer) | null;
 }
 
+export interface Players extends WorkerCalls {
+  /** Gives all sessions back: for whoever opens models one after another. */
+  dispose(): Promise<void>;
+}
+
 /**
  * The calls that the worker answers. `threads` is at least 1. Reads the weights at once, so that a folder that holds none
  * fails here. Throws FileFormatError or UnsupportedError.
@@ -32,8 +36,8 @@ export function createPlayers(
   model: OpenedModel,
   threads: number,
   onProgress: (progress: EngineProgress) => void = () => undefined,
-): WorkerCalls {
-  const { layout, adapter } = model;
+): Players {
+  const { layout, adapter, activationBytes } = model;
   const checkpoints = openCheckpoints(model);
   const frozen = adapter === null ? null : loadFrozen(model, onProgress);
   // Sessions of large models give their memory back after each run.
@@ -43,11 +47,9 @@ export function createPlayers(
   const sampler = createSampler(layout, { threads, frozen, onProgress: report("sampling") });
   const trainingSessions = new SessionCache(sessionOptions, sessionLimit);
   // One for all policies and for scoring, whose memory it lends to whoever is at work.
-  const packed = frozen === null ? null : new PackedRuns(layout, trainingSessions);
-  const scorer = createScorer(layout, new SessionCache(sessionOptions, sessionLimit), {
-    packed,
-    onProgress: report("scoring"),
-  });
+  const packed = frozen === null ? null : new PackedRuns(layout, trainingSessions, activationBytes);
+  const scoringSessions = new SessionCache(sessionOptions, sessionLimit);
+  const scorer = createScorer(layout, scoringSessions, { packed, onProgress: report("scoring") });
   // The first policy takes these; another one reads the folder again, so that no copy lies idle.
   let first: TrainedWeights | null = adapter === null ? checkpoints.start() : null;
   const seats = new Map<PlayerId, Seat>();
@@ -70,6 +72,9 @@ export function createPlayers(
   const withFrozen = (id: PlayerId) => new Map([...(frozen ?? []), ...seatOf(id).weights]);
 
   return {
+    async dispose() {
+      for (const owner of [sampler, scoringSessions, trainingSessions]) await owner.dispose();
+    },
     async openPolicy(seed) {
       const weights = first ?? checkpoints.start(seed);
       first = null;
@@ -102,7 +107,7 @@ export function createPlayers(
 }
 
 function loadFrozen(model: OpenedModel, onProgress: (progress: EngineProgress) => void): FrozenWeights {
-  using source = openWeights(model.folder);
+  using source = model.openWeights();
   return loadFrozenWeights(model.layout, source, (done, total) =>
     onProgress({ stage: "loading", done, total, tokens: 0 }),
   );

@@ -5,7 +5,7 @@ import { elementCount, float32Tensor, type Tensor } from "./runtime.ts";
 /** Tensors begin at multiples of this many values, as wide vector instructions like it. */
 const alignment = 16;
 
-/** Owns one array. Pages that no tensor has reached take no memory. */
+/** Owns one array until it is released. Pages that no tensor has reached take no memory. */
 export class Workspace {
   #array = new Float32Array(0);
   #used = 0;
@@ -15,9 +15,14 @@ export class Workspace {
     const count = shapes.reduce((sum, shape) => sum + aligned(shape), 0);
     this.#used = 0;
     if (count <= this.#array.length) return;
-    // Let go of first, so that there need not be both.
-    this.#array = new Float32Array(0);
+    this.release();
     this.#array = new Float32Array(count);
+  }
+
+  /** Gives the memory back, at once; tensors that were taken are empty from here on. */
+  release(): void {
+    this.#array.buffer.transfer(0);
+    this.#array = new Float32Array(0);
   }
 
   /** A tensor whose numbers are whatever was left there. */

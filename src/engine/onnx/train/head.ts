@@ -30,6 +30,11 @@ export class Head {
     this.#sessions = sessions.beside({ keepMemory: true }, 4);
   }
 
+  /** Gives memory back that only the next call needs again. */
+  release(): void {
+    this.#workspace.release();
+  }
+
   /** Row i of `hidden` [picks, hiddenSize] predicts `targets[i]`. */
   async logprobs(weights: AllWeights, hidden: Tensor, targets: Int32Array, train: boolean): Promise<HeadResult> {
     const { config } = this.#layout;

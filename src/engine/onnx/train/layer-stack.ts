@@ -42,6 +42,11 @@ export class LayerStack {
     this.#gradientSessions = sessions.beside({ keepMemory: true }, 1);
   }
 
+  /** Gives memory back that only the next call needs again. */
+  release(): void {
+    this.#workspace.release();
+  }
+
   /** Hidden states [rows, hiddenSize] behind the last layer. */
   async forward(weights: AllWeights, batch: PackedBatch): Promise<Tensor> {
     const { layers } = this.#layout.config;

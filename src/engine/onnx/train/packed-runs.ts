@@ -91,6 +91,9 @@ export class PackedRuns {
       done += plan.strands.reduce((sum, strand) => sum + count(strand), 0);
       onTokens(done, total);
     }
+    // Sampling comes next, which has other uses for it.
+    this.#layers.release();
+    this.#head.release();
   }
 
   #headOf(

@@ -1,7 +1,7 @@
 // What a guard remembers from look to look and what it makes of one: tests and charts over fixed questions (probes), which
 // no training sees. Pure; who asks the probes and who acts on alarms is above.
 import type { GuardSettings } from "../config/guard.ts";
-import type { Question, VerifiedGroup } from "../types.ts";
+import type { Question, Verdict, VerifiedGroup } from "../types.ts";
 import { type ControlChart, chart, emptyChart, referenceLooks, restart } from "./control-chart.ts";
 import { type EProcess, emptyEProcess, evidence, observe } from "./e-process.ts";
 import type { Alarm, Rung } from "./ladder.ts";
@@ -80,26 +80,33 @@ export function isSolved({ verdict }: Pick<VerifiedGroup, "verdict">): boolean {
 }
 
 /**
- * What each test counts, a 1 for each solved probe that is lost. `restatement`: its forms no longer elect one winner.
- * `first-answer`: it elected another winner than at first.
+ * What each test counts, a 1 for each solved probe that is lost. `restatement`: two of its forms elect different winners. A form that
+ * elects none, as small ones often do, is no contradiction. `first-answer`: the vote of all forms does not elect the first winner.
  */
 function lost(probes: readonly Probe[], groups: readonly VerifiedGroup[]): Record<TestName, (0 | 1)[]> {
   const solved = probes.flatMap(({ solved, winner }, i) => (solved ? [{ winner, verdict: groups[i].verdict }] : []));
   return {
-    restatement: solved.map(({ verdict }) => (verdict.problem === null && verdict.consistent ? 0 : 1)),
-    "first-answer": solved.map(({ winner, verdict }) => (verdict.winner === null || verdict.winner === winner ? 0 : 1)),
+    restatement: solved.map(({ verdict }) => (contradicts(verdict) ? 1 : 0)),
+    "first-answer": solved.map(({ winner, verdict }) => (verdict.winner === winner ? 0 : 1)),
   };
+}
+
+/** Forms elect different winners; of tests: the programs' own vote does not confirm them. */
+function contradicts(verdict: Verdict): boolean {
+  if (verdict.kind === "tests") return !verdict.consistent;
+  return new Set(verdict.formWinners.filter((winner) => winner !== null)).size > 1;
 }
 
 /**
  * Takes further looks at the model of the start for what is usual: a probe is called solved by the first look, so that only others
- * can say how often solved ones are lost by chance: (count + ½)/(n + 1) of them.
+ * can say how often solved ones are lost by chance: (count + 2)/(n + 4) of them, which is rather too much than too little, since a test
+ * must not take for a loss that the looks were lucky (Agresti and Coull 1998).
  */
 export function setUsual(state: WatchState, looks: readonly (readonly VerifiedGroup[])[]): WatchState {
   const counts = looks.map((groups) => lost(state.probes, groups));
   const share = (name: TestName): number => {
     const ones = counts.flatMap((ofLook) => ofLook[name]);
-    return (ones.filter((one) => one === 1).length + 0.5) / (ones.length + 1);
+    return (ones.filter((one) => one === 1).length + 2) / (ones.length + 4);
   };
   return { ...state, usual: { restatement: share("restatement"), "first-answer": share("first-answer") } };
 }
@@ -170,8 +177,8 @@ const cautious = 10;
 const lossMargins = 4;
 
 const lossOf: Readonly<Record<TestName, string>> = {
-  restatement: "no longer have one winner in all forms",
-  "first-answer": "elect another winner than the model of the start",
+  restatement: "have forms that elect different winners",
+  "first-answer": "no longer elect the winner of the start",
 };
 
 /** Both tests of one count after a look, the alarm that follows, and the evidence for caution as it was before a restart. */
@@ -289,7 +296,7 @@ function probeMetrics(
     ...Object.fromEntries(named),
     ...(counts.restatement.length === 0
       ? {}
-      : { "probe.lost": share(counts.restatement), "probe.moved": share(counts["first-answer"]) }),
+      : { "probe.split": share(counts.restatement), "probe.lost": share(counts["first-answer"]) }),
     ...(kl === null ? {} : { "probe.kl": kl }),
     middleShare: questions.middleShare,
     kinds: questions.kinds,

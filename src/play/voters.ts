@@ -45,6 +45,32 @@ export function answersToAsk(forms: readonly FormVote[], settings: VoterSettings
   return settings.completeDisputed && disputed ? forms.map(({ asked, limit }) => limit - asked) : none;
 }
 
+/**
+ * As answersToAsk, for one who wants to know the winner: also of forms that elect different ones, it goes on until the winner of all
+ * answers together is decided.
+ */
+export function answersToElect(forms: readonly FormVote[]): number[] {
+  const more = answersToAsk(forms, { minAgreement: 0, completeDisputed: false });
+  if (more.some((answers) => answers > 0)) return more;
+  let left = toDecide(together(forms));
+  return forms.map(({ asked, limit }) => {
+    const answers = Math.min(left, limit - asked);
+    left -= answers;
+    return answers;
+  });
+}
+
+/** All forms as one vote. */
+function together(forms: readonly FormVote[]): FormVote {
+  const votes = new Map<string, number>();
+  for (const { counts } of forms)
+    for (const [value, given] of counts) votes.set(value, (votes.get(value) ?? 0) + given);
+  const [asked, limit] = [sum(forms.map((form) => form.asked)), sum(forms.map((form) => form.limit))];
+  return { counts: [...votes].sort((a, b) => b[1] - a[1]), asked, limit };
+}
+
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + value, 0);
+
 /** The fewest answers that could decide a form: as many as do if all are for its leader. 0 where it is decided or has ended. */
 function toDecide({ counts, asked, limit }: FormVote): number {
   const left = limit - asked;
@@ -82,11 +108,7 @@ function possibleWinners(forms: readonly FormVote[]): Set<Candidate> {
 
 /** Whether some answer can still have `minAgreement` of all answers of the group. */
 function canReach(forms: readonly FormVote[], minAgreement: number): boolean {
-  const votes = new Map<string, number>();
-  for (const { counts } of forms)
-    for (const [value, given] of counts) votes.set(value, (votes.get(value) ?? 0) + given);
-  const total = forms.reduce((sum, { limit }) => sum + limit, 0);
-  const left = forms.reduce((sum, { asked, limit }) => sum + limit - asked, 0);
+  const { counts, asked, limit } = together(forms);
   // Shares of whole answers may differ from their product by a rounding.
-  return Math.max(0, ...votes.values()) + left >= minAgreement * total - 1e-9;
+  return (counts[0]?.[1] ?? 0) + limit - asked >= minAgreement * limit - 1e-9;
 }

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createScriptedPolicy } from "../../src/engine/scripted.ts";
+import { askVote } from "../../src/play/ask-vote.ts";
 import { answersSaved, type SolveOptions, solve } from "../../src/play/solve.ts";
-import { answersToAsk, firstLook, formVote, type VoterSettings } from "../../src/play/voters.ts";
+import { answersToAsk, answersToElect, firstLook, formVote, type VoterSettings } from "../../src/play/voters.ts";
 import { randomStream } from "../../src/random.ts";
 import { arithmetic } from "../../src/topics/arithmetic.ts";
 import { sumQuestion, writeNumber } from "../../src/topics/arithmetic-notation.ts";
@@ -10,15 +11,17 @@ import { vote } from "../../src/verify/vote.ts";
 
 type Values = readonly (string | null)[];
 
+type Rule = (forms: Parameters<typeof answersToAsk>[0]) => number[];
+
 /** Asks as a vote does that stops, where the answers of each form are known beforehand; how many it asked of each. */
-function stopped(forms: readonly Values[], settings: VoterSettings): number[] {
+const stopped = (forms: readonly Values[], settings: VoterSettings): number[] =>
+  stoppedBy(forms, (votes) => answersToAsk(votes, settings));
+
+function stoppedBy(forms: readonly Values[], rule: Rule): number[] {
   const asked = forms.map((values) => firstLook(values.length));
   for (let rounds = 0; ; rounds++) {
     expect(rounds).toBeLessThan(40);
-    const more = answersToAsk(
-      forms.map((values, i) => formVote(values.slice(0, asked[i]), values.length)),
-      settings,
-    );
+    const more = rule(forms.map((values, i) => formVote(values.slice(0, asked[i]), values.length)));
     if (more.every((answers) => answers === 0)) return asked;
     for (const [i, answers] of more.entries()) asked[i] += answers;
     for (const [i, values] of forms.entries()) expect(asked[i]).toBeLessThanOrEqual(values.length);
@@ -62,6 +65,18 @@ describe("votes that stop when decided", () => {
         }
       }),
       { numRuns: 1000 },
+    );
+  });
+
+  it("elect for one who only asks what the whole vote elects, and say rightly whether all forms do", () => {
+    fc.assert(
+      fc.property(group, (forms) => {
+        const asked = stoppedBy(forms, answersToElect);
+        const whole = verdictOf(forms);
+        const part = verdictOf(forms.map((values, i) => values.slice(0, asked[i])));
+        expect([part.winner, part.consistent]).toEqual([whole.winner, whole.consistent]);
+      }),
+      { numRuns: 2000 },
     );
   });
 
@@ -124,6 +139,17 @@ describe("solve with votes that stop", () => {
       const order = answers.map(({ form }) => form);
       expect(order).toEqual([...order].sort((a, b) => a - b));
     }
+  });
+
+  it("asks one question as `sqlm ask` does with the first answers of the whole vote, and its winner", async () => {
+    const [{ question }] = proposals;
+    const asking = { votes: 16, seed: 1, truncatedReplies: "refuse" as const };
+    const whole = await askVote(engine, arithmetic.topic, question, { ...asking, stop: false });
+    const part = await askVote(engine, arithmetic.topic, question, { ...asking, stop: true });
+    expect(whole.flatMap(({ values }) => values)).toHaveLength(16);
+    for (const [i, { values }] of part.entries()) expect(values).toEqual(whole[i].values.slice(0, values.length));
+    const winner = (forms: typeof whole) => verdictOf(forms.map(({ values }) => values)).winner;
+    expect(winner(part)).toBe(winner(whole));
   });
 
   it("asks all of a topic whose answers are programs: what they give is not known before they run", async () => {

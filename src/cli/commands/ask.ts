@@ -1,10 +1,7 @@
 // `sqlm ask`: put a question to a model many times and let its answers vote, as in training.
 import type { Command } from "commander";
-import type { Player } from "../../engine/engine.ts";
 import { describeThrown, TopicError, UnsupportedError, UsageError } from "../../errors.ts";
-import { encodePrompt, stopTokens } from "../../play/prompts.ts";
-import { originalForm, readAnswer } from "../../play/read-answer.ts";
-import { seedFrom } from "../../random.ts";
+import { askVote } from "../../play/ask-vote.ts";
 import type { Topic } from "../../topics/topic.ts";
 import type { Question, VoteVerdict } from "../../types.ts";
 import { vote } from "../../verify/vote.ts";
@@ -21,14 +18,9 @@ interface AskOptions extends ModelCommandOptions {
   readonly workspace: string;
   readonly topic?: string;
   readonly votes: string;
+  readonly allVotes?: boolean;
   readonly seed: string;
   readonly threads: string;
-}
-
-/** One form of the question with the answers to it, mapped back to the original. */
-interface AskedForm {
-  readonly question: string;
-  readonly values: readonly (string | null)[];
 }
 
 export function askCommand(parts: Parts): Command {
@@ -40,6 +32,7 @@ export function askCommand(parts: Parts): Command {
     .argument("<model>", "Folder in Hugging Face layout, GGUF file, hub id ORG/NAME[@REVISION], or the name of a run.")
     .argument("<question>", "The question, as the topic writes it.")
     .option("--votes <count>", "Answers to sample, split over the question's equivalent forms.", "16")
+    .option("--all-votes", "Sample all votes, also when fewer have decided the winner.")
     .option("--topic <name>", "Topic name or path of a topic file (default: the one that the model was trained on).")
     .option("--seed <count>", "Seed of the sampling.", "1")
     .option("--threads <count>", "Threads of the engine; 0 measures and chooses.", "0")
@@ -69,13 +62,22 @@ export function askCommand(parts: Parts): Command {
       sayWeights(terminal, engine.capabilities);
       await using player = await engine.openPolicy();
       terminal.status(`sampling ${votes} answers`);
-      const forms = await askForms(player, topic, question, votes, seed);
+      const truncatedReplies = topic.settings?.truncatedReplies ?? "refuse";
+      const forms = await askVote(player, topic, question, {
+        votes,
+        seed,
+        stop: options.allVotes !== true,
+        truncatedReplies,
+      });
       terminal.status(null);
       const verdict = vote(forms.flatMap(({ values }, form) => values.map((value) => ({ form, value }))));
 
       terminal.say(
         `${oneLine(text, 200)} → ${verdict.winner ?? (verdict.tie ? "no winner: a tie" : "no readable answer")}`,
       );
+      if (verdict.groupSize < votes) {
+        terminal.note(`decided by ${verdict.groupSize} of up to ${votes} answers; --all-votes samples all of them`);
+      }
       terminal.say(voteTable(verdict, terminal.tableColumns));
       if (forms.length > 1) {
         const rows = forms.map((form, i) => [
@@ -109,32 +111,6 @@ function readQuestion(topic: Topic, text: string): Question {
     );
   }
   return question;
-}
-
-/** Samples `votes` answers in all, an equal share to each form; the first forms get one more where it does not divide. */
-async function askForms(
-  player: Player,
-  topic: Topic,
-  original: Question,
-  votes: number,
-  seed: number,
-): Promise<AskedForm[]> {
-  const { tokenizer } = player;
-  const forms = [originalForm(original), ...(topic.restatements?.(original) ?? [])].slice(0, votes);
-  const asks = forms.map(({ question }, index) => ({
-    promptTokens: encodePrompt(tokenizer, topic.solvePrompt(question)),
-    numSamples: Math.ceil((votes - index) / forms.length),
-    seed: seedFrom(seed, "ask", index),
-    first: 0,
-  }));
-  const stop = stopTokens(tokenizer, topic.stopText?.solve);
-  const options = { maxTokens: topic.maxTokens.solve, temperature: 1, stop };
-  const rows = await player.sample(asks, options);
-  const truncatedReplies = topic.settings?.truncatedReplies ?? "refuse";
-  return forms.map((form, index) => ({
-    question: form.question.text,
-    values: rows[index].map((completion) => readAnswer(tokenizer, topic, form, completion, truncatedReplies).value),
-  }));
 }
 
 function voteTable(verdict: VoteVerdict, columns: number): string {

@@ -9,7 +9,8 @@ const leak: RunConfigInput = { gateLeak: 0.4 };
 // Constant, since a rate that falls ends the collapse by itself.
 const rate: RunConfigInput = { learningRate: 1e-3, learningRateSchedule: "constant" };
 
-const watched = (name: string, config: RunConfigInput) => [
+/** `note` changes nothing of a run: what it says of a healthy one is what `act` would have acted on. */
+const both = (name: string, config: RunConfigInput) => [
   { name: `${name} watched`, config: { ...config, guard: "note" as const } },
   { name: `${name} guarded`, config: { ...config, guard: "act" as const } },
 ];
@@ -26,5 +27,10 @@ export const experiment = defineExperiment({
     probeQuestions: 40,
     threads: 1,
   },
-  variants: [...watched("healthy", {}), ...watched("leak .4", leak), ...watched("rate 1e-3", rate)],
+  variants: [
+    { name: "healthy watched", config: { guard: "note" } },
+    ...both("leak .4", leak),
+    ...both("rate 1e-3", rate),
+    ...both("leak and rate", { ...leak, ...rate }),
+  ],
 });

@@ -6,7 +6,7 @@ import type { WeightLayout } from "../transformer/linear.ts";
 import { readRow, rowsOfWeight } from "../transformer/weight-rows.ts";
 import { headName, lastNorm, normGraph, vocabularySliceGraph } from "./head-graphs.ts";
 import type { AllWeights } from "./layer-stack.ts";
-import { logitsPerSlice } from "./memory.ts";
+import { vocabularySlice } from "./memory.ts";
 
 export interface HeadResult {
   /** In nats, one for each chosen row. */
@@ -77,7 +77,7 @@ export class Head {
   ): Promise<{ largest: Tensor; sum: Tensor; mean: Tensor | null }> {
     const { config } = this.#layout;
     const picks = normed.dims[0];
-    const slice = Math.min(config.vocabSize, Math.max(256, Math.floor(logitsPerSlice / picks)));
+    const slice = vocabularySlice(config, picks);
     const session = await this.#sessions.get(`vocabulary${means ? " with means" : ""}`, () =>
       vocabularySliceGraph(this.#layout, means),
     );

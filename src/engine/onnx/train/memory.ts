@@ -35,8 +35,15 @@ export function activationBudget(config: ModelConfig): number {
 
 /** Above, matrix products are no faster. */
 const mostRows = 2048;
-/** Values of logits that are in memory at a time, for all chosen rows together. */
-export const logitsPerSlice = 2 ** 22;
+/** Values of logits that are in memory at a time, for all chosen rows together, and of the head's rows that they come from. */
+const logitsPerSlice = 2 ** 22;
+const headPerSlice = 2 ** 23;
+
+/** Tokens of the vocabulary that the head looks at together, for so many chosen rows. */
+export function vocabularySlice({ vocabSize, hiddenSize }: ModelConfig, picks: number): number {
+  const most = Math.min(Math.floor(logitsPerSlice / picks), Math.floor(headPerSlice / hiddenSize));
+  return Math.min(vocabSize, Math.max(256, most));
+}
 
 /** The plan of a micro-batch within `budget` bytes: as many layers are kept as fit. Null where it does not fit even without. */
 export function planMicroBatch(layout: WeightLayout, size: PackedSize, budget: number): MicroBatchMemory | null {
@@ -58,7 +65,7 @@ export function leastMicroBatch({ config, blocks }: WeightLayout, { rows, scores
   const widths = 5 * hiddenSize + 6 * queries + 8 * keyValues + 6 * intermediateSize;
   const layerActivations = 4 * (rows * widths + 4 * scores * heads);
   const layerWeights = blocks ? 4 * matrixElements(config) : 0;
-  const logits = 4 * (3 * logitsPerSlice + rows * hiddenSize * 3);
+  const logits = 4 * (3 * logitsPerSlice + (blocks ? headPerSlice : 0) + rows * hiddenSize * 3);
   const total = hiddenStates + layerWeights + Math.max(layerActivations, logits);
   return { hiddenStates, keptLayers: 0, kept: 0, layerActivations, layerWeights, logits, total };
 }

@@ -4,7 +4,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { float32Tensor } from "../../../../src/engine/onnx/runtime/runtime.ts";
 import { SessionCache } from "../../../../src/engine/onnx/runtime/session-cache.ts";
-import { activationBudget, planMicroBatch, trainingWork } from "../../../../src/engine/onnx/train/memory.ts";
+import {
+  activationBudget,
+  planMicroBatch,
+  trainingWork,
+  vocabularySlice,
+} from "../../../../src/engine/onnx/train/memory.ts";
 import { PackedRuns } from "../../../../src/engine/onnx/train/packed-runs.ts";
 import { adapterLayout } from "../../../../src/engine/onnx/transformer/linear.ts";
 import { adapterSpecs, type Lora, projections } from "../../../../src/model/lora.ts";
@@ -51,6 +56,21 @@ describe("planMicroBatch", () => {
         const roomier = planMicroBatch(layout, size, 2 * budget)!;
         expect(roomier.keptLayers).toBeGreaterThanOrEqual(plan.keptLayers);
         expect(trainingWork(layout, size, 2 * budget)).toBeLessThanOrEqual(trainingWork(layout, size, budget));
+      }),
+    );
+  });
+
+  test("a slice of the vocabulary is small, however many rows look at it", () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...shapes), fc.integer({ min: 1, max: 1e5 }), (config, picks) => {
+        const slice = vocabularySlice(config, picks);
+        expect(slice).toBeLessThanOrEqual(config.vocabSize);
+        expect(slice).toBeGreaterThan(0);
+        // Beyond the least slice, 32 MB of the head and 16 MB of logits.
+        if (slice > 256) {
+          expect(4 * slice * config.hiddenSize).toBeLessThanOrEqual(2 ** 25);
+          expect(4 * slice * picks).toBeLessThanOrEqual(2 ** 24);
+        }
       }),
     );
   });

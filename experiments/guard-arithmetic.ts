@@ -19,7 +19,7 @@ export const experiment = defineExperiment({
   name: "guard-arithmetic",
   config: {
     topic: "arithmetic",
-    steps: 80,
+    steps: 60,
     groupsPerBatch: 64,
     evalEvery: 10,
     evalQuestions: 50,

@@ -19,12 +19,14 @@ export const experiment = defineExperiment({
   name: "guard-multiplication",
   config: {
     topic: "multiplication",
-    steps: 80,
+    steps: 40,
     groupsPerBatch: 32,
     evalEvery: 10,
-    evalQuestions: 50,
+    evalQuestions: 40,
     saveEvery: 10,
-    probeQuestions: 40,
+    probeQuestions: 32,
+    // A look takes as long as two steps here.
+    probeEvery: 4,
     threads: 1,
   },
   variants: [

@@ -125,7 +125,9 @@ export async function lookAround(
     const begun = enough ? await firstLooks(parts, player, memory.collected) : null;
     const few = begun === null ? null : tooFewSolved(begun);
     const responses: Response[] =
-      few === null ? [] : [{ detector: few.part, message: `idle: ${few.reason}`, rung: "note", action: "note" }];
+      few === null
+        ? []
+        : [{ detector: few.part, message: `idle: ${few.reason}`, rung: "note", highest: "note", action: "note" }];
     return {
       memory: { ...rested, watch: begun, collected: enough ? [] : memory.collected },
       responses,

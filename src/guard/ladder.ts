@@ -11,6 +11,8 @@ export interface Alarm {
   readonly message: string;
   /** The lowest rung that is of use against it. */
   readonly rung: Rung;
+  /** The highest that it may climb to, however often it comes. */
+  readonly highest: Rung;
 }
 
 /** What is in force after the alarms so far, plain JSON. */
@@ -60,7 +62,7 @@ export interface Response extends Alarm {
 
 /**
  * The posture after a look, and what was done about each alarm. An alarm climbs one rung above the highest that is in force, or to
- * its own where that is higher. Alarms of one look are met together, by the highest of their rungs.
+ * its own where that is higher, and not above its highest. Alarms of one look are met together, by the highest of their rungs.
  */
 export function respond(
   before: Posture,
@@ -74,12 +76,15 @@ export function respond(
   if (acting.length === 0) return { posture: calmer(before), responses: notes };
 
   const next = rungs.indexOf(before.rung) + 1;
-  const wanted = Math.max(next, ...acting.map(({ rung }) => rungs.indexOf(rung)));
-  const action = possible(rungs[Math.min(wanted, rungs.indexOf("roll-back"))], before, means);
+  const wanted = acting.map(({ rung, highest }) =>
+    Math.min(rungs.indexOf(highest), Math.max(next, rungs.indexOf(rung))),
+  );
+  const mayReturn = acting.some(({ highest }) => rungs.indexOf(highest) >= rungs.indexOf("roll-back"));
+  const action = possible(rungs[Math.max(...wanted)], before, { ...means, mayReturn });
   const restored = action === "roll-back" || action === "stop";
   const posture: Posture = {
     // What comes again after a return comes from the same cause: only another return helps.
-    rung: restored ? "teacher" : action,
+    rung: restored ? "teacher" : rungs[Math.max(rungs.indexOf(before.rung), rungs.indexOf(action))],
     calm: 0,
     slowed: restored ? 0 : before.slowed + 1,
     rollbacks: before.rollbacks + (action === "roll-back" ? 1 : 0),
@@ -90,8 +95,8 @@ export function respond(
   return { posture, responses: [...notes, ...acting.map((alarm): Response => ({ ...alarm, action }))] };
 }
 
-function possible(wanted: Rung, { rollbacks }: Posture, { teacher }: Means): Rung {
-  if (wanted === "teacher" && !teacher) return possible("roll-back", { ...atEase, rollbacks }, { act: true, teacher });
+function possible(asked: Rung, { rollbacks }: Posture, { teacher, mayReturn }: Means & { mayReturn: boolean }): Rung {
+  const wanted = asked !== "teacher" || teacher ? asked : mayReturn ? "roll-back" : "slow";
   return wanted === "roll-back" && rollbacks >= mostRollbacks ? "stop" : wanted;
 }
 

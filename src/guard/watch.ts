@@ -129,7 +129,9 @@ export function watch(
   for (const name of testNames) {
     const usual = state.usual?.[name];
     if (usual === undefined || counts[name].length < leastProbes) continue;
-    const tested = test(name, state.tests[name], counts[name], usual, settings);
+    // Programs have no winners to compare: what they lose is seen in one test alone.
+    const highest = state.probes.every(({ winner }) => winner === null) ? "roll-back" : highestOf[name];
+    const tested = test({ name, highest, usual }, state.tests[name], counts[name], settings);
     tests[name] = tested.state;
     evidences[`guard.${name === "restatement" ? "restatement" : "firstAnswer"}Evidence`] = tested.caution;
     if (tested.alarm !== null) alarms.push(tested.alarm);
@@ -176,6 +178,12 @@ const cautious = 10;
 /** A loss this many times `guardMargin` beyond what is usual is undone; forgetting for a while is less. */
 const lossMargins = 4;
 
+/**
+ * Only what the vote has unlearned is undone. Forms contradict each other also while a healthy model forgets for some steps what it then
+ * learns again, as seen in multiplication: two fifths of the probes, at 1.0 of the labels right.
+ */
+const highestOf: Readonly<Record<TestName, Rung>> = { restatement: "teacher", "first-answer": "roll-back" };
+
 const lossOf: Readonly<Record<TestName, string>> = {
   restatement: "have forms that elect different winners",
   "first-answer": "no longer elect the winner of the start",
@@ -183,10 +191,9 @@ const lossOf: Readonly<Record<TestName, string>> = {
 
 /** Both tests of one count after a look, the alarm that follows, and the evidence for caution as it was before a restart. */
 function test(
-  name: TestName,
+  { name, highest, usual }: { readonly name: TestName; readonly highest: Rung; readonly usual: number },
   before: Tests,
   counts: readonly (0 | 1)[],
-  usual: number,
   { guardAlpha, guardMargin }: WatchSettings,
 ): { readonly state: Tests; readonly alarm: Alarm | null; readonly caution: number } {
   const limits = { caution: usual + guardMargin, loss: usual + lossMargins * guardMargin };
@@ -199,13 +206,21 @@ function test(
   const saw = (limit: number, found: number): string =>
     `${ones} of ${counts.length} probes that were solved at the start ${lossOf[name]}; ` +
     `up to ${limit.toFixed(2)} of them may, evidence ${found >= 1000 ? found.toExponential(1) : found.toFixed(0)}`;
-  if (loss >= testNames.length / guardAlpha) {
-    return { state: noTests, alarm: { detector: name, message: saw(limits.loss, loss), rung: "roll-back" }, caution };
+  if (loss >= testNames.length / guardAlpha && highest === "roll-back") {
+    return {
+      state: noTests,
+      alarm: { detector: name, message: saw(limits.loss, loss), rung: "roll-back", highest },
+      caution,
+    };
   }
   if (caution < cautious) return { state, alarm: null, caution };
   // Begun anew, so that what goes on is met again, one rung higher.
   const message = saw(limits.caution, caution);
-  return { state: { ...state, caution: emptyEProcess }, alarm: { detector: name, message, rung: "slow" }, caution };
+  return {
+    state: { ...state, caution: emptyEProcess },
+    alarm: { detector: name, message, rung: "slow", highest },
+    caution,
+  };
 }
 
 interface ChartRule {
@@ -261,7 +276,8 @@ function watchCharts(
     charts[name] = chart(charts[name], value, least);
     const { sum } = charts[name];
     if (sum < guardThreshold) continue;
-    alarms.push({ detector: name, message: `${says} (${value.toFixed(3)}; chart at ${sum.toFixed(1)})`, rung });
+    const message = `${says} (${value.toFixed(3)}; chart at ${sum.toFixed(1)})`;
+    alarms.push({ detector: name, message, rung, highest: "teacher" });
     charts[name] = restart(charts[name]);
   }
   return { charts, alarms };
@@ -281,7 +297,7 @@ function watchLows(
   const message = `${(100 * middleShare).toFixed(0)} % of the questions have a success rate between .2 and .9, for ${looks} looks: there is little to learn from them`;
   return {
     low: { "solve-rates": looks },
-    alarms: due ? [{ detector: "solve-rates", message, rung: "note" }] : [],
+    alarms: due ? [{ detector: "solve-rates", message, rung: "note", highest: "note" }] : [],
   };
 }
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Alarm, atEase, type Posture, respond, rungs, underPosture } from "../../src/guard/ladder.ts";
 
-const alarm = (rung: Alarm["rung"]): Alarm => ({ detector: "test", message: "seen", rung });
+const alarm = (rung: Alarm["rung"]): Alarm => ({ detector: "test", message: "seen", rung, highest: "roll-back" });
 const means = { act: true, teacher: true };
 
 /** Postures after each of these looks; a look is the rungs of its alarms. */
@@ -27,7 +27,20 @@ const calm = (looks: number): [][] => Array.from({ length: looks }, () => []);
 describe("the ladder", () => {
   it("climbs one rung an alarm while they keep coming", () => {
     expect(playedAfter([["slow"], ["slow"], ["slow"]]).actions).toEqual(["slow", "teacher", "roll-back"]);
+    // Where nobody can teach, the next rung takes its place, or one more slowing where that may not be.
     expect(playedAfter([["slow"], ["slow"]], { act: true, teacher: false }).actions).toEqual(["slow", "roll-back"]);
+    const low = { ...alarm("slow"), highest: "teacher" as const };
+    const { posture } = respond(atEase, [low], { act: true, teacher: false });
+    expect(respond(posture, [low], { act: true, teacher: false }).responses[0].action).toBe("slow");
+  });
+
+  it("climbs no higher than an alarm may", () => {
+    let posture = atEase;
+    for (let look = 0; look < 5; look++) {
+      posture = respond(posture, [{ ...alarm("slow"), highest: "teacher" }], means).posture;
+    }
+    expect(posture).toMatchObject({ rung: "teacher", rollbacks: 0, taught: true });
+    expect(respond(posture, [alarm("slow")], means).posture.rollbacks).toBe(1);
   });
 
   it("goes at once to a rung that an alarm asks for, and stops at the third return", () => {

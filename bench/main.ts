@@ -8,6 +8,7 @@ import { benchEngine, type EngineBench } from "./engine.ts";
 import { benchSandbox, type SandboxBenchmark } from "./sandbox.ts";
 import { benchStep } from "./step.ts";
 import { benchStore, type StoreBench } from "./store.ts";
+import { benchTinker, type TinkerBench } from "./tinker.ts";
 
 type Row = readonly [what: string, value: string];
 
@@ -41,6 +42,10 @@ const benches: Readonly<Record<string, () => Promise<BenchResult>>> = {
     const result = await benchStore();
     return { json: { store: result }, rows: storeRows(result) };
   },
+  tinker: async () => {
+    const result = await benchTinker();
+    return { json: { tinker: result }, rows: tinkerRows(result) };
+  },
   dashboard: async () => {
     const result = await benchDashboard();
     return { json: { dashboard: result }, rows: dashboardRows(result) };
@@ -67,6 +72,23 @@ function storeRows(store: StoreBench): Row[] {
     ...Object.entries(store.queryMilliseconds).map(
       ([name, milliseconds]): Row => [`store: ${name} over ${store.answers} answers`, `${milliseconds.toFixed(1)} ms`],
     ),
+  ];
+}
+
+function tinkerRows(result: TinkerBench): Row[] {
+  const heaps = result.heapMebibytes.map((value) => value.toFixed(0)).join(", ");
+  return [
+    [
+      `tinker client: a sample, ${result.inFlight} in flight`,
+      `${result.sampleMilliseconds.toFixed(2)} ms of processor time`,
+    ],
+    ["tinker client: samples on loopback", `${Math.round(result.samplesPerSecond)} a second`],
+    ["tinker client: heap after each round", `${heaps} MiB, at most ${result.highestMebibytes.toFixed(0)}`],
+    [
+      "tinker client: requests of one step of the main job",
+      `${result.stepMilliseconds.toFixed(0)} ms of processor time`,
+    ],
+    ["tinker client: of that step in process", percent(result.stepShare)],
   ];
 }
 

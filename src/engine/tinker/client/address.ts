@@ -11,6 +11,9 @@ const urlVariable = "TINKER_BASE_URL";
 export interface Address {
   /** Without a slash at the end, without user and password. */
   readonly baseUrl: string;
+  /** The two parts of it: `https://host:port`, and what follows. */
+  readonly origin: string;
+  readonly path: string;
   readonly key: string;
   readonly loopback: boolean;
 }
@@ -35,8 +38,14 @@ export function addressOf(setting: string | undefined, environment: NodeJS.Proce
     );
   }
   const loopback = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
-  const baseUrl = `${url.origin}${url.pathname}`.replace(/\/+$/, "").replace(/\/api\/v1$/, "");
-  return { baseUrl, key: keyFrom(environment, loopback, url.host), loopback };
+  const path = url.pathname.replace(/\/+$/, "").replace(/\/api\/v1$/, "");
+  return {
+    baseUrl: url.origin + path,
+    origin: url.origin,
+    path,
+    key: keyFrom(environment, loopback, url.host),
+    loopback,
+  };
 }
 
 function keyFrom(environment: NodeJS.ProcessEnv, loopback: boolean, host: string): string {

@@ -2,7 +2,8 @@
 // the user's words.
 import { randomUUID } from "node:crypto";
 import { type SqlmError, UsageError } from "../../../errors.ts";
-import { type Answer, type Connection, describeFailure } from "./connection.ts";
+import type { Answer, Connection } from "./connection.ts";
+import { describeFailure } from "./failures.ts";
 import type { Failure } from "./retries.ts";
 
 export const urlHint = "Check --base-url: it ends before /api/v1.";

@@ -3,7 +3,8 @@
 import { randomUUID } from "node:crypto";
 import { checkMessage, readJson } from "../wire/body.ts";
 import { endpoints } from "../wire/messages.ts";
-import { type Connection, describeFailure, resumeHint, ServerError } from "./connection.ts";
+import { type Connection, resumeHint, ServerError } from "./connection.ts";
+import { describeFailure } from "./failures.ts";
 import { afterPollFailure, type Failure } from "./retries.ts";
 import type { Wait } from "./waiting.ts";
 

@@ -1,13 +1,14 @@
 // Requests to one server: each is sent until it has an answer, by the table of retries.ts, or ends in a sentence that says
 // why not. Knows no model and no promise.
 import { randomUUID } from "node:crypto";
-import { type Dispatcher, errors, request } from "undici";
+import type { Dispatcher } from "undici";
 import type { z } from "zod";
 import { RunStoppedError } from "../../../errors.ts";
 import { checkMessage, mediaTypes, readJson, type WireFormat } from "../wire/body.ts";
-import { problemOf } from "../wire/futures.ts";
 import { apiRoot } from "../wire/messages.ts";
 import { type Address, openDispatcher } from "./address.ts";
+import { ExchangeError, exchange, TooLargeError } from "./exchange.ts";
+import { asFailure, describeFailure, failureOf } from "./failures.ts";
 import { afterFailure, type Failure, type Repeat } from "./retries.ts";
 import type { Wait, WaitingBoard } from "./waiting.ts";
 
@@ -96,6 +97,8 @@ export class Connection {
     if (this.#why !== null) return;
     this.#why = why;
     this.#ended.abort();
+    // Requests that are under way end with it.
+    void this.close();
   }
 
   /** Why there are no more requests; null while there are. */
@@ -174,111 +177,44 @@ export class Connection {
   async attempt(sending: Sending, idempotencyKey: string, poll = false): Promise<Answer | Failure> {
     if (this.#why !== null) throw this.#why;
     const { method, path, body, format = "json", accept = mediaTypes.json, headers = {} } = sending;
-    const { baseUrl, key } = this.options.address;
-    let sent = false;
+    const { address, mostBytes } = this.options;
+    const type = body === undefined ? {} : { "content-type": mediaTypes[format] };
     try {
-      const response = await request(`${baseUrl}${path.startsWith("/") ? path : apiRoot + path}`, {
-        method,
-        dispatcher: poll ? this.#polls : this.#plain,
-        signal: this.#ended.signal,
-        body: body ?? null,
-        headers: {
-          accept,
-          "x-api-key": sending.withKey === true ? key : (this.#token ?? key),
-          "user-agent": "sqlm",
-          ...(body === undefined ? {} : { "content-type": mediaTypes[format] }),
-          ...(method === "GET" ? {} : { "x-idempotency-key": idempotencyKey }),
-          ...headers,
+      const answer = await exchange(
+        poll ? this.#polls : this.#plain,
+        {
+          origin: address.origin,
+          path: path.startsWith("/") ? `${address.path}${path}` : `${address.path}${apiRoot}${path}`,
+          method,
+          body: body ?? null,
+          headers: {
+            accept,
+            "x-api-key": sending.withKey === true ? address.key : (this.#token ?? address.key),
+            "user-agent": "sqlm",
+            ...type,
+            ...(method === "GET" ? {} : { "x-idempotency-key": idempotencyKey }),
+            ...headers,
+          },
         },
-      });
-      sent = true;
-      const bytes = await readAll(response, this.options.mostBytes);
-      const { statusCode: status } = response;
-      const header = (name: string): string | null => [response.headers[name]].flat()[0] ?? null;
-      if (status >= 200 && status < 300) return { contentType: header("content-type"), bytes };
-      return {
-        kind: "status",
-        status,
-        problem: problemOf(bytes),
-        body: bytes,
-        retryAfter: retryAfterOf(header),
-        shouldRetry: header("x-should-retry") === null ? null : header("x-should-retry") === "true",
-      };
+        mostBytes,
+      );
+      if (answer.status < 200 || answer.status > 299) return failureOf(answer);
+      return { contentType: answer.header("content-type"), bytes: answer.bytes };
     } catch (error) {
       if (this.#why !== null) throw this.#why;
-      if (error instanceof ServerError) throw error;
-      return asFailure(error, sent);
+      if (error instanceof ExchangeError) return asFailure(error);
+      if (error instanceof TooLargeError) throw tooLarge(mostBytes);
+      throw error;
     }
   }
 }
 
-function retryAfterOf(header: (name: string) => string | null): number | null {
-  const milliseconds = Number(header("retry-after-ms") ?? Number.NaN);
-  if (milliseconds >= 0) return milliseconds / 1000;
-  // A date would need a clock that agrees with the server's: the table's own delay does as well.
-  const seconds = Number(header("retry-after") ?? Number.NaN);
-  return seconds >= 0 ? seconds : null;
-}
-
-/** The whole body. Throws ServerError beyond `most` bytes, without having read more. */
-async function readAll({ body, headers }: Dispatcher.ResponseData, most: number): Promise<Uint8Array> {
-  const tooLarge = (): ServerError =>
-    new ServerError(
-      `The server's answer is larger than ${Math.round(most / 2 ** 20)} MiB and was not read.`,
-      null,
-      "Ask for less at once, with a lower --groups-per-batch; if it was no large request, check the base URL.",
-    );
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  try {
-    if (Number(headers["content-length"] ?? 0) > most) throw tooLarge();
-    for await (const piece of body as AsyncIterable<Uint8Array>) {
-      size += piece.length;
-      if (size > most) throw tooLarge();
-      pieces.push(piece);
-    }
-  } catch (error) {
-    body.on("error", () => undefined);
-    body.destroy();
-    throw error;
-  }
-  return pieces.length === 1 ? pieces[0] : Buffer.concat(pieces);
-}
-
-/** Codes of what goes wrong before a byte is sent. */
-const unreachableCodes: ReadonlySet<string> = new Set([
-  "ECONNREFUSED",
-  "ENOTFOUND",
-  "EAI_AGAIN",
-  "EHOSTUNREACH",
-  "ENETUNREACH",
-  "UND_ERR_CONNECT_TIMEOUT",
-]);
-
-function asFailure(error: unknown, sent: boolean): Failure {
-  const inner = error instanceof AggregateError ? error.errors[0] : error;
-  const code = (inner as { readonly code?: unknown } | null)?.code;
-  const reason = inner instanceof Error ? inner.message || String(code) : String(inner);
-  const certificate = typeof code === "string" && /CERT|SSL|TLS/.test(code);
-  const unreachable = !sent && (certificate || (typeof code === "string" && unreachableCodes.has(code)));
-  const timedOut = inner instanceof errors.HeadersTimeoutError || inner instanceof errors.BodyTimeoutError;
-  if (timedOut) return { kind: "broken", reason: "no answer in time", slow: true };
-  return { kind: unreachable ? "unreachable" : "broken", reason: reason.split("\n")[0] };
-}
-
-/** A failure in a few words. */
-export function describeFailure(failure: Failure): string {
-  switch (failure.kind) {
-    case "unreachable":
-      return `the server cannot be reached (${failure.reason})`;
-    case "broken":
-      return `the connection broke (${failure.reason})`;
-    case "status":
-      if (failure.status === 402) return "the account is not paid (402)";
-      if (failure.status === 429) return "the server asks to wait (429)";
-      return `the server answered ${failure.status}${failure.problem === "" ? "" : `: ${failure.problem}`}`;
-  }
-}
+const tooLarge = (most: number): ServerError =>
+  new ServerError(
+    `The server's answer is larger than ${Math.round(most / 2 ** 20)} MiB and was not read.`,
+    null,
+    "Ask for less at once, with a lower --groups-per-batch; if it was no large request, check the base URL.",
+  );
 
 function refusal(what: string, failure: Failure, doubtful = false): ServerError {
   const status = failure.kind === "status" ? failure.status : null;

@@ -25,9 +25,11 @@ export function readProtobuf<Schema extends DescMessage>(schema: Schema, bytes: 
   }
 }
 
+const decoder = new TextDecoder();
+
 /** A JSON value. Throws WireError where the text is none. */
 export function readJson(expected: string, bytes: Uint8Array): unknown {
-  const text = new TextDecoder().decode(bytes);
+  const text = decoder.decode(bytes);
   try {
     return JSON.parse(text);
   } catch (cause) {

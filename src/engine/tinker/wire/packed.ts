@@ -27,7 +27,12 @@ export function pack(dtype: "float32" | "int64" | "int32", values: readonly numb
   for (let i = 0; i < values.length; i++) {
     if (dtype === "float32") view.setFloat32(4 * i, values[i], true);
     else if (dtype === "int32") view.setInt32(4 * i, values[i], true);
-    else view.setBigInt64(8 * i, BigInt(values[i]), true);
+    else {
+      // In two halves: a BigInt for each would cost more than all the rest.
+      const high = Math.floor(values[i] / 2 ** 32);
+      view.setUint32(8 * i, values[i] - high * 2 ** 32, true);
+      view.setInt32(8 * i + 4, high, true);
+    }
   }
   return bytes;
 }
@@ -51,7 +56,7 @@ const widened = new DataView(new ArrayBuffer(4));
 
 const readers: Readonly<Record<DType, (view: DataView, at: number) => number>> = {
   float32: (view, at) => view.getFloat32(at, true),
-  int64: (view, at) => Number(view.getBigInt64(at, true)),
+  int64: (view, at) => view.getInt32(at + 4, true) * 2 ** 32 + view.getUint32(at, true),
   int32: (view, at) => view.getInt32(at, true),
   // The upper half of a float32.
   bfloat16: (view, at) => {

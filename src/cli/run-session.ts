@@ -181,6 +181,13 @@ function printResult(
       `Warning: ${steps} had no question to ask and taught nothing. See: ${ownCommand(["questions", summary.run, "--refused"], workspace)}`,
     );
   }
+  if (config.engine === "tinker") {
+    const copy =
+      summary.checkpoint !== null && isAdapterFolder(summary.checkpoint) ? "; a copy of the adapter lies there" : "";
+    terminal.say(`The weights are on the server; ${summary.checkpoint} says where${copy}.`);
+    terminal.say(`Look at the run with: ${ownCommand(["show", summary.run], workspace)}`);
+    return;
+  }
   const isAdapter = summary.checkpoint !== null && isAdapterFolder(summary.checkpoint);
   terminal.say(
     isAdapter

@@ -135,11 +135,15 @@ class TinkerEngine implements Engine {
     this.#spare = spare;
   }
 
-  openPolicy: Engine["openPolicy"] = async () => {
+  openPolicy: Engine["openPolicy"] = async ({ seed } = {}) => {
     if (this.#closed) throw new SqlmError("The tinker engine is closed.", "Open it again.");
+    const { link, adapter } = this.#shared;
+    if (seed !== undefined && seed !== adapter.seed) {
+      const shared = { ...this.#shared, adapter: { ...adapter, seed } };
+      return new TinkerPolicy(shared, await TinkerModel.create(link, shared.adapter));
+    }
     const spare = this.#spare;
     this.#spare = null;
-    const { link, adapter } = this.#shared;
     return new TinkerPolicy(this.#shared, spare ?? (await TinkerModel.create(link, adapter)));
   };
 

@@ -117,7 +117,7 @@ export const parts: readonly Part[] = [
   // 4 and 5: the stages of a step. None can reach a topic's truth, an evaluation, or an implementation of a contract.
   { name: "cast", floor: 4, files: /^cast\.ts$/, imports: stage, pure: true },
   { name: "play", floor: 4, files: /^play\//, imports: [...stage, "topic contract"], pure: true },
-  { name: "verify", floor: 4, files: /^verify\//, imports: ["nouns", "sandbox contract", "topic contract"] },
+  { name: "verify", floor: 4, files: /^verify\//, imports: ["nouns", "config", "sandbox contract", "topic contract"] },
   { name: "learn", floor: 5, files: /^learn\//, imports: [...stage, "cast", "play"], pure: true },
   // The one stage that sees the truth, after learning.
   {

@@ -10,6 +10,7 @@ import { RunStoppedError } from "./errors.ts";
 import { diagnose, truthMetrics } from "./evaluate/diagnose.ts";
 import { evaluate, heldOutKeys } from "./evaluate/evaluate.ts";
 import type { RunEvent, StepRecord } from "./events.ts";
+import { type CellCounts, cellMetrics, cells, rarity } from "./explore/cells.ts";
 import { type Lacking, watchForCollapse } from "./guard/collapse.ts";
 import { health } from "./guard/health.ts";
 import type { Response } from "./guard/ladder.ts";
@@ -46,6 +47,7 @@ interface Progress {
   readonly recent: Question[];
   best: LoopState["best"];
   lacking: Lacking;
+  cells: CellCounts;
   /** Null where nothing is watched. */
   guard: GuardMemory | null;
 }
@@ -160,21 +162,22 @@ async function playStep(
     // A teacher's answers take the place of half of the others.
     groupSize: teaching === null ? config.groupSize : Math.ceil(config.groupSize / 2),
     consistentVote: config.consistentVote,
-    stopVotes: config.voteStop === "decided" && teaching === null ? config : undefined,
+    stopVotes: stopsVotes(config) && teaching === null ? config : undefined,
     heldOutKeys,
     seed: seedFrom(config.seed, purpose, step),
   });
   const asked = await solve(cast.solver, topic, proposals, answering("solve"));
   const taught = teaching === null ? undefined : await solve(teaching, topic, proposals, answering("teach"));
   done("solve");
-  const { consistentVote } = config;
+  const { consistentVote, labelRule } = config;
   const changeVerdict = control?.verdict;
-  const verified = await verify(topic, asked, { sandbox, consistentVote, teacher: taught, changeVerdict });
+  const verified = await verify(topic, asked, { sandbox, consistentVote, labelRule, teacher: taught, changeVerdict });
   done("verify");
   const random = randomStream(config.seed, "control", step);
   const changeRewards = control?.rewards && ((rewards: readonly number[]) => control.rewards!(rewards, random));
   const { memory, withheld } = withhold(watched, progress.guard, verified);
-  const judgement = judge({ step, proposals, groups: verified }, config, { changeRewards, withheld });
+  const changes = { changeRewards, withheld, rarity: (question: Question) => rarity(progress.cells, question) };
+  const judgement = judge({ step, proposals, groups: verified }, config, changes);
   const training = await updateModel(cast, judgement, config);
   done("learn");
   const look = await lookAround(watched, memory, cast.solver, { step, groups: verified });
@@ -189,13 +192,18 @@ async function playStep(
   }
   progress.recent.splice(0, progress.recent.length - recentQuestions);
   progress.step = step;
-  const saved = config.voteStop === "decided" ? answersSaved(groups, config.groupSize) : {};
-  const metrics = { ...health(judgement), ...saved, ...truthMetrics(groups), ...training, ...look.metrics };
+  const saved = stopsVotes(config) ? answersSaved(groups, config.groupSize) : {};
+  if (config.rareCellBonus > 0) progress.cells = cells.after(progress.cells, { groups });
+  const asking = config.rareCellBonus > 0 ? cellMetrics(progress.cells) : {};
+  const metrics = { ...health(judgement), ...asking, ...saved, ...truthMetrics(groups), ...training, ...look.metrics };
   const timing = { stages, memoryBytes: process.memoryUsage.rss() };
   const seconds = (performance.now() - started) / 1000;
   const played = { step, proposals: judgement.proposals, groups, metrics, seconds, timing };
   return { played, responses: look.responses };
 }
+
+const stopsVotes = ({ voteStop, labelRule }: RunConfig): boolean =>
+  voteStop === "decided" && labelRule === "consistent";
 
 /** Loads the newest model that the guard trusts, with its optimizer. Steps, questions and the record go on. */
 async function comeBack(store: RunStore, cast: Cast, progress: Progress): Promise<void> {
@@ -258,13 +266,17 @@ async function examine(
 async function save({ store, config }: SelfPlayOptions, cast: Cast, progress: Progress): Promise<RunEvent> {
   progress.guard = trust(progress.guard, progress.step, config);
   const { guard } = progress;
+  const memory = {
+    ...(config.rareCellBonus > 0 && { [cells.name]: progress.cells }),
+    ...(guard !== null && { guard }),
+  };
   const state: LoopState = {
     step: progress.step,
     seenKeys: [...progress.seen],
     recent: progress.recent,
     best: progress.best,
     lacking: progress.lacking,
-    ...(guard === null ? {} : { memory: { guard } }),
+    ...(Object.keys(memory).length > 0 && { memory }),
     ...(guard?.honest == null ? {} : { keep: guard.honest }),
   };
   const { folder } = await store.saveCheckpoint(state, (into, makeFolder) => saveCast(cast, into, makeFolder));
@@ -276,9 +288,10 @@ async function restore({ store, checkpoint: known }: SelfPlayOptions, cast: Cast
   const checkpoint = known === undefined ? await store.latestCheckpoint() : known;
   store.rewindTo(checkpoint?.step ?? 0);
   if (checkpoint === null)
-    return { step: 0, saved: 0, seen: new Set(), recent: [], best: null, lacking: {}, guard: null };
+    return { step: 0, saved: 0, seen: new Set(), recent: [], best: null, lacking: {}, cells: cells.empty, guard: null };
   await loadCast(cast, checkpoint.folder);
   const { step, seenKeys, recent, best, lacking = {}, memory } = checkpoint.state;
   const guard = (memory?.["guard"] ?? null) as GuardMemory | null;
-  return { step, saved: step, seen: new Set(seenKeys), recent: [...recent], best, lacking, guard };
+  const asked = (memory?.[cells.name] ?? cells.empty) as CellCounts;
+  return { step, saved: step, seen: new Set(seenKeys), recent: [...recent], best, lacking, cells: asked, guard };
 }

@@ -7,7 +7,8 @@ import { count, decay, fraction, positiveCount } from "./numbers.ts";
 export const proposerRewards = ["sqlm", "band", "variance", "r-zero", "learnability"] as const;
 const solverRewards = ["majority", "format"] as const;
 /** Settings that each weigh one bonus on a rewarded question. */
-export const proposerBonuses = ["proposerEntropyCoef", "repetitionPenalty"] as const;
+export const proposerBonuses = ["proposerEntropyCoef", "repetitionPenalty", "rareCellBonus"] as const;
+const proposerBaselines = ["ask", "kind"] as const;
 export const advantageEstimators = ["grpo", "dr_grpo", "rloo", "reinforce_plus_plus"] as const;
 const proposerWeightings = ["shared", "separate"] as const;
 const learningRateSchedules = ["constant", "linear"] as const;
@@ -40,6 +41,20 @@ export const rewards = {
     .describe(
       "Taken from a rewarded question's reward, times the share of its kind among the step's questions; 0 is off.",
     ),
+  rareCellBonus: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe(
+      "Curiosity: what a rewarded question earns on top, over the root of 1 + how often its kind was asked at its difficulty; 0 is off.",
+    ),
+  proposerBaseline: onlyWith(
+    { proposerEvery: "above 0" },
+    z
+      .enum(proposerBaselines)
+      .default("ask")
+      .describe("Compare a proposal with those of its prompt (`ask`), or with those of its kind of question (`kind`)."),
+  ),
   proposerEvery: count.default(5).describe("Train the proposer every so many steps; 0 freezes it."),
   proposerLossWeight: onlyWith(
     { proposerEvery: "above 0", proposerWeights: ["shared"] },

@@ -5,16 +5,29 @@ import { count, positiveCount } from "./numbers.ts";
 
 const truncatedReplies = ["refuse", "read"] as const;
 
+const labelRuleNames = ["consistent", "margin", "harmonic", "both"] as const;
+export type LabelRule = (typeof labelRuleNames)[number];
+
 export const sampling = {
   groupsPerBatch: positiveCount.default(128).describe("Questions solved in a step."),
   groupSize: z.number().int().min(2).default(16).describe("Answers sampled to each question."),
+  // Another rule may take an answer for right that some form does not elect: what is decided is another question then.
   voteStop: onlyWith(
-    { solverReward: ["majority"] },
+    { solverReward: ["majority"], labelRule: ["consistent"] },
     z
       .enum(["full", "decided"])
       .default("full")
       .describe(
         "Ask all answers (`full`), or stop a vote when its winner is `decided` and all agree, or when it can teach nothing any more.",
+      ),
+  ),
+  labelRule: onlyWith(
+    { solverReward: ["majority"] },
+    z
+      .enum(labelRuleNames)
+      .default("consistent")
+      .describe(
+        "When a vote over several forms is a label: all forms elect it (`consistent`), it leads by a `margin`, the `harmonic` mean of its shares is ½, or `both` forms and mean say so.",
       ),
   ),
   proposalsPerQuestion: z.number().min(1).default(2).describe("Proposals sampled for each question that is solved."),

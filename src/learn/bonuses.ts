@@ -6,7 +6,7 @@ import type { Completion, Question } from "../types.ts";
 
 export type Bonus = (
   proposal: Pick<Completion, "logprobs">,
-  of: { readonly kindShare: number },
+  of: { readonly kindShare: number; readonly rarity: number },
   settings: Pick<RewardSettings, (typeof proposerBonuses)[number]>,
 ) => number;
 
@@ -17,10 +17,12 @@ export type Bonus = (
  * - −`repetitionPenalty` × share of the question's kind: the repetition penalty of R-Zero (arXiv 2508.05004), which takes
  *   λ|C|/B where the question's cluster C makes up so much of the batch B. There clusters are found by BLEU, here they are
  *   the topic's kinds.
+ * - `rareCellBonus` × 1/√(1 + n), where the question's kind was asked n times before at its difficulty (explore/cells.ts).
  */
 const bonuses: Readonly<Record<(typeof proposerBonuses)[number], Bonus>> = {
   proposerEntropyCoef: (proposal, _, { proposerEntropyCoef }) => proposerEntropyCoef * surprise(proposal),
   repetitionPenalty: (_, { kindShare }, { repetitionPenalty }) => -(repetitionPenalty * kindShare),
+  rareCellBonus: (_, { rarity }, { rareCellBonus }) => rareCellBonus * rarity,
 };
 
 /** A reward above 0 with all bonuses, never below 0; a reward of 0 or less stays as it is. */

@@ -1,8 +1,17 @@
 // From verdicts to what a step teaches: who is rewarded, who teaches, with what advantage. Pure; it sees verdicts and
 // settings, never the truth. What an experiment's control changes comes in as a function.
 import type { LearningSettings, RewardSettings } from "../config/learn.ts";
+import { kindOf } from "../kinds.ts";
 import { randomStream } from "../random.ts";
-import type { JudgedGroup, JudgedProposal, Judgement, Proposal, VerdictCore, VerifiedGroup } from "../types.ts";
+import type {
+  JudgedGroup,
+  JudgedProposal,
+  Judgement,
+  Proposal,
+  Question,
+  VerdictCore,
+  VerifiedGroup,
+} from "../types.ts";
 import { advantages } from "./advantages.ts";
 import { kindShares } from "./bonuses.ts";
 import { groupSignal, proposalReward, solverRewardRows } from "./rewards.ts";
@@ -25,16 +34,18 @@ export interface JudgeChanges {
   readonly changeRewards?: ((rewards: readonly number[]) => readonly number[]) | undefined;
   /** Keys of questions that are not to teach the solver. */
   readonly withheld?: ReadonlySet<string>;
+  /** How rare a question is in the run so far, 0 to 1; 1 where nobody remembers. */
+  readonly rarity?: (question: Question) => number;
 }
 
 /** Rewards and advantages of both roles for one step. */
 export function judge(
   { step, proposals, groups }: PlayedStep,
   settings: JudgeSettings,
-  { changeRewards = (rewards) => rewards, withheld }: JudgeChanges = {},
+  { changeRewards = (rewards) => rewards, withheld, rarity = () => 1 }: JudgeChanges = {},
 ): Judgement {
   const gates = groups.map((group) => gateOf(step, group, settings));
-  const judgedProposals = judgeProposals(step, proposals, groups, gates, settings);
+  const judgedProposals = judgeProposals({ step, proposals, groups }, gates, rarity, settings);
   const rewarded = groups.map((group, index) => {
     const rewards = changeRewards(solverRewardRows[settings.solverReward](group));
     const { verdict, minAgreement } = gates[index];
@@ -78,21 +89,24 @@ function gateOf(step: number, { question, verdict }: VerifiedGroup, settings: Ju
 }
 
 function judgeProposals(
-  step: number,
-  proposals: readonly Proposal[],
-  groups: readonly VerifiedGroup[],
+  { step, proposals, groups }: PlayedStep,
   gates: readonly Gate[],
+  rarity: (question: Question) => number,
   settings: JudgeSettings,
 ): JudgedProposal[] {
   const shares = kindShares(groups.map(({ question }) => question));
   const solved = new Map(
-    groups.map(({ proposal }, index) => [proposal, { verdict: gates[index].verdict, kindShare: shares[index] }]),
+    groups.map(({ proposal, question }, index) => [
+      proposal,
+      { verdict: gates[index].verdict, kindShare: shares[index], rarity: rarity(question) },
+    ]),
   );
   const rewards = proposals.map((proposal, index) => proposalReward(proposal, solved.get(index) ?? null, settings));
   const judged = proposals.map((proposal, index) => ({ ...proposal, reward: rewards[index] ?? 0, advantage: 0 }));
   if (settings.proposerEvery === 0 || step % settings.proposerEvery !== 0) return judged;
 
-  const compared = byAsk(judged.filter((_, index) => rewards[index] !== null));
+  const comparable = judged.filter((_, index) => rewards[index] !== null);
+  const compared = settings.proposerBaseline === "kind" ? byKind(comparable) : byAsk(comparable);
   const found = advantages(
     compared.map((group) => group.map(({ reward }) => reward)),
     settings.advantageEstimator,
@@ -112,4 +126,16 @@ function byAsk<Asked extends Pick<Proposal, "ask">>(proposals: readonly Asked[])
   const groups = [...Map.groupBy(proposals, ({ ask }) => ask).values()];
   const single = groups.filter((group) => group.length === 1).flat();
   return [...groups.filter((group) => group.length > 1), ...(single.length > 0 ? [single] : [])];
+}
+
+/**
+ * Proposals in groups of one kind of question: each is compared with its own kind, so that a kind that is paid less is not pushed out by
+ * one that is paid more (hop-grouped advantages of Dr. Zero, arXiv 2601.07055). A kind alone in its step has nothing to be compared
+ * with: those, and what is no question, share one group.
+ */
+function byKind<Asked extends Pick<Proposal, "question">>(proposals: readonly Asked[]): Asked[][] {
+  const groups = Map.groupBy(proposals, ({ question }) => (question === null ? null : kindOf(question)));
+  const compared = [...groups].filter(([kind, group]) => kind !== null && group.length > 1).map(([, group]) => group);
+  const rest = proposals.filter((proposal) => !compared.some((group) => group.includes(proposal)));
+  return [...compared, ...(rest.length > 0 ? [rest] : [])];
 }

@@ -47,6 +47,8 @@ export interface SolvedQuestion {
   readonly verdict: VerdictCore;
   /** Share of the step's solved questions that are of this one's kind, itself among them. */
   readonly kindShare: number;
+  /** 1 for a cell that was never asked, falling with each time it was (explore/cells.ts). */
+  readonly rarity: number;
 }
 
 /**

@@ -1,4 +1,5 @@
 // The one choice between the ways to verify: a topic's groups are voted on, or their programs run on the proposer's tests.
+import type { LabelRule } from "../config/play.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Topic } from "../topics/topic.ts";
 import type { Answer, Group, Verdict, VerifiedGroup } from "../types.ts";
@@ -10,6 +11,8 @@ export interface VerifyOptions {
   readonly sandbox?: Sandbox | undefined;
   /** Tests count only where the programs' own vote confirms them. */
   readonly consistentVote: boolean;
+  /** Which winner is a label; every form's where left out. */
+  readonly labelRule?: LabelRule | undefined;
   /** Groups of a teacher, in the same order: their votes decide, the answers of the groups are judged by them. */
   readonly teacher?: readonly Group[] | undefined;
   /** Replaces the verdict of a group; only controls of experiments do. */
@@ -20,11 +23,11 @@ export interface VerifyOptions {
 export async function verify(
   topic: Topic,
   groups: readonly Group[],
-  { sandbox, consistentVote, teacher, changeVerdict }: VerifyOptions,
+  { sandbox, consistentVote, labelRule, teacher, changeVerdict }: VerifyOptions,
 ): Promise<VerifiedGroup[]> {
   const verdictOf = async ({ question, answers }: Group, index: number): Promise<Verdict> => {
     if (topic.verification === "vote" || sandbox === undefined) {
-      return teacher === undefined ? vote(answers) : taughtVote(teacher[index].answers, answers);
+      return teacher === undefined ? vote(answers, labelRule) : taughtVote(teacher[index].answers, answers, labelRule);
     }
     const programs = answers.map(({ value }) => value);
     const options = { trustedOnly: consistentVote };
@@ -40,8 +43,8 @@ export async function verify(
 }
 
 /** The teacher's vote: what it elects, how far it agrees; and of `answers`, which gave the winner and how many. */
-function taughtVote(teacher: readonly Answer[], answers: readonly Answer[]): Verdict {
-  const verdict = vote(teacher);
+function taughtVote(teacher: readonly Answer[], answers: readonly Answer[], rule: LabelRule | undefined): Verdict {
+  const verdict = vote(teacher, rule);
   const scores = votesFor(verdict.winner, answers);
   const right = scores.filter((score) => score === 1).length;
   return {

@@ -99,6 +99,8 @@ const others = {
   minAgreement: 0.95,
   consistentVote: false,
   gateLeak: 1,
+  rareCellBonus: 0.5,
+  proposerBaseline: "kind",
   proposerWeights: "separate",
   advantageEstimator: "rloo",
   negativeAdvantageScale: 1,

@@ -1,0 +1,11 @@
+// What a part of the loop remembers of a run: plain JSON that is kept with every checkpoint, so that a run that goes on remembers
+// the same.
+import type { Judgement } from "../types.ts";
+
+export interface Memory<State> {
+  /** Under which it is kept. */
+  readonly name: string;
+  readonly empty: State;
+  /** The state after a step. Pure. */
+  after(state: State, step: Pick<Judgement, "groups">): State;
+}

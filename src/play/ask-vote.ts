@@ -44,7 +44,12 @@ export async function askVote(
   let wanted = asked.map(({ limit }) => (stop ? firstLook(limit) : limit));
   while (wanted.some((answers) => answers > 0)) {
     const open = asked.flatMap((form, i) => (wanted[i] > 0 ? [{ ...form, numSamples: wanted[i] }] : []));
-    const asks = open.map((form) => ({ ...form, first: form.values.length }));
+    const asks = open.map(({ promptTokens, numSamples, seed, values }) => ({
+      promptTokens,
+      numSamples,
+      seed,
+      first: values.length,
+    }));
     const rows = await sample(player, asks, { temperature: 1, topP: 1, topK: 0, ...limits });
     for (const [row, { values, restatement }] of open.entries()) {
       for (const completion of rows[row]) {

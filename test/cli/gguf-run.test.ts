@@ -23,7 +23,7 @@ test("ask, run and export take FILE.gguf", async () => {
     "1",
     "--json",
   ]);
-  expect(asked).toMatchObject({ code: 0 });
+  expect(asked, asked.stderr).toMatchObject({ code: 0 });
   expect(JSON.parse(asked.stdout)).toMatchObject({ model, verdict: { groupSize: 2 } });
 
   const workspace = ["--workspace", join(folder, "work")];

@@ -6,6 +6,7 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { type Parts, projectParts } from "../../src/cli/parts.ts";
 import { createScriptedEngine } from "../../src/engine/scripted.ts";
 import type { RunSummary } from "../../src/events.ts";
+import type { ModelFolder } from "../../src/model/model-folder.ts";
 import type { RunOverview } from "../../src/store/queries.ts";
 import { runCli, temporaryFolder } from "./scripted-parts.ts";
 
@@ -17,13 +18,18 @@ const prompts = new Set<string>();
 /** Writes sums and adds them up; learns to add to 50 and above with the first update. */
 const parts: Partial<Parts> = {
   ...projectParts,
+  openModelFiles: async () => ({
+    folder: {} as ModelFolder,
+    tokenizer: createScriptedEngine({ reply: () => "" }).tokenizer,
+  }),
+  planEngine: async () => null,
   openEngine: async () =>
     createScriptedEngine({
       reply: ({ prompt, random, updates }) => {
         prompts.add(prompt);
         const asked = [...prompt.matchAll(/What is (\d+) plus (\d+)/g)].at(-1);
-        if (prompt.includes("Write one challenging")) {
-          return `<question>What is ${random.integer(1, 60)} plus ${random.integer(1, 9)}?</question>`;
+        if (/Topic: sums[^?]*<question>$/.test(prompt)) {
+          return `What is ${random.integer(40, 60)} plus ${random.integer(1, 9)}?</question>`;
         }
         if (asked === undefined) return "\\boxed{0}";
         const sum = Number(asked[1]) + Number(asked[2]);

@@ -49,7 +49,7 @@ function hubConfig(family: Family, change: object = {}): Record<string, unknown>
     head_dim: 8,
     rms_norm_eps: 1e-5,
     rope_theta: 50_000,
-    max_position_embeddings: 64,
+    max_position_embeddings: 256,
     tie_word_embeddings: false,
     ...change,
   };

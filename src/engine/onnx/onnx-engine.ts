@@ -95,7 +95,9 @@ class OnnxPlayer implements Player {
 
   sample: Player["sample"] = async (asks, options) => {
     checkSampling(this.capabilities, asks, options);
-    return this.connection.call("sample", this.id, asks, options);
+    // What a caller keeps beside its asks need not survive the way to the worker, and a function does not.
+    const own = asks.map(({ promptTokens, numSamples, seed, first }) => ({ promptTokens, numSamples, seed, first }));
+    return this.connection.call("sample", this.id, own, options);
   };
 
   score: Player["score"] = async (sequences) => {

@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { RunConfig } from "../config/config.ts";
 import { UsageError } from "../errors.ts";
-import { runOfFolder } from "../model/checkpoint-folder.ts";
+import { modelOfCheckpoint, runOfFolder } from "../model/checkpoint-folder.ts";
 import { findModel, shippedModelOf } from "../model/find-model.ts";
 import { type Decode, listRuns, openReader, type Reader, runOverview } from "../store/queries.ts";
 import { absoluteTopicName, builtInTopicNames } from "../topics/registry.ts";
@@ -26,15 +26,17 @@ export function checkpointOf(reader: Reader, run: string, step?: number): string
 }
 
 /**
- * Folder or file of a model: of a run's newest checkpoint, of its checkpoint of a step (`RUN@50`), or of any other model, which is
- * downloaded where it is one of the hub that is not here. Throws UsageError where there is none.
+ * Folder or file of a model: of a run's newest checkpoint, of its checkpoint of a step (`RUN@50`), of the proposer in either
+ * (`RUN/proposer`, `RUN@50/proposer`), or of any other model, which is downloaded where it is one of the hub that is not here. Throws UsageError where there is none.
  */
 export async function modelNamed(given: string, workspace: string, terminal: Terminal): Promise<string> {
-  const [, name, step] = /^([^/\\]+)@(\d+)$/.exec(given) ?? [];
+  const [, name, step, part] = /^([^/\\]+)@(\d+)(\/proposer)?$/.exec(given) ?? [];
   const run = name === undefined || !existsSync(join(workspace, "sqlm.db")) ? null : runNamed(name, workspace);
   if (run !== null) {
     using reader = openReader(workspace);
-    if (listRuns(reader).some((one) => one.run === run)) return checkpointOf(reader, run, Number(step));
+    if (listRuns(reader).some((one) => one.run === run)) {
+      return modelOfCheckpoint(checkpointOf(reader, run, Number(step)), { run, proposer: part !== undefined });
+    }
   }
   return fetchWithProgress({ model: runNamed(given, workspace), workspace }, terminal);
 }

@@ -40,9 +40,9 @@ test("the proposer is kept beside the solver and can be asked and taken out", as
   for (const to of Object.values(taken)) expect(readdirSync(to).sort()).toEqual(readdirSync(model).sort());
   expect(weightsOf(taken.proposer).equals(weightsOf(join(resumed.checkpoint, "proposer")))).toBe(true);
 
-  // By its name, by the beginning of it, by its folder, and taken out: one proposer. Its topic is known but where it was taken out.
+  // By its name, by its step, as the latest, and taken out: one proposer. Its topic is known but where it was taken out.
   const asking = ["1+2=", "--votes", "6", "--threads", "1", "--seed", "4", ...workspace];
-  const named = [`${run}/proposer`, "latest/proposer", join(resumed.checkpoint, "proposer")];
+  const named = [`${run}/proposer`, `${run}@3/proposer`, "latest/proposer"];
   const asked = [];
   for (const name of named) asked.push((await json<{ forms: unknown }>(["ask", name, ...asking])).forms);
   const out = ["ask", taken.proposer, "--topic", "arithmetic", ...asking];

@@ -171,9 +171,9 @@ function addSampleRoutes(app: Hono, service: Service): void {
   app.post(apiRoot + endpoints.retrieveFuture.path, async (c) => {
     const { message } = await readBody(c, "retrieveFuture");
     const wanted = { protobuf: formatOf(c.req.header("accept")) === "protobuf", signal: c.req.raw.signal };
-    const { protobuf, bytes } = await samples.retrieve(service, message, wanted);
+    const { status, protobuf, bytes } = await samples.retrieve(service, message, wanted);
     c.header("Content-Type", mediaTypes[protobuf ? "protobuf" : "json"]);
-    return c.body(bytes as Uint8Array<ArrayBuffer>);
+    return c.body(bytes as Uint8Array<ArrayBuffer>, status);
   });
   post(app, "retrieveFutures", (message, _, c) => samples.retrieveMany(service, message, c.req.raw.signal));
 }

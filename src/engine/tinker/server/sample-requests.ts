@@ -104,8 +104,9 @@ export function samplerInfo(service: Service, id: string) {
 /** Results that are larger are told by their size first, where the client wants that. */
 const largeBytes = 2 ** 20;
 
-/** Null where the result is JSON or a state: it is in `bytes` then as well. */
 export interface RetrievedAnswer {
+  /** 408 where it is to be asked again: with 200 the official SDK says so to its user each time. */
+  readonly status: 200 | 408;
   readonly protobuf: boolean;
   readonly bytes: Uint8Array;
 }
@@ -128,6 +129,7 @@ export async function retrieve(
   if (standing === "gone") throw gone;
   const settled = await promises.wait(id, holdSeconds * 1000, signal);
   const say = (answer: Exclude<FutureAnswer, { kind: "result" }>): RetrievedAnswer => ({
+    status: answer.kind === "waiting" ? 408 : 200,
     protobuf: false,
     bytes: new TextEncoder().encode(JSON.stringify(futureMessage(id, answer))),
   });
@@ -148,13 +150,14 @@ export async function retrieve(
 }
 
 function inForm({ form, bytes }: Payload, protobuf: boolean): RetrievedAnswer {
-  if (form === "json") return { protobuf: false, bytes };
-  if (protobuf) return { protobuf: true, bytes };
+  const status = 200;
+  if (form === "json") return { status, protobuf: false, bytes };
+  if (protobuf) return { status, protobuf: true, bytes };
   const json =
     form === "sample"
       ? encodeSampleResult(decodeSampleResult(bytes, "protobuf"), "json")
       : encodeTrainingResult(decodeTrainingResult(bytes, "protobuf"), "json");
-  return { protobuf: false, bytes: json };
+  return { status, protobuf: false, bytes: json };
 }
 
 /** Which of a sampling session's requests are done: one request for all of them. */

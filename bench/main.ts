@@ -1,10 +1,12 @@
 // `npm run bench` prints what each part reaches, as ratios to what the machine can do where there is such a measure.
-// `-- --json` prints one object on the last line instead; `-- engine store` runs only the named benches.
+// `-- --json` prints one object on the last line instead; `-- engine store` runs only the named benches. `-- real` is run only where it
+// is named: it takes long and needs checkpoints (see real.ts for its options).
 import { availableParallelism, loadavg } from "node:os";
 import { parseArgs } from "node:util";
 import { didYouMean } from "../src/errors.ts";
 import { benchDashboard, type DashboardBench } from "./dashboard.ts";
 import { benchEngine, type EngineBench } from "./engine.ts";
+import { benchReal, type RealPart, realParts, type WeightForm } from "./real.ts";
 import { benchSandbox, type SandboxBenchmark } from "./sandbox.ts";
 import { benchStep } from "./step.ts";
 import { benchStore, type StoreBench } from "./store.ts";
@@ -18,8 +20,18 @@ interface BenchResult {
   readonly rows: readonly Row[];
 }
 
+/** What only the bench of real models reads. */
+interface BenchOptions {
+  readonly model: string;
+  readonly parts: string;
+  readonly weights: string;
+}
+
+/** Benches that run only where they are named. */
+const onlyNamed: ReadonlySet<string> = new Set(["real"]);
+
 /** One entry a bench: add yours here. */
-const benches: Readonly<Record<string, () => Promise<BenchResult>>> = {
+const benches: Readonly<Record<string, (options: BenchOptions) => Promise<BenchResult>>> = {
   engine: async () => {
     const result = await benchEngine();
     return { json: { ...result }, rows: engineRows(result) };
@@ -50,7 +62,31 @@ const benches: Readonly<Record<string, () => Promise<BenchResult>>> = {
     const result = await benchDashboard();
     return { json: { dashboard: result }, rows: dashboardRows(result) };
   },
+  real: async ({ model, parts, weights }) => {
+    const result = await benchReal({
+      model,
+      parts: chosen<RealPart>("--parts", parts, realParts),
+      weights: chosen<WeightForm>("--weights", weights, ["f32", "int8"]),
+    });
+    if (typeof result === "string")
+      return { json: { real: { skipped: result } }, rows: [["real models", `skipped: ${result}`]] };
+    const rows = result.map(
+      ({ model, what, value, unit }): Row => [`${model}: ${what}`, `${value.toPrecision(3)} ${unit}`],
+    );
+    return { json: { real: result }, rows };
+  },
 };
+
+/** Names out of a list, separated by commas; ends the process where one is unknown. */
+function chosen<Name extends string>(flag: string, text: string, known: readonly Name[]): Name[] {
+  const names = text.split(",");
+  const unknown = names.find((name) => !known.some((one) => one === name));
+  if (unknown !== undefined) {
+    console.error(`${flag} ${unknown} is unknown.${didYouMean(unknown, known)} Known: ${known.join(", ")}.`);
+    process.exit(2);
+  }
+  return known.filter((one) => names.includes(one));
+}
 
 function engineRows({ training, sampling, mainThreadBlockedMs, parameters, threads }: EngineBench): Row[] {
   const model = `${(parameters / 1e6).toFixed(1)} M parameters, ${threads} thread${threads === 1 ? "" : "s"}`;
@@ -117,7 +153,12 @@ const percent = (ratio: number): string => `${(ratio * 100).toFixed(0)} %`;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
-    options: { json: { type: "boolean", default: false } },
+    options: {
+      json: { type: "boolean", default: false },
+      model: { type: "string", default: "" },
+      parts: { type: "string", default: realParts.join(",") },
+      weights: { type: "string", default: "f32,int8" },
+    },
     allowPositionals: true,
   });
   const unknown = positionals.find((name) => !Object.hasOwn(benches, name));
@@ -127,6 +168,7 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
+  const named = positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => !onlyNamed.has(name));
   // Others' work slows what is measured, and not everything alike.
   const [load] = loadavg();
   const json: Record<string, unknown> = { loadBefore: load, cores: availableParallelism() };
@@ -135,9 +177,9 @@ async function main(): Promise<void> {
       `The machine is busy (load ${load.toFixed(1)} on ${availableParallelism()} cores): expect lower ratios.`,
     );
   }
-  for (const name of positionals.length > 0 ? positionals : Object.keys(benches)) {
+  for (const name of named) {
     console.error(`Running the ${name} bench...`);
-    const result = await benches[name]();
+    const result = await benches[name](values);
     Object.assign(json, result.json);
     if (values.json) continue;
     const width = Math.max(...result.rows.map(([what]) => what.length));

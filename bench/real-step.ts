@@ -1,0 +1,104 @@
+// A whole self-play step of a real checkpoint, through the command line and in a process of its own, beside what `sqlm plan` says of it.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import type { EnginePlan } from "../src/engine/work.ts";
+import type { RunEvent } from "../src/events.ts";
+
+export interface WholeStep {
+  /** Peak resident memory; NaN where the system does not tell it of another process (only Linux does). */
+  readonly peakBytes: number;
+  readonly plannedBytes: number;
+  readonly seconds: number;
+  readonly plannedSeconds: number;
+  readonly stages: Readonly<Record<string, number>>;
+  /** Tokens of the answers, which the plan takes to be as long as they may be. */
+  readonly answerTokens: number;
+}
+
+const root = join(import.meta.dirname, "..");
+
+/** One step of 16 questions with 8 answers each, of up to 256 tokens. */
+export async function playWholeStep(model: string, weights: string): Promise<WholeStep> {
+  const folder = mkdtempSync(join(tmpdir(), "sqlm-bench-step-"));
+  try {
+    const sizes = [
+      "--groups-per-batch",
+      "16",
+      "--group-size",
+      "8",
+      "--max-answer-tokens",
+      "256",
+      "--min-agreement",
+      "0",
+    ];
+    const settings = [
+      ...sizes,
+      "--weights",
+      weights,
+      "--threads",
+      String(availableParallelism()),
+      "--no-consistent-vote",
+    ];
+    const topic = join(import.meta.dirname, "real-topic.ts");
+    const planned = await runCli(["plan", topic, "--model", model, ...settings, "--proposer-every", "1", "--json"]);
+    const plan = JSON.parse(planned.output) as EnginePlan & { readonly peakBytes: number };
+    const events = join(folder, "events.jsonl");
+    const run = [
+      "run",
+      topic,
+      "--model",
+      model,
+      ...settings,
+      "--proposer-every",
+      "1",
+      "--steps",
+      "1",
+      "--events",
+      events,
+    ];
+    const { peakBytes } = await runCli([...run, "--workspace", join(folder, "workspace"), "--json"]);
+    const lines = readFileSync(events, "utf8").trim().split("\n");
+    const step = lines.map((line) => JSON.parse(line) as RunEvent).find((event) => event.type === "step-end");
+    if (step?.type !== "step-end") throw new Error("The run had no step.");
+    const { record } = step;
+    const answers = record.groups.flatMap(({ answers }) => answers);
+    return {
+      peakBytes,
+      plannedBytes: plan.peakBytes,
+      seconds: record.seconds,
+      plannedSeconds: (plan.time ?? []).reduce((sum, { seconds }) => sum + seconds, 0),
+      stages: record.timing?.stages ?? {},
+      answerTokens: answers.reduce((sum, { tokens }) => sum + tokens.length, 0),
+    };
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Runs the command line; the peak of its memory is the last one that the system told while it ran. */
+async function runCli(args: readonly string[]): Promise<{ readonly output: string; readonly peakBytes: number }> {
+  const command = [join(root, "src", "cli", "main.ts"), ...args];
+  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", ...command], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let peakBytes = Number.NaN;
+  const watch = setInterval(() => {
+    try {
+      const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
+      const found = /^VmHWM:\s+(\d+) kB/m.exec(status);
+      if (found !== null) peakBytes = Number(found[1]) * 1024;
+    } catch {
+      // It has ended, or this is no Linux.
+    }
+  }, 100);
+  const ended = once(child, "exit");
+  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)]);
+  const [code] = (await ended) as [number | null];
+  clearInterval(watch);
+  if (code !== 0) throw new Error(`sqlm ${args[0]} ended with ${code}: ${errors}`);
+  return { output, peakBytes };
+}

@@ -1,7 +1,7 @@
 // What self-play is handed, and what is refused of it before any work.
 import type { RunConfig } from "./config/config.ts";
 import { checkSupport } from "./engine/checks.ts";
-import type { Engine } from "./engine/engine.ts";
+import type { Engine, EngineCapabilities } from "./engine/engine.ts";
 import { UnsupportedError, UsageError } from "./errors.ts";
 import type { Control } from "./evaluate/controls.ts";
 import { encodePrompt } from "./play/prompts.ts";
@@ -38,27 +38,39 @@ export function checkFit({ engine, topic: { topic }, config, sandbox }: Omit<Sel
   if (topic.verification === "tests" && sandbox === undefined) {
     refuse(`The topic ${topic.name} runs programs and needs a sandbox.`, "Run `sqlm doctor` to see why there is none.");
   }
-  if (Math.max(topic.maxTokens.propose, topic.maxTokens.solve) > capabilities.maxSequenceTokens) {
-    refuse(
-      `The topic ${topic.name} needs longer replies than the model's ${capabilities.maxSequenceTokens} tokens.`,
-      "Use a model with more positions.",
+  checkPrompts(engine.tokenizer, capabilities, topic);
+}
+
+/**
+ * Refuses a topic whose prompts or replies are no matter for this model: too long, not in its vocabulary, or refused by its chat
+ * template. Known before its weights are read. Throws UnsupportedError.
+ */
+export function checkPrompts(
+  tokenizer: Tokenizer,
+  { maxSequenceTokens }: Pick<EngineCapabilities, "maxSequenceTokens">,
+  topic: Topic,
+): void {
+  if (Math.max(topic.maxTokens.propose, topic.maxTokens.solve) > maxSequenceTokens) {
+    throw new UnsupportedError(
+      `The topic ${topic.name} needs longer replies than the model's ${maxSequenceTokens} tokens.`,
+      "Use a model with more positions, or ask for shorter replies: --max-answer-tokens, --max-question-tokens.",
     );
   }
-  checkProposer(engine, topic);
-  checkTemplate(engine.tokenizer, topic);
+  checkProposer(tokenizer, maxSequenceTokens, topic);
+  checkTemplate(tokenizer, topic);
 }
 
 /** Refuses a topic whose proposer cannot be prompted on this model. A topic may draw its prompts: this is one of them. */
-function checkProposer({ tokenizer, capabilities }: Engine, topic: Topic): void {
+function checkProposer(tokenizer: Tokenizer, maxSequenceTokens: number, topic: Topic): void {
   const prompt = topic.proposePrompt({ random: randomStream("prompts"), recent: [] });
   const { length } = encodePrompt(tokenizer, prompt);
   const { propose } = topic.maxTokens;
-  if (length > 0 && length + propose <= capabilities.maxSequenceTokens) return;
+  if (length > 0 && length + propose <= maxSequenceTokens) return;
   throw new UnsupportedError(
     length === 0
       ? `The model knows no character of the prompt that topic ${topic.name} gives its proposer.`
       : `The proposer's prompt of topic ${topic.name} has ${length} tokens; with ${propose} for a reply that is more than the ` +
-          `model's ${capabilities.maxSequenceTokens}.`,
+          `model's ${maxSequenceTokens}.`,
     "Use a model that can read it, or change proposePrompt and maxTokens in the topic.",
   );
 }

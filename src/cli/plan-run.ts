@@ -5,6 +5,7 @@ import type { OpenEngineOptions } from "../engine/open-engine.ts";
 import { type EnginePlan, peakBytes, type StepWork } from "../engine/work.ts";
 import { UnsupportedError } from "../errors.ts";
 import type { ModelFiles } from "../model/model-files.ts";
+import { checkPrompts } from "../run-options.ts";
 import { stepWork } from "../step-work.ts";
 import { type DefinedTopic, withReplyLengths } from "../topics/define-topic.ts";
 import { formatBytes } from "./format.ts";
@@ -63,12 +64,14 @@ export function describeMemory(plan: EnginePlan): string {
   return `a step takes up to ${formatBytes(peakBytes(plan))} of ${formatBytes(roomFor(plan))} of memory`;
 }
 
-/** null for an engine that computes elsewhere. Throws what `planEngine` and the topic's prompts throw. */
+/** null for an engine that computes elsewhere. Throws what `planEngine` and `checkPrompts` throw. */
 export async function planRun(step: StepToPlan, measure: boolean): Promise<PlannedStep | null> {
   const { parts, config, model, topic, files } = step;
   const work = stepWork(config, topic.topic, files.tokenizer);
   const plan = await parts.planEngine({ ...engineOptions(config), model, files }, work, { measure });
-  return plan === null ? null : { work, plan };
+  if (plan === null) return null;
+  checkPrompts(files.tokenizer, plan, topic.topic);
+  return { work, plan };
 }
 
 /** What a run's config says to the engine. */

@@ -109,7 +109,14 @@ export function flagName(key: string): string {
 const variablePrefix = "SQLM_";
 
 /** Variables that are no settings of a run. */
-const otherVariables: ReadonlySet<string> = new Set(["SQLM_DEBUG", "SQLM_SERVE_KEY", "SQLM_WORKSPACE"]);
+const otherVariables: ReadonlySet<string> = new Set([
+  "SQLM_DEBUG",
+  "SQLM_SERVE_KEY",
+  "SQLM_WORKSPACE",
+  // For scripts and benches that need checkpoints, or a Python to compare with.
+  "SQLM_MODELS",
+  "SQLM_PYTHON",
+]);
 
 /** `SQLM_GROUPS_PER_BATCH` for `groupsPerBatch`. */
 export function variableName(key: string): string {

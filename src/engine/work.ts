@@ -46,6 +46,8 @@ export interface StageTime {
 /** What an engine would take for a step: nothing is loaded yet. */
 export interface EnginePlan {
   readonly parameters: number;
+  /** Longest sequence (prompt + completion) in tokens. */
+  readonly maxSequenceTokens: number;
   /** What trains and how weights are held, in words. */
   readonly weights: string;
   /** All parts that are in memory when a step needs most; they add up to the peak of the process. */

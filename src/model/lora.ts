@@ -2,7 +2,7 @@
 // W·x becomes W·x + (alpha / rank) · B·A·x, and only A and B train. Files of adapters are adapter.ts's.
 import { didYouMean, UsageError } from "../errors.ts";
 import { randomStream } from "../random.ts";
-import { type ModelConfig, type ParameterSpec, parameterSpecs } from "./model-config.ts";
+import { isLarge, type ModelConfig, type ParameterSpec, parameterSpecs } from "./model-config.ts";
 import type { NamedTensor } from "./safetensors.ts";
 
 /** The linear layers of a transformer layer, under their Hugging Face names. */
@@ -14,6 +14,14 @@ export interface Lora {
   /** The adapter's part is scaled by alpha / rank. */
   readonly alpha: number;
   readonly targets: readonly Projection[];
+}
+
+/** Rank of a large model's adapter where none is asked for. */
+const defaultRank = 16;
+
+/** The rank that is asked for; −1 chooses by the model's size, and 0 trains all weights. */
+export function rankOf(config: ModelConfig, asked: number): number {
+  return asked >= 0 ? asked : isLarge(config) ? defaultRank : 0;
 }
 
 /** Reads `all-linear`, or names of projections separated by commas. Throws UsageError for an unknown name. */

@@ -4,8 +4,10 @@ import { statfs } from "node:fs/promises";
 import type { RunConfig } from "../config/config.ts";
 import { learnsApart } from "../config/learn.ts";
 import { RunStoppedError, UsageError } from "../errors.ts";
+import { adapterSpecs, rankOf, readTargets } from "../model/lora.ts";
 import { parameterCount } from "../model/model-config.ts";
 import { openModelFolder } from "../model/model-folder.ts";
+import { elementCount } from "../model/weight-source.ts";
 import { folderBytes } from "./checkpoint-files.ts";
 
 export interface StoreHost {
@@ -53,14 +55,21 @@ export async function requireSpaceToStart(host: StoreHost, folder: string, check
   );
 }
 
-/** Bytes that the first checkpoint of a run takes: weights in single precision and two moments of AdamW, of each that learns. */
+/**
+ * Bytes that the first checkpoint of a run takes: weights in single precision and two moments of AdamW, of each that learns; with an
+ * adapter nothing else is written.
+ */
 export function checkpointBytes(config: RunConfig): number {
-  return (learnsApart(config) ? 2 : 1) * bytesOfOne(config.model);
+  return (learnsApart(config) ? 2 : 1) * bytesOfOne(config);
 }
 
-function bytesOfOne(model: string): number {
+function bytesOfOne({ model, loraRank, loraTargets }: RunConfig): number {
   try {
-    return 3 * 4 * parameterCount(openModelFolder(model).config);
+    const { config } = openModelFolder(model);
+    const rank = rankOf(config, loraRank);
+    const specs = rank === 0 ? [] : adapterSpecs(config, { rank, alpha: 1, targets: readTargets(loraTargets) });
+    const trained = specs.reduce((sum, { shape }) => sum + elementCount(shape), 0);
+    return 3 * 4 * (rank === 0 ? parameterCount(config) : trained);
   } catch {
     // Only an estimate is wanted: whoever opens the model says what is wrong with it.
     return statSync(model, { throwIfNoEntry: false })?.isDirectory() === true ? 3 * folderBytes(model) : 0;

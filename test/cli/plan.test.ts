@@ -1,9 +1,13 @@
 // `sqlm plan`, and a run's own plan: what it records, and what it refuses before anything is opened.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { projectParts } from "../../src/cli/parts.ts";
 import type { EnginePlan } from "../../src/engine/work.ts";
+import { writeAdapter } from "../../src/model/adapter.ts";
 import { createModel } from "../../src/model/create-model.ts";
+import { freshAdapter, projections } from "../../src/model/lora.ts";
+import { openModelFolder } from "../../src/model/model-folder.ts";
 import { runCli, temporaryFolder } from "./scripted-parts.ts";
 
 const small = [
@@ -114,4 +118,36 @@ test("a step that does not fit is refused before anything is opened, with what w
   };
   const { stderr: none } = await runCli(["run", ...args], { planEngine: hopeless, openEngine });
   expect(none).toContain("Use a smaller model, or end other programs.");
+});
+
+test("a model too large for memory is refused before its weights are looked for", async () => {
+  const folder = temporaryFolder();
+  const model = newModel(folder);
+  const path = join(model, "config.json");
+  const config = JSON.parse(readFileSync(path, "utf8")) as object;
+  const layers = { hidden_size: 16_384, intermediate_size: 65_536, num_hidden_layers: 400 };
+  const heads = { num_attention_heads: 128, num_key_value_heads: 128, head_dim: 128 };
+  writeFileSync(path, JSON.stringify({ ...config, ...layers, ...heads }));
+  rmSync(join(model, "model.safetensors"));
+  const workspace = ["--workspace", join(folder, "work")];
+  const run = await runCli(["run", "arithmetic", "--model", model, ...small, ...workspace]);
+  expect(run.stderr).toMatch(
+    /^sqlm: A step of this run would need [\d.]+ TB of memory, most of it .*\n {2}Use a smaller model/m,
+  );
+  const ask = await runCli(["ask", model, "1+2=", "--topic", "arithmetic", ...workspace]);
+  expect(ask.stderr).toMatch(/The weights of .* need [\d.]+ GB, and [\d.]+ GB of memory are left on this machine\./);
+});
+
+test("replies longer than the model's context, and an adapter of another model, are refused by the plan too", async () => {
+  const folder = temporaryFolder();
+  const model = newModel(folder);
+  const long = await runCli(["plan", "arithmetic", "--model", model, "--max-answer-tokens", "500", "--no-measure"]);
+  expect(long.stderr).toContain("needs longer replies than the model's 64 tokens");
+  const adapter = join(folder, "adapter");
+  mkdirSync(adapter);
+  const other = { ...openModelFolder(model).config, hiddenSize: 48 };
+  const lora = { rank: 4, alpha: 8, targets: projections };
+  writeAdapter(adapter, { lora, base: "elsewhere" }, freshAdapter(other, lora, 1));
+  const foreign = await runCli(["plan", "arithmetic", "--model", model, "--adapter", adapter, "--no-measure"]);
+  expect(foreign.stderr).toContain("The adapter belongs to another model or rank.");
 });

@@ -190,7 +190,15 @@ describe("the environment", () => {
   });
 
   test("what is not ours, empty, or no setting is left alone", () => {
-    const environment = { PATH: "/bin", SQLM_DEBUG: "1", SQLM_WORKSPACE: "w", SQLM_STEPS: "", SQLM_SEED: undefined };
+    const environment = {
+      PATH: "/bin",
+      SQLM_DEBUG: "1",
+      SQLM_WORKSPACE: "w",
+      SQLM_MODELS: "m",
+      SQLM_PYTHON: "p",
+      SQLM_STEPS: "",
+      SQLM_SEED: undefined,
+    };
     expect(resolveConfig({ environment })).toEqual(resolveConfig());
   });
 

@@ -1,4 +1,5 @@
 // What a step would take of this engine: memory from the model's shape, time from a short measurement. No weights are read.
+import { readAdapter } from "../../../model/adapter.ts";
 import type { Companions } from "../../../model/companions.ts";
 import { parameterCount } from "../../../model/model-config.ts";
 import { completionsOf, type EnginePlan, type SampledWork, type StageTime, type StepWork } from "../../work.ts";
@@ -25,7 +26,9 @@ export async function planOnnxStep(
   { threads = 1, measure, companions, ...options }: PlanOptions,
 ): Promise<EnginePlan> {
   const chosen = chooseModel(options, companions);
-  const { layout } = chosen;
+  const { layout, adapterFolder } = chosen;
+  // Read for its shapes: an adapter of another model is refused here too.
+  if (adapterFolder !== null && layout.lora !== null) readAdapter(adapterFolder, layout.config, layout.lora);
   const available = availableMemory();
   const { parts, activationBytes } = stepMemory(layout, work, available, (options.activationMemory ?? 0) * 1e6);
   let time: StageTime[] | null = null;
@@ -39,6 +42,7 @@ export async function planOnnxStep(
   }
   return {
     parameters: parameterCount(layout.config),
+    maxSequenceTokens: layout.config.maxPositions,
     weights: describeLayout(layout),
     memory: parts,
     availableBytes: available,

@@ -1,16 +1,16 @@
 // What a worker's policies begin with: the model's folder, how its weights are held, and an adapter where one trains. All is
 // decided here, from the sizes of the model and what was asked for, before any weight is read.
 import { existsSync } from "node:fs";
-import { totalmem } from "node:os";
 import { UnsupportedError, UsageError } from "../../../errors.ts";
 import { readAdapter, readAdapterConfig } from "../../../model/adapter.ts";
 import { checkBase, readBase } from "../../../model/base-identity.ts";
 import { Companions } from "../../../model/companions.ts";
-import { freshAdapter, type Lora, readTargets } from "../../../model/lora.ts";
-import { isLarge, type ModelConfig, parameterCount } from "../../../model/model-config.ts";
+import { freshAdapter, type Lora, rankOf, readTargets } from "../../../model/lora.ts";
+import { type ModelConfig, parameterCount } from "../../../model/model-config.ts";
 import { type ModelFolder, openModelFolder, openWeights } from "../../../model/model-folder.ts";
 import type { NamedTensor } from "../../../model/safetensors.ts";
 import type { WeightSource } from "../../../model/weight-source.ts";
+import { availableMemory } from "../plan/available-memory.ts";
 import { adapterLayout, plainLayout, type WeightLayout } from "../transformer/linear.ts";
 
 /** Settings of what trains and how weights are held; see config/engine.ts for what they mean to a user. */
@@ -51,7 +51,6 @@ export interface OpenedModel extends Omit<ChosenModel, "adapterFolder"> {
   readonly activationBytes?: number | undefined;
 }
 
-const defaultRank = 16;
 const defaultAlpha = 32;
 const allLinear = "all-linear";
 /** Models with more parameters are held as int8 where nothing else is asked for: float32 would take over a gigabyte, twice. */
@@ -144,7 +143,7 @@ function loraOf(
   config: ModelConfig,
   { loraRank = 0, loraAlpha = defaultAlpha, loraTargets = allLinear }: ModelOptions,
 ): Lora | null {
-  const rank = loraRank >= 0 ? loraRank : isLarge(config) ? defaultRank : 0;
+  const rank = rankOf(config, loraRank);
   return rank === 0 ? null : { rank, alpha: loraAlpha, targets: readTargets(loraTargets) };
 }
 
@@ -160,17 +159,19 @@ function blocksOf(config: ModelConfig, lora: Lora | null, weights: "auto" | "f32
 }
 
 /**
- * Weights that do not fit into the machine's memory are refused before they are read. What else a run needs depends on the run.
+ * Weights that do not fit into the memory that is left are refused before they are read. What else a run needs, its plan says
+ * (plan/plan-step.ts).
  */
 function checkMemory(model: string, { config, blocks }: WeightLayout): void {
   const needed = parameterCount(config) * (blocks ? bytesInBlocks : 4);
-  const limit = process.constrainedMemory();
-  const memory = limit > 0 ? Math.min(limit, totalmem()) : totalmem();
-  if (needed < memory) return;
+  const available = availableMemory();
+  if (needed < available) return;
   const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(1)} GB`;
   throw new UnsupportedError(
-    `The weights of ${model} need ${gigabytes(needed)}, and this machine has ${gigabytes(memory)} of memory.`,
-    blocks ? "Use a smaller model." : "Use a smaller model, or hold its weights as int8: --weights int8.",
+    `The weights of ${model} need ${gigabytes(needed)}, and ${gigabytes(available)} of memory are left on this machine.`,
+    blocks
+      ? "Use a smaller model, or end other programs."
+      : "Use a smaller model, hold its weights as int8 (--weights int8), or end other programs.",
   );
 }
 

@@ -8,6 +8,7 @@ import { spawn } from "node:child_process";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import "../src/cli/register.ts";
 import type { Experiment } from "../src/evaluate/experiment.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));

@@ -17,8 +17,10 @@ export function factsOf(model: string): ModelFacts | null {
   }
 }
 
-/** Settings that a topic is opened with. */
-export type TopicSettings = Partial<Pick<RunConfig, "maxQuestionTokens" | "maxAnswerTokens" | "evalFile" | "examples">>;
+/** Settings of a run that a topic is opened with, and its replies are read with. */
+export type TopicSettings = Partial<
+  Pick<RunConfig, "maxQuestionTokens" | "maxAnswerTokens" | "evalFile" | "examples" | "truncatedReplies">
+>;
 
 /**
  * The topic as the model at this path is asked about it (where there is none: as the shipped models are), with replies as long, and

@@ -10,7 +10,7 @@ import { chooseModel } from "./checkpoint-of.ts";
 import { type EvaluationOptions, examinedModels, paceOf, unreadableExample, writeAnswers } from "./evaluation.ts";
 import { comparisonNote, comparisonTable, type NamedComparison, scoreTable } from "./evaluation-tables.ts";
 import { type ExaminedModel, examine } from "./examinee.ts";
-import { openTopicFor } from "./open-topic.ts";
+import { openTopicFor, type TopicSettings } from "./open-topic.ts";
 import { startProgress } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -42,7 +42,8 @@ export async function evaluateTopic(name: string, options: TopicOptions): Promis
   const { examined, other } = await examinedModels(name, chosen.folder, options);
   const topic = await topicFor(examined);
   await using sandbox = topic.topic.verification === "tests" ? await parts.openSandbox() : undefined;
-  const after = await judge(examined, topic, sandbox, options);
+  const judging = { ...options, truncatedReplies: settings.truncatedReplies };
+  const after = await judge(examined, topic, sandbox, judging);
   const outcomes = after.flatMap((level) => level.outcomes);
   terminal.say(scoreTable("difficulty", after.map(named), terminal.tableColumns));
   const { answers, unreadable } = scoresOf(outcomes);
@@ -56,7 +57,7 @@ export async function evaluateTopic(name: string, options: TopicOptions): Promis
     );
   }
   warn(terminal, chosen.topic, outcomes);
-  const before = other === null ? null : await judge(other, await topicFor(other), sandbox, options);
+  const before = other === null ? null : await judge(other, await topicFor(other), sandbox, judging);
   if (options.answers !== undefined) {
     writeAnswers(options.answers, [
       { model: name, outcomes },
@@ -98,9 +99,9 @@ async function judge(
   model: ExaminedModel,
   topic: TopicWithTruth,
   sandbox: Sandbox | undefined,
-  options: TopicOptions,
+  options: TopicOptions & { readonly truncatedReplies: TopicSettings["truncatedReplies"] },
 ): Promise<JudgedLevel[]> {
-  const { parts, terminal, questions, seed } = options;
+  const { parts, terminal, questions, seed, truncatedReplies } = options;
   const sets = heldOutQuestions(topic.topic, topic.hidden, questions);
   const total = [...sets.values()].reduce((sum, { length }) => sum + length, 0);
   return examine(model, options, async (examinee) => {
@@ -110,6 +111,7 @@ async function judge(
       questions,
       seed,
       sandbox,
+      ...(truncatedReplies === undefined ? {} : { truncatedReplies }),
       pace: paceOf(evaluationSamples),
       onJudged: (difficulty, outcomes) => {
         done.set(difficulty, outcomes.length);

@@ -8,6 +8,7 @@ import { createScriptedEngine } from "../../src/engine/scripted.ts";
 import type { RunSummary } from "../../src/events.ts";
 import type { ModelFolder } from "../../src/model/model-folder.ts";
 import type { RunOverview } from "../../src/store/queries.ts";
+import type { LevelResult } from "../../src/types.ts";
 import { runCli, temporaryFolder } from "./scripted-parts.ts";
 
 let folder: string;
@@ -97,6 +98,20 @@ describe("with an eval file", () => {
     const refused = await sqlm(["resume", run, "--steps", "3"]);
     expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining("eval.jsonl has changed") });
     expect((await sqlm(["resume", run, "--steps", "3", "--changed"])).code).toBe(0);
+  });
+
+  test("evaluate reads replies as the run does: what is cut off counts for one that reads it", async () => {
+    const cut = ["--eval-file", evalFile, "--max-answer-tokens", "10", "--json"];
+    const refusing = JSON.parse((await sqlm(words(...cut))).stdout) as RunSummary;
+    const reading = JSON.parse((await sqlm(words(...cut, "--truncated-replies", "read"))).stdout) as RunSummary;
+    const greedy = async ({ run }: RunSummary): Promise<number | undefined> => {
+      const [line] = (await sqlm(["evaluate", run, "--json"])).stdout.trim().split("\n");
+      return (JSON.parse(line) as { levels: readonly LevelResult[] }).levels[0].greedy;
+    };
+    // The engine of these tests knows nothing of checkpoints: it is the model as it began, half right.
+    expect([await greedy(refusing), await greedy(reading)]).toEqual([0, 0.5]);
+    // `\\boxed{27}` has ten characters, and the end is one token more.
+    expect([refusing, reading].map(({ after }) => after?.levels[0].greedy)).toEqual([0, 1]);
   });
 
   test("larger than an evaluation: said", async () => {

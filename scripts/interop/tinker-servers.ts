@@ -78,6 +78,12 @@ const check = (holds: boolean, what: string): void => {
 };
 
 const server = startServer();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    server.end();
+    process.exit(1);
+  });
+}
 try {
   await untilItAnswers();
   await using workspace = openWorkspace(join(folder, "workspace"));
@@ -90,9 +96,9 @@ try {
     // SkyRL does not clip.
     gradClipNorm: 0,
     steps: 2,
-    groupsPerBatch: 8,
+    groupsPerBatch: 6,
     groupSize: 8,
-    evalQuestions: 4,
+    evalQuestions: 1,
     learningRate: 1e-3,
     learningRateSchedule: "constant",
     warmupSteps: 0,

@@ -20,6 +20,13 @@ export function packTokens(tokens: readonly number[]): Uint8Array {
   return bytes;
 }
 
+/** How many token ids `packTokens` packed: each ends with a byte below 128. */
+export function countTokens(bytes: Uint8Array): number {
+  let count = 0;
+  for (const byte of bytes) if (byte < 0x80) count += 1;
+  return count;
+}
+
 /** Token ids that `packTokens` packed. */
 export function unpackTokens(bytes: Uint8Array): number[] {
   const tokens: number[] = [];

@@ -3,9 +3,11 @@ import type { Command } from "commander";
 import { configKeys, runConfigSchema } from "../../config/config.ts";
 import { didYouMean, UsageError } from "../../errors.ts";
 import { type MetricSeries, metricSeries, openReader, type RunOverview, runOverview } from "../../store/queries.ts";
+import { type RecordedTokens, recordedTokens } from "../../store/view-tokens.ts";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { formatBytes, formatDuration, formatNumber, formatShare, formatTable, oneLine, sparkline } from "../format.ts";
 import { healthOf } from "../health-of.ts";
+import { costOf, type Prices, readPrices } from "../plan-server.ts";
 import { beforeAfterTable, levelTable } from "../step-line.ts";
 import type { Terminal } from "../terminal.ts";
 import { describeTrial } from "../trials.ts";
@@ -19,15 +21,29 @@ export function showCommand(): Command {
   return withWorkspace(command)
     .argument("<run>", "Name of the run, its beginning, or latest.")
     .option("--metrics <names>", "Only these metrics, separated by commas.")
-    .action((run: string, options: { json?: boolean; workspace: string; metrics?: string }) => {
+    .option("--prices <list>", "Cost so far: dollars for a million tokens of prompts, samples and training.")
+    .action((run: string, options: { json?: boolean; workspace: string; metrics?: string; prices?: string }) => {
       const terminal = terminalOf(options);
+      const prices = options.prices === undefined ? null : readPrices(options.prices);
       using reader = openReader(options.workspace);
       const overview = runOverview(reader, run);
       const series = metricSeries(reader, overview.run, readMetricNames(options.metrics, overview));
       const health = healthOf(reader, overview);
+      const cost = prices === null ? null : costSoFar(recordedTokens(reader, overview.run), prices);
       print(terminal, overview, series, health);
-      terminal.result({ ...overview, metrics: series });
+      if (cost !== null) terminal.say(`\n${cost.says}`);
+      terminal.result({ ...overview, metrics: series, ...(cost === null ? {} : { cost }) });
     });
+}
+
+/** What the run has taken of a server, in a sentence. */
+function costSoFar(tokens: RecordedTokens, prices: Prices): { says: string; tokens: RecordedTokens; dollars: number } {
+  const dollars = costOf(tokens, prices);
+  const say = (value: number): string => `${(value / 1e6).toFixed(3)} M`;
+  const says =
+    `Cost so far: $${dollars.toFixed(2)}, of ${say(tokens.prefill)} tokens of prompts, ${say(tokens.sample)} sampled and ` +
+    `${say(tokens.train)} trained; evaluations not counted.`;
+  return { says, tokens, dollars };
 }
 
 /** Names of metrics given to --metrics; undefined for all. Throws UsageError for one that the run does not have. */

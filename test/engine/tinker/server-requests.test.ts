@@ -359,6 +359,38 @@ describe("sessions", () => {
     expect(await server.post("optim_step", { model_id: id })).toMatchObject({ status: 404 });
   });
 
+  test("give back every player that they have had, also samplers of models that were unloaded", async () => {
+    const engine = createScriptedEngine({ reply: () => "x" });
+    let open = 0;
+    const counted = <One extends AsyncDisposable>(one: One): One => {
+      open += 1;
+      const dispose = async (): Promise<void> => {
+        open -= 1;
+        await one[Symbol.asyncDispose]();
+      };
+      return { ...one, [Symbol.asyncDispose]: dispose };
+    };
+    const openPolicy = async () => {
+      const policy = await engine.openPolicy();
+      return { ...counted(policy), freeze: async () => counted(await policy.freeze()) };
+    };
+    let now = 0;
+    const server = served({ engine: { ...engine, openPolicy }, now: () => now });
+    const { session, id } = await server.model();
+    await server.done("save_weights_for_sampler", { model_id: id, seq_id: 1, sampling_session_seq_id: 0 });
+    await server.done("unload_model", { model_id: id });
+    const message = { session_id: session, model_seq_id: 1, base_model: "tiny" };
+    await server.done("create_model", message);
+    expect(open).toBe(2);
+    now += 301_000;
+    server.service.sessions.sweep();
+    // Behind what gives them back.
+    const other = await server.model();
+    await server.done("unload_model", { model_id: other.id });
+    await server.model();
+    expect(open).toBe(1);
+  });
+
   test("what is made under a number is made once", async () => {
     const server = served({ mostModels: 2 });
     const key = { "x-idempotency-key": "k1" };

@@ -113,9 +113,9 @@ export class Service implements AsyncDisposable {
 
   async #endSession(session: Session): Promise<void> {
     for (const sampler of session.samplers.values()) this.promises.closeLines(`${sampler.id} `);
-    for (const model of session.models.values()) {
-      await model.close();
-      this.queue.add({ run: () => this.samplers.closeOf(model.id), failed: this.report });
+    for (const model of session.models.values()) await model.close();
+    for (const id of session.modelsEver) {
+      this.queue.add({ run: () => this.samplers.closeOf(id), failed: this.report });
     }
   }
 }

@@ -26,6 +26,8 @@ interface Answered {
 export class Session {
   readonly id: string;
   readonly models = new Map<string, Model>();
+  /** Names of all models that it has had: samplers outlive the model that they are of. */
+  readonly modelsEver = new Set<string>();
   readonly samplers = new Map<string, Sampler>();
   readonly #answered = new Map<string, Answered>();
   readonly #now: () => number;
@@ -120,6 +122,7 @@ export class Sessions implements Disposable {
 
   addModel(session: Session, model: Model): void {
     session.models.set(model.id, model);
+    session.modelsEver.add(model.id);
     this.#models.set(model.id, { model, session });
   }
 

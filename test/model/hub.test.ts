@@ -87,6 +87,21 @@ describe("a download", () => {
     expect(cachedModel({ repo, revision: "main" }, cache)).toBeNull();
   });
 
+  test("of a server's model brings tokenizer and config, and not the weights", async () => {
+    const request = { model: repo, engine: "tinker" };
+    const options = { cache, environment: environment() };
+    const folder = await fetchModel(request, options);
+    expect(openTokenizer(folder).decode(openTokenizer(folder).encode("1+2="))).toBe("1+2=");
+    expect(server.requests.map(({ path }) => path)).not.toContain("model.safetensors");
+    const asked = server.requests.length;
+    expect(await fetchModel(request, options)).toBe(folder);
+    expect(server.requests).toHaveLength(asked);
+    // A folder that is named is taken instead, and a name for which there is none is told.
+    expect(await fetchModel({ ...request, tokenizer: made }, options)).toBe(made);
+    await refusal(() => fetchModel({ model: "nowhere", engine: "tinker" }, options));
+    await refusal(() => fetchModel({ model: "seed", engine: "tinker" }, options));
+  });
+
   test("that breaks is taken up where it broke", async () => {
     server.faults.cutAfter = 700;
     const folder = await download();

@@ -329,4 +329,4 @@ export class TinkerPolicy extends TinkerPlayer implements Policy {
   }
 }
 
-const mostLoads = 5;
+const mostLoads = 12;

@@ -36,7 +36,9 @@ async function play(): Promise<StepRecord[]> {
     await using workspace = openWorkspace(folder);
     await using store = workspace.createRun(config);
     const records: StepRecord[] = [];
-    for await (const event of selfPlay({ topic: coding, engine, store, config, sandbox })) {
+    // Without the truth, which would run the same programs on its own tests too.
+    const topic = { topic: coding.topic, hidden: null };
+    for await (const event of selfPlay({ topic, engine, store, config, sandbox })) {
       if (event.type === "step-end") records.push(event.record);
     }
     return records;

@@ -1,7 +1,11 @@
 // `sqlm ask`: put a question to a model many times and let its answers vote, as in training.
 import type { Command } from "commander";
 import { describeThrown, TopicError, UnsupportedError, UsageError } from "../../errors.ts";
+import { chanceRight, type VoteChance } from "../../evaluate/vote-chance.ts";
+import { runOfFolder } from "../../model/checkpoint-folder.ts";
 import { askVote } from "../../play/ask-vote.ts";
+import { openReader } from "../../store/queries.ts";
+import { judgedVotes } from "../../store/view-votes.ts";
 import type { Topic } from "../../topics/topic.ts";
 import type { Question, VoteVerdict } from "../../types.ts";
 import { vote } from "../../verify/vote.ts";
@@ -92,7 +96,11 @@ export function askCommand(parts: Parts): Command {
           verdict.consistent ? "All forms agree." : "The forms do not agree: training would not use this vote.",
         );
       }
-      terminal.result({ model, topic: chosen.topic, question: text, verdict, forms });
+      // The share of a vote that stopped early is too high to be compared with those of a run.
+      const whole = verdict.groupSize === votes && verdict.winner !== null;
+      const chance = whole && chosen.note === null ? chanceOf(chosen.folder, verdict) : null;
+      if (chance !== null) terminal.say(describeChance(chance, verdict.consistent));
+      terminal.result({ model, topic: chosen.topic, question: text, verdict, forms, chance });
     });
 }
 
@@ -111,6 +119,26 @@ function readQuestion(topic: Topic, text: string): Question {
     );
   }
   return question;
+}
+
+/** Votes of a run that its chance is taken from: the newest, since a model that learns is another one later. */
+const votesLookedAt = 4000;
+
+/** How likely the winner is right, from votes of the run that the model is of; null for any other model, or with too few. */
+function chanceOf(folder: string, verdict: VoteVerdict): VoteChance | null {
+  const found = runOfFolder(folder);
+  if (found === null) return null;
+  using reader = openReader(found.workspace);
+  return chanceRight(verdict, judgedVotes(reader, found.run, votesLookedAt));
+}
+
+function describeChance({ probability, interval, of, right, from, to }: VoteChance, consistent: boolean): string {
+  const share = from === to ? formatShare(from) : `${formatShare(from)} to ${formatShare(to)}`;
+  const sort = consistent ? "all forms agreeing" : "forms not agreeing";
+  return (
+    `Right with a chance of ${formatShare(probability)} (${formatShare(interval[0])} to ${formatShare(interval[1])}): of this run's own votes with ${sort} ` +
+    `and ${share} of the answers, ${right} of ${of} were.`
+  );
 }
 
 function voteTable(verdict: VoteVerdict, columns: number): string {

@@ -28,6 +28,16 @@ export interface SampleOptions {
   readonly stop: readonly number[];
 }
 
+/** Tokens that a completion goes on with. */
+export interface Piece {
+  /** Index of its ask in the call, and its own among those of the ask. */
+  readonly ask: number;
+  readonly sample: number;
+  /** As many as log-probabilities; at least one. */
+  readonly tokens: readonly number[];
+  readonly logprobs: readonly number[];
+}
+
 export interface LossConfig {
   /** Lower clip: the probability ratio is kept above 1 − clipLow (`ppo`, `cispo`). Default 0.2. */
   readonly clipLow?: number;

@@ -1,7 +1,7 @@
 // The operators that generation needs beside those of operators.ts: cached attention, a loop, sorting, cumulative sums.
 // None of them can be differentiated. Where a table of an outer graph is read inside a loop's body, the node must go into
 // the body, so these functions record into the graph of their indices rather than of the table.
-import { type Dimension, type Graph, microsoftDomain, type Shape, type Value } from "./graph.ts";
+import { type Dimension, type ElementType, type Graph, microsoftDomain, type Shape, type Value } from "./graph.ts";
 
 /** Slices of `table` along its first axis by int64 indices [n], recorded in the graph of the indices. */
 export function gatherInto(indices: Value, table: Value): Value {
@@ -67,12 +67,6 @@ export function argMax(x: Value): Value {
   return x.graph.emit("ArgMax", [x], [{ shape: [x.shape[0]], type: "int64" }], {
     attributes: { axis: 1, keepdims: 0, select_last_index: 0 },
   })[0];
-}
-
-/** log Σ exp over each row of a matrix: [rows]. */
-export function logSumExp(x: Value): Value {
-  const inputs = [x, x.graph.integers([1])];
-  return x.graph.emit("ReduceLogSumExp", inputs, [{ shape: [x.shape[0]] }], { attributes: { keepdims: 0 } })[0];
 }
 
 /** The greatest element of a vector, as a vector of one. */
@@ -193,4 +187,31 @@ export function loop(
 /** x with sizes 0 in `pattern` taken from x's own axes, and its result's shape. */
 export function reshapeLike(x: Value, pattern: readonly number[], shape: Shape): Value {
   return x.graph.emit("Reshape", [x, x.graph.integers(pattern)], [{ shape, type: x.type }])[0];
+}
+
+/** x in sizes that are known only when the graph runs, an int64 vector of the same graph. */
+export function reshapeTo(x: Value, sizes: Value, shape: Shape): Value {
+  return x.graph.emit("Reshape", [x, sizes], [{ shape, type: x.type }])[0];
+}
+
+/** A value of an outer graph as the body of a loop or a branch sees it: what is made of it is recorded in the body. */
+export function seenFrom(body: Graph, value: Value): Value {
+  return { ...value, graph: body };
+}
+
+/** What one of two branches gives, whichever `condition` (bool []) chooses; the other is not computed. */
+export function conditional(
+  graph: Graph,
+  condition: Value,
+  result: { readonly shape: Shape; readonly type: ElementType },
+  whenTrue: (body: Graph) => Value,
+  whenFalse: (body: Graph) => Value,
+): Value {
+  const branch = (name: string, build: (body: Graph) => Value): Graph => {
+    const body = graph.createBody();
+    body.output(name, build(body));
+    return body;
+  };
+  const attributes = { then_branch: branch("when_true", whenTrue), else_branch: branch("when_false", whenFalse) };
+  return graph.emit("If", [condition], [result], { attributes })[0];
 }

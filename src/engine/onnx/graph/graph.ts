@@ -57,7 +57,7 @@ export interface ExternalConstant {
   readonly value: Value;
   readonly bytes: number;
   /** The numbers, little-endian; called once for each session that is made. */
-  readonly read: () => Uint8Array;
+  readonly read: () => Uint8Array | Promise<Uint8Array>;
 }
 
 export interface EmitOptions {
@@ -119,7 +119,13 @@ export class Graph {
    * A large constant: a weight that no run of the graph changes. It must be one of the graph whose nodes use it: the runtime packs
    * weights for the kernels of their own graph and of the bodies right below it, not of those further in.
    */
-  external(name: string, shape: readonly number[], type: ElementType, bytes: number, read: () => Uint8Array): Value {
+  external(
+    name: string,
+    shape: readonly number[],
+    type: ElementType,
+    bytes: number,
+    read: ExternalConstant["read"],
+  ): Value {
     const known = this.externals.find(({ value }) => value.graph === this && value.name === name);
     if (known !== undefined) return known.value;
     const value = { graph: this, name, shape, type };

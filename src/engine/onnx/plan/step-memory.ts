@@ -2,7 +2,7 @@
 import { parameterCount, parameterSpecs } from "../../../model/model-config.ts";
 import { elementCount } from "../../../model/weight-source.ts";
 import { completionsOf, type MemoryPart, type SampledWork, type StepWork } from "../../work.ts";
-import { cacheBytesPerToken, largestBatch, rowsAtOnce } from "../generate/sampler.ts";
+import { cacheBytesPerToken, mostCacheBytes, mostRows, rowsAtOnce } from "../generate/stepped/limits.ts";
 import { blockLength } from "../graph/operators.ts";
 import { activationBudget } from "../train/memory.ts";
 import { inBlocks, trainableSpecs, type WeightLayout } from "../transformer/linear.ts";
@@ -87,15 +87,16 @@ function packedBytes(layout: WeightLayout): number {
 
 /** Rows that are sampled at a time. */
 export function sampledRows({ config, lora }: WeightLayout, work: SampledWork): number {
-  const most = lora === null ? largestBatch : rowsAtOnce(config, work.promptTokens + work.maxTokens);
+  const most = lora === null ? mostRows : rowsAtOnce(config);
   return Math.min(most, completionsOf(work));
 }
 
 function samplingParts(layout: WeightLayout, { sampled }: StepWork): MemoryPart[] {
   const { config } = layout;
   const caches = sampled.map((work) => {
-    // What is read and what grows stand beside each other when a stretch ends.
-    return sampledRows(layout, work) * (work.promptTokens + work.maxTokens) * cacheBytesPerToken(config) * 2;
+    const bytes = sampledRows(layout, work) * (work.promptTokens + work.maxTokens) * cacheBytesPerToken(config);
+    // What is read and what grows stand beside each other, at the end of a stretch or while a pool gets larger.
+    return 2 * (layout.lora === null ? bytes : Math.min(bytes, mostCacheBytes));
   });
   const logits = sampled.map((work) => 4 * 4 * sampledRows(layout, work) * config.vocabSize);
   return [

@@ -25,10 +25,11 @@ export interface SessionOptions {
 /** A graph made ready to run. Owns native memory until `dispose`. */
 export interface Session {
   /**
-   * Computes the graph. Without `outputs` every output is copied into a new tensor. With it only the named outputs are
-   * computed, each written into the given tensor, which may be one of the feeds: that is how weights change in place.
+   * Computes the graph. Without `outputs` every output is copied into a new tensor, with a list of names only those.
+   * With tensors only the named outputs are computed, each written into the given tensor, which may be one of the feeds:
+   * that is how weights change in place.
    */
-  run(feeds: Tensors, outputs?: Tensors): Promise<Tensors>;
+  run(feeds: Tensors, outputs?: Tensors | readonly string[]): Promise<Tensors>;
   dispose(): Promise<void>;
 }
 
@@ -40,7 +41,7 @@ export async function createSession(graph: Graph, options: SessionOptions): Prom
   if (graph.externals.length === 0) return openSession(graph, options, null);
   const folder = mkdtempSync(join(tmpdir(), "sqlm-constants-"));
   try {
-    writeExternals(graph, join(folder, externalFile));
+    await writeExternals(graph, join(folder, externalFile));
     return await openSession(graph, options, folder);
   } finally {
     // What is still mapped stays readable.
@@ -57,12 +58,12 @@ function removeQuietly(folder: string): void {
   }
 }
 
-function writeExternals(graph: Graph, path: string): void {
+async function writeExternals(graph: Graph, path: string): Promise<void> {
   const { offsets } = placeExternals(graph);
   const file = openSync(path, "w");
   try {
     for (const [i, { read, bytes }] of graph.externals.entries()) {
-      const data = read();
+      const data = await read();
       if (data.byteLength !== bytes)
         throw new Error(`An external constant has ${data.byteLength} bytes, not ${bytes}.`);
       for (let done = 0; done < bytes; ) done += writeSync(file, data, done, bytes - done, offsets[i] + done);
@@ -85,19 +86,28 @@ async function openSession(
     logSeverityLevel: 3,
     // A plan of all memory up front makes every session a third larger and none faster.
     enableMemPattern: false,
+    ...(process.env["ORT_PROFILE"] ? { enableProfiling: true, profileFilePrefix: process.env["ORT_PROFILE"] } : {}),
     enableCpuMemArena: keepMemory,
     // Idle threads sleep instead of spinning, so that others who share the machine's cores can work.
     extra: {
       session: {
-        intra_op: { allow_spinning: "0" },
+        intra_op: process.env["ORT_SPIN"]
+          ? {
+              allow_spinning: "1",
+              ...(process.env["ORT_SPIN"] === "1" ? {} : { spin_duration_us: process.env["ORT_SPIN"] }),
+            }
+          : { allow_spinning: "0" },
         ...(externals === null ? {} : { model_external_initializers_file_folder_path: externals }),
       },
     },
   });
   return {
     run: async (feeds, outputs) =>
-      (outputs === undefined ? await session.run(feeds) : await session.run(feeds, outputs)) as Tensors,
-    dispose: () => session.release(),
+      (outputs === undefined ? await session.run(feeds) : await session.run(feeds, outputs as Tensors)) as Tensors,
+    dispose: () => {
+      (session as never as { endProfiling(): void }).endProfiling();
+      return session.release();
+    },
   };
 }
 

@@ -87,7 +87,7 @@ export function declareParameters(graph: Graph, layout: WeightLayout, prefix = "
   return parameters;
 }
 
-function declareWeight(graph: Graph, layout: WeightLayout, spec: ParameterSpec, into: Parameters): void {
+export function declareWeight(graph: Graph, layout: WeightLayout, spec: ParameterSpec, into: Parameters): void {
   const { name, shape } = spec;
   if (inBlocks(layout, spec)) into.setBlocks(name, declareBlocks(graph, spec));
   else into.set(name, graph.input(name, shape));

@@ -15,17 +15,27 @@ type Sampling = SampleOptions & Pick<Ask, "numSamples" | "seed">;
 const greedy: Sampling = { numSamples: 1, maxTokens: 8, temperature: 0, stop: [], seed: 1 };
 const prompts = [[3], [1, 2, 3, 4, 5, 6, 7], [5, 1], [9, 8, 7, 6], [2, 2, 2]];
 
+/** Small models are sampled in one run of a graph, large ones step by step: these are small ones in both ways. */
+const ways = { looped: false, stepped: true };
+const byVariant = Object.entries(ways).flatMap(([way, stepped]) =>
+  Object.entries(modelVariants).map(([variant, config]) => ({ way, stepped, variant, config })),
+);
+
 /** A sampler for the weights of one model. */
-function samplerOf(config: ModelConfig, { tensors }: RandomModel, options: SamplerOptions) {
-  const sampler = createSampler(plainLayout(config), options);
+function samplerOf(
+  config: ModelConfig,
+  { tensors }: RandomModel,
+  { stepped, ...options }: SamplerOptions & { readonly stepped: boolean },
+) {
+  const sampler = createSampler({ ...plainLayout(config), sliced: stepped }, options);
   const sample = (prompts: readonly (readonly number[])[], { numSamples, seed, ...sampling }: Sampling) =>
     sampler.sample(tensors, askEach(prompts, { numSamples, seed }), sampling);
   return { sample };
 }
 
-describe.each(Object.entries(modelVariants))("%s", (_, config) => {
+describe.each(byVariant)("$way: $variant", ({ config, stepped }) => {
   const model = randomModel(config, 7);
-  const sampler = samplerOf(config, model, { threads: 1, maxBatch: 3 });
+  const sampler = samplerOf(config, model, { threads: 1, maxBatch: 3, stepped });
 
   test("greedy tokens and logprobs are those of the full forward pass", async () => {
     const completions = await sampler.sample(prompts, greedy);
@@ -54,17 +64,19 @@ describe.each(Object.entries(modelVariants))("%s", (_, config) => {
   });
 });
 
-describe("sampling", () => {
+describe.each(Object.entries(ways))("sampling, %s", (_, stepped) => {
   const config = modelVariants["qwen2: biases, grouped heads, tied"];
   const model = randomModel(config, 11);
-  const sampler = samplerOf(config, model, { threads: 1 });
+  const sampler = samplerOf(config, model, { threads: 1, stepped });
   const options: Sampling = { numSamples: 5, maxTokens: 12, temperature: 1, stop: [4, 9], seed: 3 };
   const tokensOf = (completions: Completion[][]): (readonly number[])[][] =>
     completions.map((group) => group.map(({ tokens }) => tokens));
 
   test("what a sequence draws depends on the seed, not on the batch", async () => {
     const limits = await Promise.all(
-      [1, 4, 7, 64].map((maxBatch) => samplerOf(config, model, { threads: 1, maxBatch }).sample(prompts, options)),
+      [1, 4, 7, 64].map((maxBatch) =>
+        samplerOf(config, model, { threads: 1, maxBatch, stepped }).sample(prompts, options),
+      ),
     );
     for (const completions of limits) expect(tokensOf(completions)).toEqual(tokensOf(limits[0]));
     expect(tokensOf(await sampler.sample(prompts, options))).toEqual(tokensOf(limits[0]));
@@ -99,7 +111,7 @@ describe("sampling", () => {
 
   test("reads the weights as they are at each call", async () => {
     const changing = randomModel(config, 12);
-    const live = samplerOf(config, changing, { threads: 1 });
+    const live = samplerOf(config, changing, { threads: 1, stepped });
     const before = await live.sample([[1, 2, 3]], greedy);
     for (const [name, data] of changing.arrays) data.set(randomModel(config, 11).arrays.get(name)!);
     const after = await live.sample([[1, 2, 3]], greedy);
@@ -109,7 +121,7 @@ describe("sampling", () => {
 
   test("greedy takes the lowest id among equals", async () => {
     const level = randomModel(config, 13, 0);
-    const [[{ tokens, logprobs }]] = await samplerOf(config, level, { threads: 1 }).sample([[5]], greedy);
+    const [[{ tokens, logprobs }]] = await samplerOf(config, level, { threads: 1, stepped }).sample([[5]], greedy);
     expect(tokens).toEqual(Array(8).fill(0));
     for (const logprob of logprobs) expect(logprob).toBeCloseTo(-Math.log(config.vocabSize), 5);
   });
@@ -171,7 +183,7 @@ describe("sampling", () => {
 
   test("refuses a head size that its attention cannot compute", () => {
     const odd = { ...config, headSize: 12 };
-    expect(() => createSampler(plainLayout(odd), { threads: 1 })).toThrow(UnsupportedError);
+    expect(() => createSampler({ ...plainLayout(odd), sliced: stepped }, { threads: 1 })).toThrow(UnsupportedError);
   });
 
   test("a prompt may fill the model's positions up to the last", async () => {

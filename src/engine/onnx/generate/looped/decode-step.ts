@@ -1,8 +1,8 @@
 // The innermost loop of generation: a step computes one position of every row, chooses the next tokens and tells which rows
 // have ended. What the rows may attend to beside their new places stays the same for all steps of the loop.
 
-import { gatherInto, loop } from "../graph/decode-operators.ts";
-import type { Graph, Value } from "../graph/graph.ts";
+import { gatherInto, loop } from "../../graph/decode-operators.ts";
+import type { Graph, Value } from "../../graph/graph.ts";
 import {
   add,
   cast,
@@ -14,12 +14,12 @@ import {
   subtract,
   unsqueeze,
   where,
-} from "../graph/operators.ts";
-import { decoderLayer, type LayerParts, outputLogits } from "../transformer/decoder-layer.ts";
+} from "../../graph/operators.ts";
+import { decoderLayer, type LayerParts, outputLogits } from "../../transformer/decoder-layer.ts";
+import type { Chooser } from "../token-choice.ts";
 import { attention, type Memory } from "./decode-attention.ts";
 import type { Caches } from "./decode-caches.ts";
 import { type GenerationWeights, generationParts } from "./generation-parts.ts";
-import type { Chooser } from "./token-choice.ts";
 
 export type Values = Readonly<Record<string, Value>>;
 

@@ -1,9 +1,9 @@
 // Attention of generation: one new position of every row over keys and values that are shared with no other row.
 // It leaves out where these come from (decode-graph.ts) and attention over whole prompts (prefill-graph.ts).
 
-import type { ModelConfig } from "../../../model/model-config.ts";
-import { matMulRowsFirst, matMulTransposed, range, reshapeLike, splitLast } from "../graph/decode-operators.ts";
-import type { Graph, Value } from "../graph/graph.ts";
+import type { ModelConfig } from "../../../../model/model-config.ts";
+import { matMulRowsFirst, matMulTransposed, range, reshapeLike, splitLast } from "../../graph/decode-operators.ts";
+import type { Graph, Value } from "../../graph/graph.ts";
 import {
   add,
   concatenate,
@@ -15,7 +15,7 @@ import {
   subtract,
   unsqueeze,
   where,
-} from "../graph/operators.ts";
+} from "../../graph/operators.ts";
 
 /** Added to the attention scores of places that are not a row's own; its exponential is 0. */
 const masked = -1e9;

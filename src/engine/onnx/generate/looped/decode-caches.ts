@@ -1,9 +1,9 @@
 // Keys and values while sequences are generated: two tensors a layer, frozen ones of earlier stretches and recent ones of
 // the stretch under way, and the names under which the loops of generation carry them.
 
-import type { ModelConfig } from "../../../model/model-config.ts";
-import type { Shape, Value } from "../graph/graph.ts";
-import { transpose } from "../graph/operators.ts";
+import type { ModelConfig } from "../../../../model/model-config.ts";
+import type { Shape, Value } from "../../graph/graph.ts";
+import { transpose } from "../../graph/operators.ts";
 import { prefixNames } from "./prefill-graph.ts";
 
 /** Keys of layer n are entry 2n of each list, values entry 2n + 1. */

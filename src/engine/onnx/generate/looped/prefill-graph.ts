@@ -1,10 +1,10 @@
 // The graph that computes the keys and values of prompts, which generation then continues from (decode-graph.ts).
 
-import type { ModelConfig } from "../../../model/model-config.ts";
-import { causalAttention } from "../graph/decode-operators.ts";
-import { Graph } from "../graph/graph.ts";
-import { decoderLayer } from "../transformer/decoder-layer.ts";
-import type { WeightLayout } from "../transformer/linear.ts";
+import type { ModelConfig } from "../../../../model/model-config.ts";
+import { causalAttention } from "../../graph/decode-operators.ts";
+import { Graph } from "../../graph/graph.ts";
+import { decoderLayer } from "../../transformer/decoder-layer.ts";
+import type { WeightLayout } from "../../transformer/linear.ts";
 import { generationParts, generationWeights } from "./generation-parts.ts";
 
 /** Names of the keys and values of each layer's prompts, outputs of one graph and inputs of the other. */

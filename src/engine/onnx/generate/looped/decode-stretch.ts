@@ -10,8 +10,8 @@ import {
   sizeOf,
   slice,
   vectorMaximum,
-} from "../graph/decode-operators.ts";
-import type { Graph, Value } from "../graph/graph.ts";
+} from "../../graph/decode-operators.ts";
+import type { Graph, Value } from "../../graph/graph.ts";
 import {
   add,
   and,
@@ -28,7 +28,7 @@ import {
   reshape,
   subtract,
   where,
-} from "../graph/operators.ts";
+} from "../../graph/operators.ts";
 import { ownPlaces } from "./decode-attention.ts";
 import { named, rowsFirst, timeFirst } from "./decode-caches.ts";
 import { type StepInputs, takeSteps, type Values } from "./decode-step.ts";

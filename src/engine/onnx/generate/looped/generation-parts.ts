@@ -1,12 +1,11 @@
 // What the decoder layer is made of where sizes are known only when the graph runs: hidden states [rows, time, hiddenSize]
 // of prompts or of single new tokens, and rotary tables that are inputs.
 
-import type { ModelConfig } from "../../../model/model-config.ts";
-import { reshapeLike } from "../graph/decode-operators.ts";
-import type { Graph, Value } from "../graph/graph.ts";
-import { rotary } from "../graph/operators.ts";
-import { type LayerParts, rmsNormOf } from "../transformer/decoder-layer.ts";
-import { constantProduct, type FrozenWeights } from "../transformer/frozen-weights.ts";
+import type { ModelConfig } from "../../../../model/model-config.ts";
+import { reshapeLike } from "../../graph/decode-operators.ts";
+import type { Graph, Value } from "../../graph/graph.ts";
+import { rotary } from "../../graph/operators.ts";
+import { type LayerParts, rmsNormOf } from "../../transformer/decoder-layer.ts";
 import {
   declareParameters,
   embed,
@@ -15,7 +14,7 @@ import {
   type Parameters,
   turnedProduct,
   type WeightLayout,
-} from "../transformer/linear.ts";
+} from "../../transformer/linear.ts";
 
 /** What the layers of one graph share, whatever the positions are. */
 export interface GenerationWeights {
@@ -33,17 +32,6 @@ export interface GenerationWeights {
 export function generationWeights(graph: Graph, layout: WeightLayout): GenerationWeights {
   const parameters = declareParameters(graph, layout);
   const linear = generationLinear(parameters, layout.lora, turnedProduct(parameters));
-  return { ...sharedParts(graph, layout, parameters), linear };
-}
-
-/** The same with frozen matrices in blocks as constants, packed once; the embedding, vectors and the adapter stay inputs. */
-export function constantGenerationWeights(
-  graph: Graph,
-  layout: WeightLayout,
-  frozen: FrozenWeights,
-): GenerationWeights {
-  const parameters = declareParameters(graph, layout);
-  const linear = generationLinear(parameters, layout.lora, constantProduct(layout, frozen, parameters));
   return { ...sharedParts(graph, layout, parameters), linear };
 }
 

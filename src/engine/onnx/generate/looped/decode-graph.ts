@@ -6,17 +6,16 @@
 // - a stretch gives the rows of finished sequences to waiting ones, then makes some steps (decode-stretch.ts).
 // - a round drops the finished rows when nothing waits and few are left, so that the batch shrinks with the work.
 
-import { compress, gatherInto, loop, sizeOf, slice } from "../graph/decode-operators.ts";
-import { Graph, type Value } from "../graph/graph.ts";
-import { add, cast, greater, multiply, reduceSum, reshape, where } from "../graph/operators.ts";
-import type { FrozenWeights } from "../transformer/frozen-weights.ts";
-import type { WeightLayout } from "../transformer/linear.ts";
+import { compress, gatherInto, loop, sizeOf, slice } from "../../graph/decode-operators.ts";
+import { Graph, type Value } from "../../graph/graph.ts";
+import { add, cast, greater, multiply, reduceSum, reshape, where } from "../../graph/operators.ts";
+import type { WeightLayout } from "../../transformer/linear.ts";
+import { type Choice, tokenChoice } from "../token-choice.ts";
 import { decodeCaches, frozenShape, named, timeFirst } from "./decode-caches.ts";
 import type { Values } from "./decode-step.ts";
 import { makeStretches, type StretchInputs } from "./decode-stretch.ts";
-import { constantGenerationWeights, generationWeights } from "./generation-parts.ts";
+import { generationWeights } from "./generation-parts.ts";
 import { prefixNames } from "./prefill-graph.ts";
-import { type Choice, tokenChoice } from "./token-choice.ts";
 
 /** The batch shrinks when no more than half of its rows are busy, unless it is this small already. */
 const smallBatch = 8;
@@ -24,7 +23,7 @@ const smallBatch = 8;
 const perRow = ["sequence", "token", "generated", "left"];
 
 /**
- * Inputs: the weights (with `frozen` only those that are no constants), `cosines`, `sines`, those of `tokenChoice`, and
+ * Inputs: the weights, `cosines`, `sines`, those of `tokenChoice`, and
  * - for each sequence, in the order in which they begin: `queue_tokens`, the prompt's last token; `queue_lengths`, the number
  *   of tokens before it; `queue_prefixes`, the row of the prompt in `prefix_keys_n` and `prefix_values_n` [prompts,
  *   keyValueHeads, prefixTime, headSize], prefixTime ≥ 1 (all int64 [sequences]);
@@ -35,10 +34,10 @@ const perRow = ["sequence", "token", "generated", "left"];
  * Outputs: `tokens` int64 and `logprobs` float32 [sequences · max_tokens + 1]; what comes after the end of a sequence, and
  * the last element, have no meaning.
  */
-export function buildDecodeGraph(layout: WeightLayout, choice: Choice, frozen: FrozenWeights | null): Graph {
+export function buildDecodeGraph(layout: WeightLayout, choice: Choice): Graph {
   const graph = Graph.create();
   const firstRows = graph.input("places", ["first_rows"], "int64");
-  const inputs = declareInputs(graph, layout, choice, frozen);
+  const inputs = declareInputs(graph, layout, choice);
   const { caches } = inputs;
   const description = {
     maxTrips: null,
@@ -67,12 +66,7 @@ export function buildDecodeGraph(layout: WeightLayout, choice: Choice, frozen: F
   return graph;
 }
 
-function declareInputs(
-  graph: Graph,
-  layout: WeightLayout,
-  choice: Choice,
-  frozen: FrozenWeights | null,
-): StretchInputs {
+function declareInputs(graph: Graph, layout: WeightLayout, choice: Choice): StretchInputs {
   const { config } = layout;
   const vector = (name: string, size: string | number): Value => graph.input(name, [size], "int64");
   const queue = {
@@ -83,7 +77,7 @@ function declareInputs(
   const maxTokens = vector("max_tokens", 1);
   const sequenceCount = sizeOf(queue.tokens, 0);
   return {
-    weights: frozen === null ? generationWeights(graph, layout) : constantGenerationWeights(graph, layout, frozen),
+    weights: generationWeights(graph, layout),
     caches: decodeCaches(config),
     choose: tokenChoice(graph, choice),
     prefixes: prefixNames(config).map((name) => graph.input(name, frozenShape(config, "prompts", "prefix_time"))),

@@ -1,0 +1,100 @@
+// How a step chooses the next token of a row: the most likely one, or a draw from the whole distribution. Draws from part of it, which
+// need the vocabulary sorted, are made from the logits by a graph of their own (token-choice.ts).
+
+import {
+  argMax,
+  conditional,
+  cumulativeSum,
+  gatherInto,
+  lastColumn,
+  range,
+  reshapeLike,
+  seenFrom,
+  sizeOf,
+} from "../../graph/decode-operators.ts";
+import { Graph, type Value } from "../../graph/graph.ts";
+import {
+  add,
+  cast,
+  greater,
+  logarithm,
+  minimum,
+  multiply,
+  pickFromRows,
+  reduceSum,
+  reshape,
+  softmax,
+  subtract,
+  unsqueeze,
+} from "../../graph/operators.ts";
+import { tokenChoice } from "../token-choice.ts";
+
+export interface Chosen {
+  /** int64 [draws]. */
+  readonly tokens: Value;
+  /** Log-probabilities at temperature 1, float32 [draws]. */
+  readonly logprobs: Value;
+}
+
+/**
+ * Adds the inputs `greedy` and `tempered` bool [], `inverse_temperature` float32 [] and `uniforms` float32 [draws], in [0, 1 − 2⁻²³]. With
+ * neither flag the temperature is 1.
+ */
+export function declareChoice(graph: Graph, logits: Value): Chosen {
+  const greedy = graph.input("greedy", [], "bool");
+  const tempered = graph.input("tempered", [], "bool");
+  const inverse = graph.input("inverse_temperature", []);
+  const uniforms = graph.input("uniforms", ["draws"]);
+  const shares = softmax(logits);
+  const result = { shape: ["draws"], type: "int64" as const };
+  const draw = (body: Graph): Value =>
+    conditional(
+      body,
+      tempered,
+      result,
+      (inner) => drawInBlocks(softmax(multiply(seenFrom(inner, logits), inverse)), uniforms),
+      (inner) => drawInBlocks(seenFrom(inner, shares), uniforms),
+    );
+  const tokens = conditional(graph, greedy, result, (body) => argMax(seenFrom(body, logits)), draw);
+  return { tokens, logprobs: logarithm(pickFromRows(shares, tokens)) };
+}
+
+/** From `logits` [draws, vocabulary] and `places` int64 [draws], 0, 1, …, and the inputs of the "truncated" choice, to `next` and `logprobs`. */
+export function buildTruncatedChoiceGraph(vocabulary: number): Graph {
+  const graph = Graph.create();
+  const choose = tokenChoice(graph, "truncated");
+  const logits = graph.input("logits", ["draws", vocabulary]);
+  const { tokens, logprobs } = choose(logits, graph.input("places", ["draws"], "int64"));
+  graph.output("next", tokens);
+  graph.output("logprobs", logprobs);
+  return graph;
+}
+
+/**
+ * The first element of each row of `shares` [draws, vocabulary] at which the running sum passes `uniform` [draws] of the whole: first
+ * the block in which it does, then the place in the block, so that only sums of blocks and one block a row are summed up.
+ */
+function drawInBlocks(shares: Value, uniform: Value): Value {
+  const [draws, vocabulary] = [shares.shape[0], Number(shares.shape[1])];
+  const { graph } = shares;
+  const width = blockWidth(vocabulary);
+  const count = vocabulary / width;
+  const sums = reduceSum(reshapeLike(shares, [-1, count, width], [draws, count, width]), [2], false);
+  const running = cumulativeSum(sums);
+  const wanted = multiply(unsqueeze(seenFrom(graph, uniform), 1), lastColumn(running));
+  const block = argMax(cast(greater(running, wanted), "int32"));
+  const before = subtract(pickFromRows(running, block), pickFromRows(sums, block));
+  const row = range(reshape(sizeOf(shares, 0), []), String(draws));
+  const place = add(multiply(row, graph.integers([count])), block);
+  const inside = cumulativeSum(gatherInto(place, reshapeLike(shares, [-1, width], ["blocks", width])));
+  // The sum of a block and the running sum inside of it differ in the last digits: the end of the block must stay above.
+  const end = multiply(lastColumn(inside), graph.scalar(1 - 2 ** -22));
+  const rest = minimum(subtract(wanted, unsqueeze(before, 1)), end);
+  return add(multiply(block, graph.integers([width])), argMax(cast(greater(inside, rest), "int32")));
+}
+
+/** The largest divisor of a vocabulary's size up to 512. */
+function blockWidth(vocabulary: number): number {
+  for (let width = Math.min(512, vocabulary); width > 1; width--) if (vocabulary % width === 0) return width;
+  return 1;
+}

@@ -4,9 +4,10 @@ import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { text } from "node:stream/consumers";
 import type { EnginePlan } from "../src/engine/work.ts";
-import type { RunEvent } from "../src/events.ts";
+import type { StepTiming } from "../src/events.ts";
 
 export interface WholeStep {
   /** Peak resident memory; NaN where the system does not tell it of another process (only Linux does). */
@@ -15,8 +16,8 @@ export interface WholeStep {
   readonly seconds: number;
   readonly plannedSeconds: number;
   readonly stages: Readonly<Record<string, number>>;
-  /** Tokens of the answers, which the plan takes to be as long as they may be. */
-  readonly answerTokens: number;
+  /** Tokens of answers and proposals that were learned from, which the plan takes to be as long as they may be. */
+  readonly trainedTokens: number;
 }
 
 const root = join(import.meta.dirname, "..");
@@ -46,33 +47,20 @@ export async function playWholeStep(model: string, weights: string): Promise<Who
     const topic = join(import.meta.dirname, "real-topic.ts");
     const planned = await runCli(["plan", topic, "--model", model, ...settings, "--proposer-every", "1", "--json"]);
     const plan = JSON.parse(planned.output) as EnginePlan & { readonly peakBytes: number };
-    const events = join(folder, "events.jsonl");
-    const run = [
-      "run",
-      topic,
-      "--model",
-      model,
-      ...settings,
-      "--proposer-every",
-      "1",
-      "--steps",
-      "1",
-      "--events",
-      events,
-    ];
-    const { peakBytes } = await runCli([...run, "--workspace", join(folder, "workspace"), "--json"]);
-    const lines = readFileSync(events, "utf8").trim().split("\n");
-    const step = lines.map((line) => JSON.parse(line) as RunEvent).find((event) => event.type === "step-end");
-    if (step?.type !== "step-end") throw new Error("The run had no step.");
-    const { record } = step;
-    const answers = record.groups.flatMap(({ answers }) => answers);
+    const run = ["run", topic, "--model", model, ...settings, "--proposer-every", "1", "--steps", "1"];
+    const workspace = join(folder, "workspace");
+    const { peakBytes } = await runCli([...run, "--workspace", workspace, "--json"]);
+    using database = new DatabaseSync(join(workspace, "sqlm.db"), { readOnly: true });
+    const step = database.prepare("SELECT seconds, timing FROM steps").get();
+    const trained = database.prepare("SELECT value FROM metrics WHERE name = 'tokens'").get();
+    if (step === undefined) throw new Error("The run had no step.");
     return {
       peakBytes,
       plannedBytes: plan.peakBytes,
-      seconds: record.seconds,
+      seconds: Number(step["seconds"]),
       plannedSeconds: (plan.time ?? []).reduce((sum, { seconds }) => sum + seconds, 0),
-      stages: record.timing?.stages ?? {},
-      answerTokens: answers.reduce((sum, { tokens }) => sum + tokens.length, 0),
+      stages: (JSON.parse(String(step["timing"])) as StepTiming).stages,
+      trainedTokens: Number(trained?.["value"] ?? 0),
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });

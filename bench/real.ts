@@ -137,7 +137,8 @@ async function besidePeers(
 function drawTokens({ vocabSize }: ModelConfig, count: number, name: string): number[] {
   const random = randomStream("bench-real", name);
   // Ordinary tokens: what is special stands at the ends of a vocabulary.
-  return Array.from({ length: count }, () => random.integer(500, Math.floor(vocabSize * 0.6)));
+  const first = Math.min(500, Math.floor(vocabSize / 10));
+  return Array.from({ length: count }, () => random.integer(first, Math.floor(vocabSize * 0.6)));
 }
 
 async function benchTraining(checkpoint: Checkpoint, weights: WeightForm): Promise<void> {
@@ -257,12 +258,15 @@ async function benchStep(checkpoint: Checkpoint, weights: WeightForm): Promise<v
 }
 
 async function benchMemory({ path, add }: Checkpoint, weights: WeightForm): Promise<void> {
-  const { peakBytes, plannedBytes, seconds, plannedSeconds, stages, answerTokens } = await playWholeStep(path, weights);
+  const { peakBytes, plannedBytes, seconds, plannedSeconds, stages, trainedTokens } = await playWholeStep(
+    path,
+    weights,
+  );
   const label = `whole step, 16 × 8 × 256, ${weights}`;
   add(`${label}: peak memory`, peakBytes / 2 ** 30, "GiB");
   add(`${label}: planned`, plannedBytes / 2 ** 30, "GiB");
   add(`${label}: time`, seconds, "s");
   add(`${label}: planned`, plannedSeconds, "s");
-  add(`${label}: answers' tokens`, answerTokens, "tokens");
+  add(`${label}: trained`, trainedTokens, "tokens");
   for (const [stage, taken] of Object.entries(stages)) if (taken > 0.5) add(`${label}: ${stage}`, taken, "s");
 }

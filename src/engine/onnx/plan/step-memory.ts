@@ -8,12 +8,15 @@ import { activationBudget } from "../train/memory.ts";
 import { inBlocks, trainableSpecs, type WeightLayout } from "../transformer/linear.ts";
 import { leastBytes, planPackedTraining, planWholeTraining } from "./training-plan.ts";
 
-/** Node, the runtime and this package's own code, … */
-const processBytes = 110e6;
+/** Node, the runtime, this package's own code and its database, … */
+const processBytes = 200e6;
 /** … and the tokenizer's tables, for each token of the vocabulary. */
 const tokenBytes = 2600;
 /** JavaScript's arrays of a sampled token: its number and log-probability, in the reply and as data to learn from. */
 const bytesOfToken = 100;
+
+/** Whole graphs keep their memory for the next batch of their shape: as much as this many of the largest, as was measured. */
+const keptShapes = 3;
 
 export interface StepMemory {
   readonly parts: readonly MemoryPart[];
@@ -27,8 +30,8 @@ export function stepMemory(layout: WeightLayout, work: StepWork, available: numb
   const room = available - held.reduce((total, { bytes }) => total + bytes, 0);
   const trained = work.trained.map((one) => partOfUpdate(one, work.updates));
   if (layout.lora === null) {
-    const bytes = largest(trained.map((one) => planWholeTraining(layout, one).bytes));
-    const about = "all that a micro-batch of training keeps for its backward pass";
+    const bytes = keptShapes * largest(trained.map((one) => planWholeTraining(layout, one).bytes));
+    const about = "all that a micro-batch of training keeps for its backward pass, in each of its shapes";
     return { parts: [...held, { part: "activations", bytes, about }], activationBytes: 0 };
   }
   const least = largest(trained.map((one) => leastBytes(layout, one)));
@@ -58,7 +61,13 @@ function heldParts(layout: WeightLayout, { policies, frozenPlayers, sampled }: S
     },
     ...(lora === null ? [] : [{ part: "weights", bytes: weightBytes(layout), about: frozen }]),
     ...(blocks
-      ? [{ part: "weights to sample", bytes: packedBytes(layout), about: "the same, packed for the kernels" }]
+      ? [
+          {
+            part: "weights to sample",
+            bytes: packedBytes(layout),
+            about: "the same, packed for the kernels, without and with the adapter",
+          },
+        ]
       : []),
     {
       part: lora === null ? "weights" : "adapter",
@@ -77,12 +86,16 @@ function weightBytes(layout: WeightLayout): number {
   }, 0);
 }
 
-/** The same packed by the runtime, with a sum beside the scale of each block. */
+/**
+ * The same packed by the runtime, with a sum beside the scale of each block; twice, for when the first update is done, weights are packed
+ * anew for the graph with the adapter, and the system has not yet got back what they took without it.
+ */
 function packedBytes(layout: WeightLayout): number {
-  return parameterSpecs(layout.config).reduce(
+  const packed = parameterSpecs(layout.config).reduce(
     (total, spec) => total + (inBlocks(layout, spec) ? elementCount(spec.shape) * (1 + 8 / blockLength) : 0),
     0,
   );
+  return 2 * packed;
 }
 
 /** Rows that are sampled at a time. */

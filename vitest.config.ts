@@ -8,6 +8,8 @@ const alias = { "self-questioning/testing": source("testing/index.ts"), "self-qu
 
 export default defineConfig({
   test: {
+    // Left alone, one processor is kept free, which on two leaves the other one idle.
+    maxWorkers: "100%",
     projects: [
       {
         resolve: { alias },

@@ -32,6 +32,8 @@ const countMilliseconds = 5000;
 const countShare = 0.02;
 /** Changes that come together, such as a step's end and its checkpoint, are asked about once. */
 const togetherMilliseconds = 20;
+/** Least time between two drawings: steps of half a second are shown two at a time, which nobody misses and the run is spared. */
+const drawMilliseconds = 1000;
 
 interface Wanted {
   readonly steps: "new" | "all";
@@ -67,6 +69,7 @@ class RunUpdates {
   #wanted: Wanted | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #due = Number.POSITIVE_INFINITY;
+  #asked = Number.NEGATIVE_INFINITY;
   #asking = false;
   #stopped = false;
   #counted = { at: Number.NEGATIVE_INFINITY, took: 0 };
@@ -87,7 +90,7 @@ class RunUpdates {
       steps: this.#wanted?.steps === "all" ? "all" : steps,
       counts: counts || this.#wanted?.counts === true,
     };
-    this.#askIn(togetherMilliseconds);
+    this.#askIn(Math.max(togetherMilliseconds, this.#asked + drawMilliseconds - performance.now()));
   }
 
   /** Sooner than already meant, never later: changes that keep coming must not put it off. */
@@ -101,6 +104,8 @@ class RunUpdates {
 
   async #ask(): Promise<void> {
     const { steps, counts } = this.#wanted ?? { steps: "new", counts: false };
+    // Neither what is read to begin with nor a count that was due keeps the next step waiting.
+    if (this.#data.state !== null && this.#wanted !== null) this.#asked = performance.now();
     this.#wanted = null;
     this.#due = Number.POSITIVE_INFINITY;
     this.#countsDue ||= counts;
@@ -119,7 +124,7 @@ class RunUpdates {
     } finally {
       this.#asking = false;
     }
-    if (this.#wanted !== null) this.#askIn(0);
+    if (this.#wanted !== null) this.#askIn(Math.max(0, this.#asked + drawMilliseconds - performance.now()));
     else if (this.#countsDue) this.#askIn(Math.max(0, this.#counted.at + pause - performance.now()));
   }
 

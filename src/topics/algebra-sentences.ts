@@ -73,7 +73,7 @@ function hearEquation(text: string): Reading<string> {
 const numberWords = "one two three four five six seven eight nine ten eleven twelve".split(" ");
 const number = `(\\d+|${numberWords.join("|")})`;
 const name = "([A-Z][a-z]+)";
-const thing = "([a-z]+(?: (?!than|as|together|in|altogether)[a-z]+)?)";
+const thing = "([a-z]+(?: (?!than|as|together|in|altogether|more|fewer|less)[a-z]+)?)";
 const together = "(?:together|in total|altogether|in all)";
 
 /** A sentence that is one fact or the question: what it says of whom, and of what things. */
@@ -81,6 +81,14 @@ const sentences: readonly (readonly [RegExp, (of: readonly string[]) => Heard])[
   [
     new RegExp(`^${name} has ${number} (more|fewer|less) (?:${thing} )?than ${name}$`),
     ([who, size, more, thing, other]) => ({
+      who: [who, other],
+      thing,
+      write: ([a, b]) => `${a}=${b}${more === "more" ? "+" : "-"}${amount(size)}`,
+    }),
+  ],
+  [
+    new RegExp(`^${name} has ${number} ${thing} (more|fewer|less) than ${name}$`),
+    ([who, size, thing, more, other]) => ({
       who: [who, other],
       thing,
       write: ([a, b]) => `${a}=${b}${more === "more" ? "+" : "-"}${amount(size)}`,
@@ -103,7 +111,7 @@ const sentences: readonly (readonly [RegExp, (of: readonly string[]) => Heard])[
     ([who, size, thing]) => ({ who: [who], thing, write: ([a]) => `${a}=${amount(size)}` }),
   ],
   [
-    new RegExp(`^[Hh]ow many ${thing} does ${name} have$`),
+    new RegExp(`^[Hh]ow many ${thing} do(?:es)? ${name} have$`),
     ([thing, who]) => ({ who: [who], thing, write: ([a]) => `${a}?`, asks: true }),
   ],
 ];

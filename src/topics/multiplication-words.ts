@@ -59,7 +59,7 @@ const truth = truthInWords(wording, multiplicationTruth, {
   topic: "multiplication",
   hint,
   levels: [2, 3, 4, 5, 6],
-  frontier: 3,
+  frontier: 4,
 });
 
 export const multiplicationInWords = defineTopic({

@@ -3,12 +3,13 @@
 import { resolve } from "node:path";
 import { UsageError } from "../errors.ts";
 import { isAdapterFolder } from "../model/adapter.ts";
-import { readBase } from "../model/base-identity.ts";
+import { locateBase, readBase } from "../model/base-identity.ts";
 import { runOfFolder } from "../model/checkpoint-folder.ts";
 import { findModel } from "../model/find-model.ts";
 import { listRuns, openReader } from "../store/queries.ts";
 import { modelNamed } from "./checkpoint-of.ts";
 import type { ExaminedModel } from "./examinee.ts";
+import { openedAs } from "./model-options.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** Stands for the model that the examined run began with. */
@@ -18,24 +19,26 @@ const start = "start";
 export async function comparedModel(
   given: string,
   examined: ExaminedModel,
-  workspace: string,
-  terminal: Terminal,
+  { workspace, base, terminal }: { workspace: string; base: string | undefined; terminal: Terminal },
 ): Promise<ExaminedModel> {
   if (given === start) return startOf(examined, workspace);
   const folder = resolve(given);
   // A checkpoint of a run names its own base; another adapter goes beside the model that is examined.
   if (isAdapterFolder(folder) && readBase(folder) === null) {
-    const base = readBase(examined.folder)?.model ?? examined.folder;
-    return { name: given, folder: base, adapter: folder };
+    return { name: given, folder: locateBase(examined.folder) ?? examined.folder, adapter: folder };
   }
-  return { name: given, folder: await modelNamed(given, workspace, terminal) };
+  const other = await modelNamed(given, workspace, terminal);
+  // A base that was named is that of whatever has no weights of its own.
+  const beside = base !== undefined && isAdapterFolder(other) ? { base } : {};
+  return { name: given, ...(await openedAs(other, beside, terminal)) };
 }
 
-function startOf({ name, folder }: ExaminedModel, workspace: string): ExaminedModel {
-  const found = runOfFolder(folder);
+function startOf({ name: given, folder, adapter }: ExaminedModel, workspace: string): ExaminedModel {
+  // With --base the run's own folder is the adapter beside it.
+  const found = runOfFolder(folder) ?? (adapter === undefined ? null : runOfFolder(adapter));
   if (found === null) {
     throw new UsageError(
-      `${name} is no run, so it has no model that it began with.`,
+      `${given} is no run, so it has no model that it began with.`,
       "Name the other model: --compare MODEL.",
     );
   }
@@ -44,10 +47,12 @@ function startOf({ name, folder }: ExaminedModel, workspace: string): ExaminedMo
   if (config === undefined) {
     throw new UsageError(`The run of ${folder} is not recorded.`, "Name the other model: --compare MODEL.");
   }
-  const model = findModel({ model: config.model, topic: config.topic, workspace });
+  const name = `${config.model}, where ${found.run} began`;
+  // The name of a server's model means nothing here; its checkpoints know the same model on this machine.
+  if (config.engine === "tinker") return { name, folder: locateBase(folder) ?? folder };
   return {
-    name: `${config.model}, where ${found.run} began`,
-    folder: model,
+    name,
+    folder: findModel({ model: config.model, topic: config.topic, workspace }),
     adapter: config.adapter === "none" ? undefined : config.adapter,
   };
 }

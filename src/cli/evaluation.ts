@@ -4,9 +4,12 @@ import { UsageError } from "../errors.ts";
 import type { ExamOptions, QuestionOutcome } from "../evaluate/exam.ts";
 import { comparedModel } from "./compared-model.ts";
 import type { ExaminedModel, ExamineOptions } from "./examinee.ts";
+import { openedAs } from "./model-options.ts";
 
 export interface EvaluationOptions extends ExamineOptions {
   readonly adapter: string | undefined;
+  /** Model that the adapters of checkpoints are of, as the user named it. */
+  readonly base: string | undefined;
   /** What to compare with, as the user named it. */
   readonly compare: string | undefined;
   /** File to write every question with its answers to. */
@@ -18,11 +21,12 @@ export interface EvaluationOptions extends ExamineOptions {
 export async function examinedModels(
   name: string,
   folder: string,
-  { adapter, compare, workspace, terminal }: EvaluationOptions,
+  { adapter, base, compare, workspace, terminal }: EvaluationOptions,
 ): Promise<{ readonly examined: ExaminedModel; readonly other: ExaminedModel | null }> {
-  const examined = { name, folder, adapter };
-  const other = compare === undefined ? null : await comparedModel(compare, examined, workspace, terminal);
-  if (other !== null && other.folder === folder && other.adapter === adapter) {
+  const given = { ...(base === undefined ? {} : { base }), ...(adapter === undefined ? {} : { adapter }) };
+  const examined = { name, ...(await openedAs(folder, given, terminal)) };
+  const other = compare === undefined ? null : await comparedModel(compare, examined, { workspace, base, terminal });
+  if (other !== null && other.folder === examined.folder && other.adapter === examined.adapter) {
     throw new UsageError(`${name} and ${compare} are the same model.`, "Name another with --compare.");
   }
   return { examined, other };

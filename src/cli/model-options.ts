@@ -2,14 +2,25 @@
 import { type Command, Option } from "commander";
 import { type WeightSettings, weightForms } from "../config/engine.ts";
 import { UsageError } from "../errors.ts";
+import { isAdapterFolder } from "../model/adapter.ts";
+import { fetchWithProgress } from "./fetch-model.ts";
+import type { Terminal } from "./terminal.ts";
 
 export interface ModelCommandOptions {
   readonly adapter?: string;
+  readonly base?: string;
   readonly weights: string;
 }
 
+export function withBaseOption(command: Command): Command {
+  return command.option(
+    "--base <model>",
+    "Model that the adapter of a checkpoint is of, where the checkpoint's own base is not on this machine.",
+  );
+}
+
 export function withModelOptions(command: Command): Command {
-  return command
+  return withBaseOption(command)
     .option("--adapter <folder>", "PEFT adapter to put beside the model.")
     .addOption(
       new Option(
@@ -21,8 +32,36 @@ export function withModelOptions(command: Command): Command {
     );
 }
 
+/** What is opened of a model that was named: its folder or GGUF file, and the adapter to put beside it. */
+export interface OpenedAs {
+  readonly folder: string;
+  readonly adapter: string | undefined;
+}
+
+/**
+ * A checkpoint that holds an adapter, or any model as it is. With `--base` that model is opened, and the checkpoint's adapter beside it.
+ * Throws UsageError where there is no such model, or where it would change nothing.
+ */
+export async function openedAs(
+  folder: string,
+  { base, adapter }: Pick<ModelCommandOptions, "base" | "adapter">,
+  terminal: Terminal,
+): Promise<OpenedAs> {
+  if (base === undefined) return { folder, adapter };
+  if (adapter !== undefined) {
+    throw new UsageError("--base and --adapter cannot both be given.", "Name the base itself, with --adapter.");
+  }
+  if (!isAdapterFolder(folder)) {
+    throw new UsageError(`${folder} holds no adapter, so --base changes nothing.`, "Leave it out.");
+  }
+  return { folder: await fetchWithProgress({ model: base }, terminal), adapter: folder };
+}
+
 /** What they say to the engine. Large models are opened as they are trained, their own weights frozen. */
-export function modelSettings({ adapter, weights }: ModelCommandOptions): Partial<WeightSettings> {
+export function modelSettings({
+  adapter,
+  weights,
+}: Pick<ModelCommandOptions, "adapter" | "weights">): Partial<WeightSettings> {
   const form = weightForms.find((name) => name === weights);
   if (form === undefined)
     throw new UsageError(`--weights ${weights} is unknown.`, `Give one of ${weightForms.join(", ")}.`);

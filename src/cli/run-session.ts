@@ -182,10 +182,16 @@ function printResult(
     );
   }
   if (config.engine === "tinker") {
-    const copy =
-      summary.checkpoint !== null && isAdapterFolder(summary.checkpoint) ? "; a copy of the adapter lies there" : "";
+    const hasCopy = summary.checkpoint !== null && isAdapterFolder(summary.checkpoint);
+    const copy = hasCopy ? "; a copy of the adapter lies there" : "";
     terminal.say(`The weights are on the server; ${summary.checkpoint} says where${copy}.`);
+    if (hasCopy)
+      terminal.say(
+        `As a model of this machine: ${ownCommand(["export", "model", summary.run, "--to", "FOLDER"], workspace)}`,
+      );
     terminal.say(`Look at the run with: ${ownCommand(["show", summary.run], workspace)}`);
+    if (hasCopy && example !== null)
+      terminal.say(`Ask its model with: ${ownCommand(["ask", summary.run, example], workspace)}`);
     return;
   }
   const isAdapter = summary.checkpoint !== null && isAdapterFolder(summary.checkpoint);

@@ -13,11 +13,13 @@ import {
 } from "node:fs";
 import { basename, join } from "node:path";
 import { z } from "zod";
-import { FileFormatError } from "../errors.ts";
-import { adapterConfigFile, adapterWeightsFile } from "./adapter.ts";
+import { FileFormatError, UsageError } from "../errors.ts";
+import { adapterConfigFile, adapterWeightsFile, isAdapterFolder } from "./adapter.ts";
+import { serverStateFile } from "./checkpoint-folder.ts";
+import { modelOnDisk } from "./find-model.ts";
 import { isGgufPath } from "./gguf-companions.ts";
 
-const baseFile = "base.json";
+export const baseFile = "base.json";
 /** Weights up to this size are hashed whole. */
 const wholeBytes = 2 ** 28;
 const sampleBytes = 2 ** 16;
@@ -32,6 +34,9 @@ const identitySchema = z.object({
   sha256: z.string(),
 });
 export type BaseIdentity = z.output<typeof identitySchema>;
+/** What a checkpoint says of its base: where it was and its digest, or the name alone of one that only a server had. */
+const namedSchema = z.union([identitySchema, z.object({ model: z.string(), sha256: z.null() })]);
+export type NamedBase = z.output<typeof namedSchema>;
 
 /** The identity of a model's weights. Reads some megabytes of large files, small ones whole. */
 export function identifyBase(model: string): BaseIdentity {
@@ -57,38 +62,66 @@ export function identifyBase(model: string): BaseIdentity {
  * @param adapter folder of an adapter in PEFT's form
  */
 export function identifyWeights(model: string, adapter?: string): string {
-  const base = readBase(model);
+  const base = locateBase(model);
   const folder = base === null ? adapter : model;
-  const hash = createHash("sha256").update((base ?? identifyBase(model)).sha256);
+  const digest = readBase(model)?.sha256 ?? identifyBase(base ?? model).sha256;
+  const hash = createHash("sha256").update(digest);
   if (folder !== undefined) {
     for (const name of [adapterConfigFile, adapterWeightsFile]) hash.update(readFileSync(join(folder, name)));
   }
   return hash.digest("hex");
 }
 
-export function writeBase(folder: string, identity: BaseIdentity): void {
+export function writeBase(folder: string, identity: NamedBase): void {
   writeFileSync(join(folder, baseFile), `${JSON.stringify(identity, null, 2)}\n`, { flush: true });
 }
 
 /** The base that a checkpoint names; null for a folder that holds a model of its own. Throws FileFormatError. */
-export function readBase(folder: string): BaseIdentity | null {
+export function readBase(folder: string): NamedBase | null {
   const path = join(folder, baseFile);
   if (!existsSync(path)) return null;
   try {
-    return identitySchema.parse(JSON.parse(readFileSync(path, "utf8")));
+    return namedSchema.parse(JSON.parse(readFileSync(path, "utf8")));
   } catch (cause) {
     throw new FileFormatError(path, "is not what a checkpoint's writer wrote", "Take another checkpoint.", { cause });
   }
 }
 
-/** Throws FileFormatError where the weights of `base` are not those that `folder` was made for. */
-export function checkBase(folder: string, base: string, found: BaseIdentity = identifyBase(base)): void {
+/**
+ * Where the base of a checkpoint's adapter is on this machine: where it was when the checkpoint was made, or what its name stands for
+ * here; null for a folder that holds a model of its own. Throws UsageError where there is none, FileFormatError where it has other
+ * weights.
+ */
+export function locateBase(folder: string): string | null {
   const named = readBase(folder);
-  if (named === null || (named.sha256 === found.sha256 && named.bytes === found.bytes)) return;
+  if (!isAdapterFolder(folder) && existsSync(join(folder, serverStateFile))) {
+    throw new UsageError(
+      `${folder} only says where its weights are on a Tinker server${named === null ? "" : ` (over ${named.model})`}: it has no copy of them.`,
+      "Bring the adapter here with `sqlm export adapter RUN --to FOLDER`, then open its model with --adapter FOLDER.",
+    );
+  }
+  if (named === null) return null;
+  const found = modelOnDisk(named.model);
+  if (found === null) {
+    throw new UsageError(
+      `${folder} holds an adapter only, and its base ${named.model} is not on this machine.`,
+      `Name it with --base MODEL (ask, evaluate, serve, export model), or open it with the adapter beside it: --model MODEL --adapter ${folder}.`,
+    );
+  }
+  checkBase(folder, found);
+  return found;
+}
+
+/** Throws FileFormatError where the weights of `base` are not those that `folder` was made for. */
+export function checkBase(folder: string, base: string, known?: BaseIdentity): void {
+  const named = readBase(folder);
+  if (named === null || named.sha256 === null) return;
+  const found = known ?? identifyBase(base);
+  if (named.sha256 === found.sha256 && named.bytes === found.bytes) return;
   throw new FileFormatError(
     join(folder, baseFile),
     `belongs to other weights than those of ${base} (${named.bytes} bytes, digest ${named.sha256.slice(0, 12)}…; found ${found.bytes}, ${found.sha256.slice(0, 12)}…)`,
-    `Put the model back that the run began with (${named.model}), or start a new run.`,
+    `Give the model that the run began with (it was ${named.model}), or start a new run.`,
   );
 }
 

@@ -5,6 +5,9 @@ import { join } from "node:path";
 import { UsageError } from "../errors.ts";
 import { proposerFolder } from "../types.ts";
 
+/** In a checkpoint whose weights are on a Tinker server: where they are (engine/tinker/client/checkpoint.ts). */
+export const serverStateFile = "tinker.json";
+
 const folderPattern = /^step-(\d{6,})$/;
 
 export function checkpointName(step: number): string {

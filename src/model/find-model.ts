@@ -94,6 +94,19 @@ export async function fetchModel(request: ModelRequest, options: HubOptions = {}
   return downloadModel(hubId, options);
 }
 
+/** Whether a path holds a model's weights, not its tokenizer and config alone. */
+export function holdsWeights(path: string): boolean {
+  const files = ["model.safetensors", "model.safetensors.index.json"];
+  return isGgufPath(path) ? existsSync(path) : files.some((name) => existsSync(join(path, name)));
+}
+
+/** The model that a path, a name or a hub id stands for, whole on this machine; null where it is not. Asks no run and no hub. */
+export function modelOnDisk(name: string): string | null {
+  const found = localCandidates(name).find((path) => isModel(path) && holdsWeights(path));
+  const hubId = parseHubId(name);
+  return found ?? (hubId === null ? null : cachedModel(hubId));
+}
+
 /** The name under which the tokenizer of a server's model is found. */
 function tokenizerOf({ model, tokenizer = "model" }: ModelRequest): string {
   if (tokenizer !== "model") return tokenizer;

@@ -13,7 +13,7 @@ import { chooseModel } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { engineProgress, sayWeights } from "../engine-progress.ts";
 import { bar, formatShare, formatTable, oneLine } from "../format.ts";
-import { type ModelCommandOptions, modelSettings, withModelOptions } from "../model-options.ts";
+import { type ModelCommandOptions, modelSettings, openedAs, withModelOptions } from "../model-options.ts";
 import { openTopicFor } from "../open-topic.ts";
 import type { Parts } from "../parts.ts";
 
@@ -57,10 +57,12 @@ export function askCommand(parts: Parts): Command {
       if (chosen.note !== null) terminal.note(chosen.note);
       const onProgress = engineProgress(terminal);
       terminal.status(`opening ${model}`);
+      const { folder, adapter } = await openedAs(chosen.folder, options, terminal);
+      const { weights } = options;
       await using engine = await parts.openEngine({
-        model: chosen.folder,
+        model: folder,
         threads,
-        ...modelSettings(options),
+        ...modelSettings({ weights, ...(adapter === undefined ? {} : { adapter }) }),
         onProgress,
       });
       sayWeights(terminal, engine.capabilities);

@@ -12,6 +12,7 @@ interface Flags {
   readonly json?: boolean;
   readonly workspace: string;
   readonly adapter?: string;
+  readonly base?: string;
   readonly weights: string;
   readonly topic?: string;
   readonly questions?: string;
@@ -66,6 +67,7 @@ export function evaluateCommand(parts: Parts): Command {
         workspace: flags.workspace,
         weights: flags.weights,
         adapter: flags.adapter,
+        base: flags.base,
         compare: flags.compare,
         answers: flags.answers,
         seed: readCount("--seed", flags.seed),

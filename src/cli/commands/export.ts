@@ -5,7 +5,8 @@ import { join, resolve } from "node:path";
 import { Argument, type Command, Option } from "commander";
 import { didYouMean, UsageError } from "../../errors.ts";
 import { adapterConfigFile, adapterWeightsFile, isAdapterFolder } from "../../model/adapter.ts";
-import { modelOfCheckpoint, parseRunModel } from "../../model/checkpoint-folder.ts";
+import { locateBase } from "../../model/base-identity.ts";
+import { modelOfCheckpoint, parseRunModel, serverStateFile } from "../../model/checkpoint-folder.ts";
 import { type ExportTable, exportJsonl, exportParquet, exportTables } from "../../store/export.ts";
 import { makeFolder } from "../../store/make-folder.ts";
 import { openReader, runInfo } from "../../store/queries.ts";
@@ -14,6 +15,7 @@ import { proposerFolder } from "../../types.ts";
 import { checkpointOf, decoderOf } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { formatTable } from "../format.ts";
+import { type OpenedAs, openedAs, withBaseOption } from "../model-options.ts";
 import { startProgress } from "../progress.ts";
 
 type Format = "model" | "adapter" | "jsonl" | "parquet" | "tensorboard";
@@ -25,6 +27,7 @@ interface ExportOptions {
   readonly tables?: string;
   readonly step?: string;
   readonly text?: boolean;
+  readonly base?: string;
 }
 
 /** Files of a checkpoint folder that are the loop's own; a model for others does without. */
@@ -43,7 +46,7 @@ export function exportCommand(): Command {
     "sqlm export parquet RUN --to ./data --tables questions,answers --text",
     "sqlm export tensorboard RUN --to ./logs",
   ]);
-  return withWorkspace(command)
+  return withBaseOption(withWorkspace(command))
     .addArgument(
       new Argument("<what>", "What to write.").choices(["model", "adapter", "jsonl", "parquet", "tensorboard"]),
     )
@@ -64,7 +67,10 @@ export function exportCommand(): Command {
       if (ofModel) {
         const step = options.step === undefined ? undefined : readCount("--step", options.step);
         const from = modelOfCheckpoint(checkpointOf(reader, run, step), { ...named, run });
-        await (what === "model" ? exportModel(from, to) : exportAdapter(from, run, to));
+        if (what === "model") {
+          const beside = options.base === undefined ? {} : { base: options.base };
+          await exportModel(await openedAs(from, beside, terminal), to);
+        } else await exportAdapter(from, run, to);
         terminal.say(`The ${what} of ${named.proposer ? `the proposer of ${run}` : run} is in ${to}`);
         terminal.result({ run, to, files: readdirSync(to).map((name) => join(to, name)) });
         return;
@@ -124,9 +130,13 @@ function readTables(names: string | undefined): readonly ExportTable[] {
   });
 }
 
-/** Copies the adapter of a checkpoint. Throws UsageError for a run that trains all weights. */
+/**
+ * Copies the adapter of a checkpoint, or brings it here from the server that has it. Throws UsageError for a run that trains all
+ * weights, and what the client throws where the server does not give it.
+ */
 async function exportAdapter(from: string, run: string, to: string): Promise<void> {
-  if (!isAdapterFolder(from)) {
+  const onServer = !isAdapterFolder(from) && existsSync(join(from, serverStateFile));
+  if (!onServer && !isAdapterFolder(from)) {
     throw new UsageError(
       `Run ${run} trains all weights and has no adapter.`,
       `Take its model: sqlm export model ${run}.`,
@@ -136,18 +146,25 @@ async function exportAdapter(from: string, run: string, to: string): Promise<voi
     throw new UsageError(`${to} already holds an adapter.`, "Give another folder with --to, or remove that one first.");
   }
   openTarget(to);
+  if (onServer) {
+    const { fetchAdapter } = await import("../../engine/tinker/client/fetch-adapter.ts");
+    return fetchAdapter(from, to);
+  }
   for (const name of [adapterConfigFile, adapterWeightsFile]) await cp(join(from, name), join(to, name));
 }
 
 /** Copies a checkpoint without the loop's own files; an adapter is merged into its base. Throws UsageError when `to` already holds a model. */
-async function exportModel(from: string, to: string): Promise<void> {
+async function exportModel({ folder, adapter }: OpenedAs, to: string): Promise<void> {
   if (existsSync(join(to, "config.json"))) {
     throw new UsageError(`${to} already holds a model.`, "Give another folder with --to, or remove that one first.");
   }
+  const from = adapter ?? folder;
+  // Said before anything is written: a checkpoint may hold no weights at all.
+  const base = adapter === undefined ? locateBase(from) : folder;
   openTarget(to);
   if (isAdapterFolder(from)) {
     const { writeMergedModel } = await import("../../model/merge-adapter.ts");
-    writeMergedModel(from, to);
+    writeMergedModel(from, to, base);
     return;
   }
   await cp(from, to, { recursive: true, filter: (path) => !loopFiles.has(path.slice(from.length + 1)) });

@@ -11,6 +11,7 @@ import { modelNamed } from "../checkpoint-of.ts";
 import { describeError, makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { sayWeights } from "../engine-progress.ts";
 import { listenForInterrupt } from "../interrupt.ts";
+import { openedAs, withBaseOption } from "../model-options.ts";
 import { readPort } from "../open-dashboard.ts";
 import type { Parts } from "../parts.ts";
 import { modelName } from "./serve.ts";
@@ -19,6 +20,7 @@ interface ServeTinkerOptions {
   readonly json?: boolean;
   readonly workspace: string;
   readonly name?: string;
+  readonly base?: string;
   readonly host: string;
   readonly port: string;
   readonly loraRank?: string;
@@ -39,7 +41,7 @@ export function serveTinkerCommand(parts: Parts): Command {
     "TINKER_BASE_URL=http://127.0.0.1:4770 TINKER_API_KEY=tml-local python loop.py     with the official SDK",
     "SQLM_SERVE_KEY=tml-... sqlm serve-tinker MODEL --host 0.0.0.0     for other machines too; they send the key",
   ]);
-  return withWorkspace(command)
+  return withBaseOption(withWorkspace(command))
     .argument("<model>", "Folder in Hugging Face layout, GGUF file, hub id ORG/NAME[@REVISION], or the name of a run.")
     .option("--name <name>", "What clients call the model (default: its hub id, or the name of its folder).")
     .option("--port <number>", "Port; 0 takes any that is free.", "4770")
@@ -71,9 +73,11 @@ export function serveTinkerCommand(parts: Parts): Command {
       const found = await modelNamed(given, options.workspace, terminal);
       const settings = adapterSettings(options, found);
       const folder = resolve(options.saves ?? join(options.workspace, "tinker"));
+      const opened = await openedAs(found, { ...(options.base === undefined ? {} : { base: options.base }) }, terminal);
+      const beside = opened.adapter === undefined ? {} : { adapter: opened.adapter };
       const model = { ...describeModel(found), names: namesOf(options.name ?? modelName(given), given, found) };
       using interrupt = listenForInterrupt(terminal, "Ending after what the engine is doing.");
-      await using engine = await parts.openEngine({ model: found, threads, seed, ...settings });
+      await using engine = await parts.openEngine({ model: opened.folder, threads, seed, ...settings, ...beside });
       sayWeights(terminal, engine.capabilities);
       const report = (error: unknown): void => terminal.note(describeError(error).text);
       await using server = await serveTinker({ engine, model, folder, host, port, key, report });

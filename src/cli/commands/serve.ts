@@ -9,7 +9,7 @@ import { describeError, makeCommand, readCount, terminalOf, withWorkspace } from
 import { sayWeights } from "../engine-progress.ts";
 import { fetchWithProgress } from "../fetch-model.ts";
 import { listenForInterrupt } from "../interrupt.ts";
-import { type ModelCommandOptions, modelSettings, withModelOptions } from "../model-options.ts";
+import { type ModelCommandOptions, modelSettings, openedAs, withModelOptions } from "../model-options.ts";
 import { readPort } from "../open-dashboard.ts";
 import type { Parts } from "../parts.ts";
 import { runNamed } from "../run-name.ts";
@@ -49,10 +49,13 @@ export function serveCommand(parts: Parts): Command {
       const key = process.env["SQLM_SERVE_KEY"] || null;
       checkServeKey({ host, key });
       const meant = runNamed(given, options.workspace);
-      const folder = await fetchWithProgress({ model: meant, workspace: options.workspace }, terminal);
+      const found = await fetchWithProgress({ model: meant, workspace: options.workspace }, terminal);
+      const { folder, adapter } = await openedAs(found, options, terminal);
+      const { weights } = options;
+      const settings = modelSettings({ weights, ...(adapter === undefined ? {} : { adapter }) });
       const model = modelName(meant);
       using interrupt = listenForInterrupt(terminal, "Ending after what is being sampled.");
-      await using engine = await parts.openEngine({ model: folder, threads, ...modelSettings(options) });
+      await using engine = await parts.openEngine({ model: folder, threads, ...settings });
       sayWeights(terminal, engine.capabilities);
       // Disposed of first, it finishes what is under way: an engine's thread that is stopped within native code aborts the process.
       await using player = await engine.openPolicy();

@@ -1,10 +1,10 @@
 // What a worker's policies begin with: the model's folder, how its weights are held, and an adapter where one trains. All is
 // decided here, from the sizes of the model and what was asked for, before any weight is read.
-import { existsSync } from "node:fs";
 import { UnsupportedError, UsageError } from "../../../errors.ts";
-import { readAdapter, readAdapterConfig } from "../../../model/adapter.ts";
-import { checkBase, readBase } from "../../../model/base-identity.ts";
+import { isAdapterFolder, readAdapter, readAdapterConfig } from "../../../model/adapter.ts";
+import { checkBase, locateBase } from "../../../model/base-identity.ts";
 import { Companions } from "../../../model/companions.ts";
+import { holdsWeights } from "../../../model/find-model.ts";
 import { freshAdapter, type Lora, rankOf, readTargets } from "../../../model/lora.ts";
 import { type ModelConfig, parameterCount } from "../../../model/model-config.ts";
 import { type ModelFolder, openModelFolder, openWeights } from "../../../model/model-folder.ts";
@@ -81,25 +81,26 @@ export function openModel(options: ModelOptions, companions?: ReadonlyMap<string
 
 /** Decides what trains and how weights are held. Throws UsageError, FileFormatError or UnsupportedError. */
 export function chooseModel(options: ModelOptions, companions?: ReadonlyMap<string, Uint8Array>): ChosenModel {
-  const base = readBase(options.model);
+  const base = locateBase(options.model);
   if (base !== null && options.adapter !== undefined) {
     throw new UsageError(
       `${options.model} is a checkpoint with an adapter of its own.`,
-      `Leave out --adapter, or give the base: ${base.model}.`,
+      `Leave out --adapter, or give the base: ${base}.`,
     );
   }
   const adapterFolder = base === null ? options.adapter : options.model;
-  if (base !== null && !existsSync(base.model)) {
+  if (base === null && isAdapterFolder(options.model) && !holdsWeights(options.model)) {
     throw new UsageError(
-      `${options.model} holds an adapter only, and its base ${base.model} is not there.`,
-      "Put the base back where it was; weights of an adapter mean nothing without it.",
+      `${options.model} holds an adapter only, and does not say of which model.`,
+      "Open the model, with --adapter and this folder; weights of an adapter mean nothing without it.",
     );
   }
-  if (base !== null) checkBase(options.model, base.model);
+  // A checkpoint that is put beside a model names the one that it belongs to.
+  if (options.adapter !== undefined) checkBase(options.adapter, options.model);
   const folder =
     base === null && companions !== undefined
       ? openModelFolder(options.model, receivedCompanions(options.model, companions))
-      : openModelFolder(base?.model ?? options.model);
+      : openModelFolder(base ?? options.model);
   const { config } = folder;
   const lora = adapterFolder === undefined ? loraOf(config, options) : readAdapterConfig(adapterFolder);
   checkInForce(options, folder.folder, config, lora, adapterFolder);

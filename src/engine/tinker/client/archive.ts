@@ -1,9 +1,9 @@
 // An adapter that the server keeps, brought home as a PEFT folder: as one archive behind an address that the server names, or
-// file by file.
+// file by file. What comes is read as far as an adapter goes and no further, whatever it says of its size.
 import { createWriteStream } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { Readable } from "node:stream";
+import { Readable, Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { createTarDecoder } from "modern-tar";
@@ -11,13 +11,23 @@ import { type Dispatcher, request } from "undici";
 import { z } from "zod";
 import { FileFormatError } from "../../../errors.ts";
 import { adapterConfigFile, adapterWeightsFile, isAdapterFolder } from "../../../model/adapter.ts";
+import { baseFile } from "../../../model/base-identity.ts";
 import { SafetensorsFile } from "../../../model/safetensors.ts";
 import { checkMessage, readJson } from "../wire/body.ts";
 import { apiRoot, endpoints } from "../wire/messages.ts";
 import { openDispatcher } from "./address.ts";
 import { type Connection, ServerError } from "./connection.ts";
+import { TooLargeError } from "./exchange.ts";
 
-const adapterFiles = [adapterConfigFile, adapterWeightsFile];
+/** With the most bytes of each. Servers of this package add the identity of the base. */
+const mostBytes: Readonly<Record<string, number>> = {
+  [adapterConfigFile]: 2 ** 20,
+  [adapterWeightsFile]: 2 ** 34,
+  [baseFile]: 2 ** 20,
+};
+const adapterFiles = Object.keys(mostBytes);
+/** Of a whole archive, unpacked. */
+const mostArchiveBytes = 2 ** 35;
 /** An archive that is still being packed is asked for again after so long, so often. */
 const packingSeconds = 30;
 const attempts = 6;
@@ -69,23 +79,23 @@ async function locate(
       const url = `${connection.options.address.baseUrl}${apiRoot}${path}`;
       const { statusCode, headers, body } = await get(url, connection, dispatcher);
       if (statusCode >= 300 && statusCode < 400) {
-        await body.text();
+        await body.dump();
         const location = [headers.location].flat()[0];
         return location === undefined ? null : new URL(location, url).href;
       }
       if (statusCode === 503 || statusCode === 425) {
-        await body.text();
+        await body.dump();
         await connection.rest(packingSeconds);
         continue;
       }
       if (statusCode !== 200) {
-        await body.text();
+        await body.dump();
         break;
       }
       const answer = checkMessage(
         path,
         z.object({ url: z.string().nullish(), urls: z.record(z.string(), z.string()).nullish() }),
-        readJson(path, await body.bytes()),
+        readJson(path, await wholeOf(body, 2 ** 20)),
       );
       return answer.url ?? answer.urls ?? null;
     }
@@ -103,7 +113,7 @@ function get(url: string, connection: Connection, dispatcher: Dispatcher): Promi
 async function openDownload(url: string, connection: Connection, dispatcher: Dispatcher): Promise<Readable> {
   const { statusCode, body } = await get(url, connection, dispatcher);
   if (statusCode === 200) return body;
-  await body.text();
+  await body.dump();
   throw new ServerError(`The adapter cannot be downloaded: the server answered ${statusCode}.`, statusCode, retryHint);
 }
 
@@ -114,16 +124,41 @@ async function unpack(download: Readable, folder: string, url: string): Promise<
   const source = new URL(url).host;
   try {
     const bytes = await unzipped(download);
-    const entries = (Readable.toWeb(bytes) as ReadableStream<Uint8Array>).pipeThrough(createTarDecoder());
-    for await (const { header, body } of entries) {
-      // Only names that are known: an archive may name files outside of it.
-      const name = adapterFiles.find((file) => header.type === "file" && basename(header.name) === file);
-      if (name === undefined) await body.cancel();
-      else await writeFile(Readable.fromWeb(body as never), folder, name);
-    }
+    await pipeline(bytes, atMost(mostArchiveBytes), async (limited: AsyncIterable<Buffer>) => {
+      const entries = (Readable.toWeb(Readable.from(limited)) as ReadableStream<Uint8Array>).pipeThrough(
+        createTarDecoder(),
+      );
+      for await (const { header, body } of entries) {
+        // Only names that are known: an archive may name files outside of it.
+        const name = adapterFiles.find((file) => header.type === "file" && basename(header.name) === file);
+        if (name === undefined) await body.cancel();
+        else await writeFile(Readable.fromWeb(body as never), folder, name);
+      }
+    });
   } catch (cause) {
-    throw new FileFormatError(`the adapter from ${source}`, "cut off or no archive", retryHint, { cause });
+    const why = cause instanceof TooLargeError ? "larger than any adapter is" : "cut off or no archive";
+    throw new FileFormatError(`the adapter from ${source}`, why, retryHint, { cause });
   }
+}
+
+/** Passes bytes on, and throws TooLargeError beyond so many. */
+function atMost(most: number): Transform {
+  let size = 0;
+  return new Transform({
+    transform(chunk: Buffer, _, done) {
+      size += chunk.length;
+      if (size > most) done(new TooLargeError());
+      else done(null, chunk);
+    },
+  });
+}
+
+async function wholeOf(content: Readable, most: number): Promise<Buffer> {
+  const pieces: Buffer[] = [];
+  await pipeline(content, atMost(most), async (limited: AsyncIterable<Buffer>) => {
+    for await (const piece of limited) pieces.push(piece);
+  });
+  return Buffer.concat(pieces);
 }
 
 async function unzipped(download: Readable): Promise<Readable> {
@@ -145,7 +180,7 @@ async function unzipped(download: Readable): Promise<Readable> {
 async function writeFile(content: Readable, folder: string, name: string): Promise<void> {
   const partial = join(folder, `${name}.partial`);
   try {
-    await pipeline(content, createWriteStream(partial, { flush: true }));
+    await pipeline(content, atMost(mostBytes[name]), createWriteStream(partial, { flush: true }));
     await rename(partial, join(folder, name));
   } catch (error) {
     await rm(partial, { force: true });

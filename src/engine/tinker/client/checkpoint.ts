@@ -1,14 +1,22 @@
 // Checkpoints of a policy whose weights are on a server: a file that says where, the tokenizer and config of the model, and
-// the adapter as a PEFT folder where the server gives it out.
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+// where the server gives it out the adapter as a PEFT folder, with the name of its base: a checkpoint like one of this machine.
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { FileFormatError, SqlmError } from "../../../errors.ts";
+import {
+  type BaseIdentity,
+  baseFile,
+  identifyBase,
+  type NamedBase,
+  readBase,
+  writeBase,
+} from "../../../model/base-identity.ts";
+import { serverStateFile } from "../../../model/checkpoint-folder.ts";
 import type { Companions } from "../../../model/companions.ts";
+import { holdsWeights, modelOnDisk } from "../../../model/find-model.ts";
 import { downloadAdapter } from "./archive.ts";
 import type { Link } from "./model.ts";
-
-const stateFile = "tinker.json";
 
 const stateSchema = z.object({
   format: z.literal("sqlm-tinker"),
@@ -24,12 +32,14 @@ const stateSchema = z.object({
   /** Whether the optimizer's state may be gone on with. */
   optimizer: z.boolean(),
 });
-type TinkerState = z.output<typeof stateSchema>;
+export type TinkerState = z.output<typeof stateSchema>;
 
 export interface CheckpointFiles {
   readonly companions: Companions;
   /** A name that no other checkpoint on the server has. */
   newName(): string;
+  /** What a checkpoint says of its base, given what the server tells of it, or null. */
+  readonly nameBase: (told: NamedBase | null) => NamedBase;
   readonly onNote: (note: string) => void;
 }
 
@@ -54,18 +64,65 @@ export async function writeState(folder: string, written: Written): Promise<void
   };
   for (const [name, content] of files.companions) writeFileSync(join(folder, name), content, { flush: true });
   if (samplerPath !== null) await tryDownload(link, files, samplerPath, folder);
-  writeFileSync(join(folder, stateFile), `${JSON.stringify(state, null, 2)}\n`, { flush: true });
+  writeFileSync(join(folder, serverStateFile), `${JSON.stringify(state, null, 2)}\n`, { flush: true });
 }
 
 async function tryDownload(link: Link, files: CheckpointFiles, samplerPath: string, folder: string): Promise<void> {
   try {
     const offered = await downloadAdapter(link.connection, samplerPath, folder);
-    if (!offered)
-      files.onNote("The server offers no download of adapters: checkpoints name the weights on the server only.");
+    if (offered) writeBase(folder, files.nameBase(toldBase(folder)));
+    else files.onNote("The server offers no download of adapters: checkpoints name the weights on the server only.");
   } catch (error) {
     if (link.connection.ended !== null || !(error instanceof Error)) throw error;
     const hint = error instanceof SqlmError ? ` ${error.hint}` : "";
     files.onNote(`This checkpoint has no copy of the adapter: ${error.message}.${hint}`);
+  }
+}
+
+/** What the server says of the base, in the same file that a checkpoint of this machine has; null where it says nothing usable. */
+function toldBase(folder: string): NamedBase | null {
+  try {
+    return readBase(folder);
+  } catch {
+    rmSync(join(folder, baseFile));
+    return null;
+  }
+}
+
+/**
+ * Names the base of checkpoints: as the model of this machine that has the same name, or that the tokenizer is of, where the server
+ * does not say that its own is another one; else by the server's name and digest, so that it is known when it is met.
+ * @param tokenizer folder of the tokenizer, which may hold the whole model
+ */
+export function baseNaming(baseModel: string, tokenizer: string): CheckpointFiles["nameBase"] {
+  const known = new Map<string, BaseIdentity>();
+  const identify = (path: string): BaseIdentity => {
+    const identity = known.get(path) ?? identifyBase(path);
+    known.set(path, identity);
+    return identity;
+  };
+  return (told) => {
+    const named = modelOnDisk(baseModel);
+    const paths = [...(holdsWeights(tokenizer) ? [tokenizer] : []), ...(named === null ? [] : [named])];
+    const same = paths.map(identify).find(({ sha256 }) => told?.sha256 == null || told.sha256 === sha256);
+    return same ?? (told === null ? { model: baseModel, sha256: null } : { ...told, model: baseModel });
+  };
+}
+
+/** The state that a checkpoint names, whatever model it is of. Throws FileFormatError where the folder holds none. */
+export function readServerState(folder: string): TinkerState {
+  const path = join(folder, serverStateFile);
+  if (!existsSync(path)) {
+    throw new FileFormatError(
+      path,
+      "missing: this folder names no weights on a Tinker server",
+      "Load a checkpoint that was saved with --engine tinker.",
+    );
+  }
+  try {
+    return stateSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+  } catch (cause) {
+    throw new FileFormatError(path, "is not what a checkpoint's writer wrote", "Take another checkpoint.", { cause });
   }
 }
 
@@ -75,20 +132,8 @@ export function readState(
   optimizer: boolean,
   { link, rank }: { readonly link: Link; readonly rank: number },
 ): TinkerState {
-  const path = join(folder, stateFile);
-  if (!existsSync(path)) {
-    throw new FileFormatError(
-      path,
-      "missing: this folder names no weights on a Tinker server",
-      "Load a checkpoint that was saved with --engine tinker.",
-    );
-  }
-  let state: TinkerState;
-  try {
-    state = stateSchema.parse(JSON.parse(readFileSync(path, "utf8")));
-  } catch (cause) {
-    throw new FileFormatError(path, "is not what a checkpoint's writer wrote", "Take another checkpoint.", { cause });
-  }
+  const path = join(folder, serverStateFile);
+  const state = readServerState(folder);
   if (state.baseModel !== link.baseModel) {
     throw new FileFormatError(
       path,

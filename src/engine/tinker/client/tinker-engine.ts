@@ -7,8 +7,10 @@ import { openTokenizer } from "../../../model/tokenizer.ts";
 import type { LossFn, Tokenizer } from "../../../types.ts";
 import type { Engine, EngineCapabilities, EngineProgress } from "../../engine.ts";
 import { addressOf } from "./address.ts";
+import { baseNaming } from "./checkpoint.ts";
 import { Connection, ServerError } from "./connection.ts";
 import { wireData, wireLossConfig } from "./data.ts";
+import { connectionLimits } from "./limits.ts";
 import { type AdapterOptions, type Link, TinkerModel } from "./model.ts";
 import { CallOrder, type Shared, TinkerPolicy } from "./player.ts";
 import { Promises } from "./promises.ts";
@@ -39,7 +41,7 @@ export interface TinkerEngineOptions {
   readonly mostBytes?: number;
 }
 
-const defaults = { rank: 16, patienceSeconds: 600, answerSeconds: 60, mostBytes: 2 ** 28 };
+const defaultRank = 16;
 /** What has waited for so long is told, again and again. */
 const sayWaitingSeconds = 10;
 const tickSeconds = 2;
@@ -53,20 +55,17 @@ export async function openTinkerEngine(options: TinkerEngineOptions): Promise<En
   const companions = readCompanions(options.tokenizer);
   const tokenizer = openTokenizer(options.tokenizer, companions);
   const board = new WaitingBoard();
-  const { patienceSeconds, answerSeconds, mostBytes } = { ...defaults, ...given(options) };
   const connection = new Connection({
+    ...connectionLimits,
+    ...given(options),
     address: addressOf(options.baseUrl, environment),
     board,
-    patienceSeconds,
-    answerSeconds,
-    mostBytes,
-    billingSeconds: 3600,
     pace,
   });
   const teller = tellWaiting(board, onProgress);
   try {
     const session = await beginSession(connection, model);
-    const rank = options.rank ?? session.profile.rank ?? defaults.rank;
+    const rank = options.rank ?? session.profile.rank ?? defaultRank;
     const adapter: AdapterOptions = { rank, seed: options.seed ?? 0 };
     const promises = new Promises(connection, session.config.inflight_response_bytes_semaphore_size);
     const link: Link = {
@@ -127,7 +126,7 @@ class TinkerEngine implements Engine {
       capabilities: this.capabilities,
       tokenizer,
       adapter,
-      files: { companions, newName, onNote: once(onNote) },
+      files: { companions, newName, nameBase: baseNaming(options.model, options.tokenizer), onNote: once(onNote) },
       order: new CallOrder(),
       onProgress,
     };

@@ -78,6 +78,7 @@ describe.each(["shared", "separate"])("a checkpoint of a run on a server, weight
       asked.push((await json<Asked>(args)).forms);
     }
     for (const forms of asked.slice(1)) expect(forms).toEqual(asked[0]);
+    if (name !== names.at(-1)) return;
     const compared = await json<{ compare: { levels: readonly unknown[] } }>([
       ...["evaluate", name, "--questions", "1", "--threads", "1", "--compare", "start", ...work],
     ]);
@@ -127,7 +128,6 @@ async function goElsewhere(name: string, { folder, work, checkpoint }: Elsewhere
   // A server that gives no digest: the name alone.
   writeFileSync(join(at, "base.json"), JSON.stringify({ model: "models/arithmetic", sha256: null }));
   expect((await json<Asked>(["ask", name, ...question])).forms).toEqual(before.forms);
-  await json(["evaluate", name, "--questions", "1", "--threads", "1", ...work]);
 
   // No copy of the adapter: it is brought from the server.
   const aside = join(folder, "aside");

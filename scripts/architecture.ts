@@ -163,6 +163,14 @@ export const parts: readonly Part[] = [
     imports: [...stage, "sandbox contract", "topic contract", "guard", "cast", "play", "verify"],
     pure: true,
   },
+  // The same of what explores.
+  {
+    name: "exploring",
+    floor: 6,
+    files: /^exploring\.ts$/,
+    imports: [...stage, "topic contract", "guard", "explore", "play", "verify"],
+    pure: true,
+  },
   // What a step would take, before anything is opened: beside the run options, for whoever plans a run.
   {
     name: "step work",
@@ -190,6 +198,7 @@ export const parts: readonly Part[] = [
       "evaluate",
       "run options",
       "guarding",
+      "exploring",
     ],
     pure: true,
   },

@@ -1,6 +1,8 @@
 // How each topic's seed model is made: its size, its alphabet, the mixture of its training text, and when to stop. The
 // stopping points were chosen by looking at evaluations of snapshots: half right at the topic's frontier.
 import type { Random } from "../src/random.ts";
+import { additionCharacters } from "../src/topics/addition-notation.ts";
+import { additionLines } from "../src/topics/addition-truth.ts";
 import { algebraCharacters, algebraLines } from "../src/topics/algebra-truth.ts";
 import { roleMarks } from "../src/topics/arithmetic.ts";
 import { operators, writeNumber, writeSum } from "../src/topics/arithmetic-notation.ts";
@@ -28,6 +30,7 @@ export interface SeedRecipe {
 /** Share of the proposer's lines, the rest are the solver's. */
 const proposeShare = 0.25;
 
+const tiny = { hiddenSize: 64, intermediateSize: 176, layers: 4, heads: 4 };
 const small = { hiddenSize: 128, intermediateSize: 352, layers: 4, heads: 4 };
 const medium = { hiddenSize: 160, intermediateSize: 432, layers: 4, heads: 5 };
 
@@ -59,6 +62,14 @@ export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
         ? { prompt: roleMarks.propose, reply: writeSum(sum) }
         : { prompt: `${roleMarks.solve}${writeSum(sum)}`, reply: writeNumber(truth(sum)) };
     },
+  },
+  addition: {
+    ...tiny,
+    characters: additionCharacters,
+    maxPositions: 192,
+    steps: 600,
+    finalLearningRate: 1,
+    drawLine: linesOf(additionLines, difficulties(1, [0.34, 0.33, 0.33]), difficulties(1, [0.2, 0.3, 0.5])),
   },
   multiplication: {
     ...medium,

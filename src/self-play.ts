@@ -10,7 +10,19 @@ import { RunStoppedError } from "./errors.ts";
 import { diagnose, truthMetrics } from "./evaluate/diagnose.ts";
 import { evaluate, heldOutKeys } from "./evaluate/evaluate.ts";
 import type { RunEvent, StepRecord } from "./events.ts";
-import { type CellCounts, cellMetrics, cells, rarity } from "./explore/cells.ts";
+import { rarity } from "./explore/cells.ts";
+import {
+  afterStep,
+  beginExploring,
+  climbProbeKeys,
+  type ExploreMemory,
+  type ExploreParts,
+  idleExploring,
+  keptExploring,
+  nothingExplored,
+  requestsOf,
+  restoredExploring,
+} from "./exploring.ts";
 import { type Lacking, watchForCollapse } from "./guard/collapse.ts";
 import { health } from "./guard/health.ts";
 import type { Response } from "./guard/ladder.ts";
@@ -47,7 +59,7 @@ interface Progress {
   readonly recent: Question[];
   best: LoopState["best"];
   lacking: Lacking;
-  cells: CellCounts;
+  explored: ExploreMemory;
   /** Null where nothing is watched. */
   guard: GuardMemory | null;
 }
@@ -80,12 +92,19 @@ export async function* selfPlay(options: SelfPlayOptions): AsyncGenerator<RunEve
 
   const progress = await restore(options, cast);
   yield record({ type: "run-start", run: store.run, fromStep: progress.step, steps: config.steps });
-  const heldOut = heldOutKeys(options.topic, config.evalQuestions);
+  const evaluated = heldOutKeys(options.topic, config.evalQuestions);
+  const exploring: ExploreParts = { topic: options.topic.topic, config, heldOutKeys: evaluated };
+  const heldOut = new Set([...evaluated, ...climbProbeKeys(exploring)]);
   const watched = guardParts(options, heldOut);
   await using teacher = new TeacherSeat(options.engine, async (step) => (await trusted(store, step)).folder);
 
   try {
     if (progress.step === 0 && hidden !== null) yield record(await examine(options, cast, progress));
+    if (progress.step === 0) {
+      progress.explored = await beginExploring(exploring, cast.solver);
+      for (const message of idleExploring(exploring))
+        yield record({ type: "anomaly", step: 0, kind: "explore-idle", message });
+    }
     if (progress.step === 0 && progress.guard === null && config.guard !== "off") {
       progress.guard = await beginGuard(watched, cast.solver);
       for (const { part, reason } of idleParts(watched, progress.guard))
@@ -95,7 +114,7 @@ export async function* selfPlay(options: SelfPlayOptions): AsyncGenerator<RunEve
     }
 
     while (progress.step < config.steps && !signal?.aborted && progress.guard?.posture.stopped !== true) {
-      const { played, responses } = await playStep(options, { cast, teacher }, progress, heldOut);
+      const { played, responses } = await playStep(options, { cast, teacher }, progress, { heldOut, exploring });
       yield record({ type: "step-end", record: played });
       const { lacking, warnings } = watchForCollapse(played, progress.lacking, config);
       progress.lacking = lacking;
@@ -127,7 +146,7 @@ async function playStep(
   options: SelfPlayOptions,
   { cast, teacher }: Players,
   progress: Progress,
-  heldOut: ReadonlySet<string>,
+  { heldOut, exploring }: { readonly heldOut: ReadonlySet<string>; readonly exploring: ExploreParts },
 ): Promise<{ readonly played: StepRecord; readonly responses: readonly Response[] }> {
   const { sandbox, control } = options;
   const { topic, hidden } = options.topic;
@@ -145,9 +164,11 @@ async function playStep(
   const { temperature, topP, topK, truncatedReplies } = config;
   const sampling = { temperature, topP, topK, truncatedReplies };
 
+  const count = Math.ceil(config.groupsPerBatch * config.proposalsPerQuestion);
   const proposals = await propose(cast.proposer, topic, {
     ...sampling,
-    count: Math.ceil(config.groupsPerBatch * config.proposalsPerQuestion),
+    count,
+    requests: requestsOf(exploring, progress.explored, { step, count }),
     accept: config.groupsPerBatch,
     seenKeys: progress.seen,
     heldOutKeys,
@@ -176,13 +197,19 @@ async function playStep(
   const random = randomStream(config.seed, "control", step);
   const changeRewards = control?.rewards && ((rewards: readonly number[]) => control.rewards!(rewards, random));
   const { memory, withheld } = withhold(watched, progress.guard, verified);
-  const changes = { changeRewards, withheld, rarity: (question: Question) => rarity(progress.cells, question) };
+  const changes = {
+    changeRewards,
+    withheld,
+    rarity: (question: Question) => rarity(progress.explored.cells, question),
+  };
   const judgement = judge({ step, proposals, groups: verified }, config, changes);
   const training = await updateModel(cast, judgement, config);
   done("learn");
   const look = await lookAround(watched, memory, cast.solver, { step, groups: verified });
   progress.guard = look.memory;
   if (look.memory !== null) done("guard");
+  const explored = await afterStep(exploring, progress.explored, cast.solver, judgement);
+  if (config.climb === "on") done("climb");
   const groups = await diagnose(hidden, judgement.groups, sandbox);
   done("diagnose");
 
@@ -193,9 +220,15 @@ async function playStep(
   progress.recent.splice(0, progress.recent.length - recentQuestions);
   progress.step = step;
   const saved = stopsVotes(config) ? answersSaved(groups, config.groupSize) : {};
-  if (config.rareCellBonus > 0) progress.cells = cells.after(progress.cells, { groups });
-  const asking = config.rareCellBonus > 0 ? cellMetrics(progress.cells) : {};
-  const metrics = { ...health(judgement), ...asking, ...saved, ...truthMetrics(groups), ...training, ...look.metrics };
+  progress.explored = explored.memory;
+  const metrics = {
+    ...health(judgement),
+    ...explored.metrics,
+    ...saved,
+    ...truthMetrics(groups),
+    ...training,
+    ...look.metrics,
+  };
   const timing = { stages, memoryBytes: process.memoryUsage.rss() };
   const seconds = (performance.now() - started) / 1000;
   const played = { step, proposals: judgement.proposals, groups, metrics, seconds, timing };
@@ -267,7 +300,7 @@ async function save({ store, config }: SelfPlayOptions, cast: Cast, progress: Pr
   progress.guard = trust(progress.guard, progress.step, config);
   const { guard } = progress;
   const memory = {
-    ...(config.rareCellBonus > 0 && { [cells.name]: progress.cells }),
+    ...keptExploring({ config }, progress.explored),
     ...(guard !== null && { guard }),
   };
   const state: LoopState = {
@@ -288,10 +321,19 @@ async function restore({ store, checkpoint: known }: SelfPlayOptions, cast: Cast
   const checkpoint = known === undefined ? await store.latestCheckpoint() : known;
   store.rewindTo(checkpoint?.step ?? 0);
   if (checkpoint === null)
-    return { step: 0, saved: 0, seen: new Set(), recent: [], best: null, lacking: {}, cells: cells.empty, guard: null };
+    return {
+      step: 0,
+      saved: 0,
+      seen: new Set(),
+      recent: [],
+      best: null,
+      lacking: {},
+      explored: nothingExplored,
+      guard: null,
+    };
   await loadCast(cast, checkpoint.folder);
   const { step, seenKeys, recent, best, lacking = {}, memory } = checkpoint.state;
   const guard = (memory?.["guard"] ?? null) as GuardMemory | null;
-  const asked = (memory?.[cells.name] ?? cells.empty) as CellCounts;
-  return { step, saved: step, seen: new Set(seenKeys), recent: [...recent], best, lacking, cells: asked, guard };
+  const explored = restoredExploring(memory);
+  return { step, saved: step, seen: new Set(seenKeys), recent: [...recent], best, lacking, explored, guard };
 }

@@ -91,6 +91,8 @@ export interface Proposal extends Completion {
   readonly text: string;
   /** Which ask of its step it completes: proposals of one ask had one prompt. */
   readonly ask: number;
+  /** How many of the prompt's tokens began the reply, where it was begun as an earlier question was; `text` has them. Not recorded. */
+  readonly given?: number;
   readonly question: Question | null;
   /** Null where the question is asked. */
   readonly refusal: Refusal | null;

@@ -79,6 +79,10 @@ describe("docs/metrics.md", async () => {
   for (const name of await recordedMetrics(collecting, { ...arithmetic, topic: cannotDraw }, mostlyRight)) {
     recorded.add(name);
   }
+  const { topic } = arithmetic;
+  const climbable = { ...arithmetic, topic: { ...topic, levels: topic.generator!.levels } };
+  for (const name of await recordedMetrics({ climb: "on", replayShare: 0.1 }, climbable, mostlyRight))
+    recorded.add(name);
   const separate = await recordedMetrics(
     { proposerWeights: "separate", proposerEvery: 1, proposerReward: "variance", consistentVote: false },
     arithmetic,

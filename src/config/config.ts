@@ -2,6 +2,7 @@
 // come from here. How layers of values are put together is in layers.ts.
 import { z } from "zod";
 import { server, weights } from "./engine.ts";
+import { exploring } from "./explore.ts";
 import { guard } from "./guard.ts";
 import { onlyWith } from "./in-force.ts";
 import { learning, optimizer, rewards } from "./learn.ts";
@@ -71,6 +72,7 @@ export const configGroups = {
   Rewards: rewards,
   Learning: learning,
   Optimizer: optimizer,
+  Exploring: exploring,
   Guard: guard,
   "Evaluation and checkpoints": record,
 };
@@ -83,6 +85,7 @@ export const runConfigSchema = z.strictObject({
   ...rewards,
   ...learning,
   ...optimizer,
+  ...exploring,
   ...guard,
   ...record,
 });

@@ -2,10 +2,11 @@
 // the same.
 import type { Judgement } from "../types.ts";
 
-export interface Memory<State> {
+/** `Seen` is what of a step it looks at. */
+export interface Memory<State, Seen extends keyof Judgement = "groups"> {
   /** Under which it is kept. */
   readonly name: string;
   readonly empty: State;
   /** The state after a step. Pure. */
-  after(state: State, step: Pick<Judgement, "groups">): State;
+  after(state: State, step: Pick<Judgement, Seen>): State;
 }

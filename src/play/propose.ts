@@ -10,9 +10,19 @@ import type { Proposal, Question, Reading, Refusal } from "../types.ts";
 import { decodeCompletion, encodePrompt, fitsPlayer, type SamplingSettings, sample } from "./prompts.ts";
 import { cutOff } from "./read-answer.ts";
 
+/** How one proposal is asked for, where it is not as the topic does by itself: at a level, or begun as an earlier one was. */
+export interface ProposalRequest {
+  /** One of the topic's levels. */
+  readonly level?: number;
+  /** A prompt, and the first tokens of the reply to it, which the proposer goes on from. */
+  readonly beginning?: { readonly promptTokens: readonly number[]; readonly tokens: readonly number[] };
+}
+
 export interface ProposeOptions extends SamplingSettings {
   /** Proposals to sample. */
   readonly count: number;
+  /** For the first proposals, in order; the others are asked for as the topic does by itself. */
+  readonly requests?: readonly ProposalRequest[];
   readonly truncatedReplies: PlaySettings["truncatedReplies"];
   /** Good questions to accept at most (`groupsPerBatch`); the rest are `surplus`. */
   readonly accept: number;
@@ -32,10 +42,12 @@ export interface ProposeOptions extends SamplingSettings {
  * `duplicate` is one of an earlier step or of this batch.
  */
 export async function propose(player: Player, topic: Topic, options: ProposeOptions): Promise<Proposal[]> {
-  const { random, recent, count } = options;
-  const prompts = Array.from({ length: count }, () =>
-    encodePrompt(player.tokenizer, topic.proposePrompt({ random, recent })),
-  );
+  const { random, recent, count, requests = [] } = options;
+  const prompts = Array.from({ length: count }, (_, i) => {
+    const { level, beginning } = requests[i] ?? {};
+    if (beginning !== undefined) return [...beginning.promptTokens, ...beginning.tokens];
+    return encodePrompt(player.tokenizer, topic.proposePrompt({ random, recent, level }));
+  });
   const { asks, askOf } = asksFor(prompts, options.seed);
   const rows = await sample(player, asks, {
     ...options,
@@ -48,8 +60,10 @@ export async function propose(player: Player, topic: Topic, options: ProposeOpti
   return prompts.map((promptTokens, i) => {
     const { ask, sample } = askOf[i];
     const completion = rows[ask][sample];
-    const text = decodeCompletion(player.tokenizer, completion);
-    const proposal = { promptTokens, ...completion, text, ask };
+    // What a beginning gave is part of the question, and not of what the proposer is trained on.
+    const given = requests[i]?.beginning?.tokens ?? [];
+    const text = decodeCompletion(player.tokenizer, { tokens: [...given, ...completion.tokens] });
+    const proposal = { promptTokens, ...completion, text, ask, ...(given.length > 0 && { given: given.length }) };
     const reading = cutOff(completion, options.truncatedReplies) ?? readQuestion(player, topic, text);
     if (!reading.ok) return { ...proposal, question: null, refusal: { kind: "malformed", says: reading.reason } };
     const question = reading.value;

@@ -246,8 +246,25 @@ UPDATE runs SET config = json_patch('{
 }', config);
 `;
 
+// Before these a run asked what its proposer wrote of itself.
+const version8 = `
+UPDATE runs SET config = json_patch('{
+  "replayShare": 0,
+  "climb": "off"
+}', config);
+`;
+
 /** Migration i takes a database from version i to version i + 1. */
-export const migrations: readonly string[] = [version1, version2, version3, version4, version5, version6, version7];
+export const migrations: readonly string[] = [
+  version1,
+  version2,
+  version3,
+  version4,
+  version5,
+  version6,
+  version7,
+  version8,
+];
 
 /** Tables whose rows carry `run_id`, `step` and `superseded` and are rewound together. */
 export const steppedTables = [

@@ -96,6 +96,8 @@ export function defineTopic(definition: TopicDefinition, source?: string): Defin
     if (typeof text !== "string" || text === "")
       throw problem(name, `stopText.${role} must be a text that is not empty`);
   }
+  if (definition.levels !== undefined && !isAscending(definition.levels))
+    throw problem(name, "levels must list at least one difficulty, ascending numbers");
   if (definition.restatements !== undefined) requireFunctions(name, "", definition, ["restatements"]);
   if (definition.paraphrase !== undefined) {
     requireFunctions(name, "paraphrase.", definition.paraphrase, ["prompt", "read"]);
@@ -138,6 +140,7 @@ function checkedTopic(definition: TopicDefinition, name: string, source: string)
     readQuestion: checked({ source, part: "readQuestion" }, definition.readQuestion, self, isReading(isQuestion)),
     solvePrompt: checked({ source, part: "solvePrompt" }, definition.solvePrompt, self, isPrompt),
     readAnswer: checked({ source, part: "readAnswer" }, definition.readAnswer, self, isReading(isAnswer)),
+    ...(definition.levels && { levels: Object.freeze([...definition.levels]) }),
     ...(restatements && { restatements: checkedRestatements(restatements, self, source) }),
     ...(paraphrase && { paraphrase: checkedParaphrase(paraphrase, source) }),
     ...(definition.generator && { generator: checkedGenerator(definition.generator, source) }),
@@ -210,6 +213,7 @@ const knownParts: ReadonlySet<string> = new Set<keyof TopicDefinition>([
   "maxTokens",
   "stopText",
   "proposePrompt",
+  "levels",
   "readQuestion",
   "solvePrompt",
   "readAnswer",

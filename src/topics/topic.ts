@@ -8,6 +8,8 @@ export interface ProposeRequest {
   readonly random: Random;
   /** Questions of earlier steps, newest last; a topic may show some to the proposer. */
   readonly recent: readonly Question[];
+  /** One of `levels`, where questions are asked for by level; a topic that has none is never given one. */
+  readonly level?: number | undefined;
 }
 
 /** Everything that training may see of a topic. */
@@ -25,6 +27,8 @@ export interface Topic {
    */
   readonly stopText?: { readonly propose?: string; readonly solve?: string };
   proposePrompt(request: ProposeRequest): Prompt;
+  /** Levels that `proposePrompt` can be asked for, ascending; questions of a level are of that difficulty. None where left out. */
+  readonly levels?: readonly number[];
   /** Reads the proposer's reply strictly; anything but a well-formed question is refused with a reason. */
   readQuestion(reply: string): Reading<Question>;
   solvePrompt(question: Question): Prompt;

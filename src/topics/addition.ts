@@ -1,0 +1,64 @@
+// The topic `addition`: sums of two numbers of up to 24 digits, for a model that continues characters. It is made for the climb:
+// its shipped model was taught answers of up to three digits, and is opened with as many columns as a question should have.
+import { UsageError } from "../errors.ts";
+import type { Question, Restatement } from "../types.ts";
+import {
+  type Addition,
+  additionQuestion,
+  lettersOf,
+  maxAddendDigits,
+  readAddition,
+  readColumns,
+  readResult,
+  writeAsked,
+  writeRequest,
+} from "./addition-notation.ts";
+import { additionTruth } from "./addition-truth.ts";
+import { defineTopic } from "./define-topic.ts";
+
+const levels = Array.from({ length: maxAddendDigits }, (_, i) => i + 1);
+
+/** Longest sums that the shipped model was taught, and that are asked for where nothing climbs. */
+const taughtDigits = 3;
+
+export const addition = defineTopic({
+  name: "addition",
+  description: "Sums of two numbers of up to 24 digits, written in columns: a model climbs from three digits.",
+  verification: "vote",
+  // A column of a question is three tokens, one of an answer two; each ends with one more.
+  maxTokens: { propose: 3 * maxAddendDigits + 1, solve: 2 * (maxAddendDigits + 1) + 1 },
+  proposePrompt: ({ random, level }) => writeRequest(level ?? random.integer(1, taughtDigits), random),
+  levels,
+  readQuestion: (reply) => {
+    const sum = readColumns(reply);
+    return sum.ok ? { ok: true, value: additionQuestion(sum.value) } : sum;
+  },
+  solvePrompt: (question) => {
+    const sum = sumIn(question);
+    return writeAsked(sum, lettersOf(sum));
+  },
+  readAnswer: (reply, question) => readResult(reply, lettersOf(sumIn(question))),
+  restatements: (question) => equivalentSums(sumIn(question)),
+  generator: { levels, draw: additionTruth.heldOut },
+  hidden: additionTruth,
+});
+
+/** Operands swapped, and one operand moved by 1 in every digit, which changes every digit and every carry. Each form draws its own letters. */
+function equivalentSums({ left, right }: Addition): Restatement[] {
+  const ones = BigInt("1".repeat(right.length));
+  const up = String(BigInt(right) + ones).length === right.length;
+  const move = up ? ones : -ones;
+  const moved = additionQuestion({ left, right: String(BigInt(right) + move) });
+  const forms = [{ question: moved, toOriginal: (answer: string) => String(BigInt(answer) - move) }];
+  if (left === right) return forms;
+  return [{ question: additionQuestion({ left: right, right: left }), toOriginal: (answer) => answer }, ...forms];
+}
+
+function sumIn(question: Question): Addition {
+  const sum = readAddition(question.text);
+  if (sum.ok) return sum.value;
+  throw new UsageError(
+    `"${question.text}" is not a question of addition: ${sum.reason}.`,
+    `Write two whole numbers of up to ${maxAddendDigits} digits like 123+45=.`,
+  );
+}

@@ -1,0 +1,51 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { beginClimb, type ClimbState, climbed, levelsToAsk } from "../../src/explore/climb.ts";
+import { randomStream } from "../../src/random.ts";
+
+const count = (levels: readonly number[], wanted: number): number => levels.filter((level) => level === wanted).length;
+
+describe("climb", () => {
+  it("begins below the first level that is not solved", () => {
+    expect(beginClimb([1, 0.95, 0.9, 0.5]).frontier).toBe(3);
+    expect(beginClimb([1, 0.5, 1, 1]).frontier).toBe(1);
+    expect(beginClimb([0.2]).frontier).toBe(0);
+    expect(beginClimb([1, 1]).frontier).toBe(2);
+  });
+
+  it("rises after two passing looks in a row, and falls where the frontier is lost", () => {
+    const start: ClimbState = { frontier: 3, passes: 0 };
+    const once = climbed(start, { at: 1, above: 0.9 });
+    expect(once).toEqual({ frontier: 3, passes: 1 });
+    expect(climbed(once, { at: 1, above: 0.95 })).toEqual({ frontier: 4, passes: 0 });
+    expect(climbed(once, { at: 1, above: 0.89 })).toEqual({ frontier: 3, passes: 0 });
+    expect(climbed(once, { at: 0.69, above: 1 })).toEqual({ frontier: 2, passes: 0 });
+    expect(climbed({ frontier: 0, passes: 1 }, { at: null, above: 1 })).toEqual({ frontier: 1, passes: 0 });
+    expect(climbed({ frontier: 24, passes: 0 }, { at: 0.8, above: null })).toEqual({ frontier: 24, passes: 0 });
+  });
+
+  it("asks 20 % above the frontier, 50 % around it, the rest below", () => {
+    const asked = levelsToAsk({ frontier: 8, passes: 0 }, 24, 100, randomStream("test"));
+    expect([count(asked, 9), count(asked, 8) + count(asked, 7)]).toEqual([20, 50]);
+    expect(Math.abs(count(asked, 8) - count(asked, 7))).toBeLessThanOrEqual(1);
+    const rest = asked.filter((level) => level < 7);
+    expect([rest.length, new Set(rest).size]).toEqual([30, 6]);
+  });
+
+  it("asks for levels that there are, as many as are wanted, whatever the frontier", () => {
+    fc.assert(
+      fc.property(
+        fc.nat(30),
+        fc.integer({ min: 1, max: 24 }),
+        fc.nat(60),
+        fc.nat(),
+        (frontier, levels, wanted, seed) => {
+          const state = { frontier: Math.min(frontier, levels), passes: 0 };
+          const asked = levelsToAsk(state, levels, wanted, randomStream(seed));
+          expect(asked).toHaveLength(wanted);
+          expect(asked.every((level) => level >= 1 && level <= Math.min(levels, state.frontier + 1))).toBe(true);
+        },
+      ),
+    );
+  });
+});

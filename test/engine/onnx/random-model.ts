@@ -2,6 +2,7 @@
 
 import { elementCount, float32Tensor, type Tensor } from "../../../src/engine/onnx/runtime/runtime.ts";
 import { type ModelConfig, parameterSpecs } from "../../../src/model/model-config.ts";
+import { rowLength, type WeightSource } from "../../../src/model/weight-source.ts";
 import { randomStream } from "../../../src/random.ts";
 
 const llama: ModelConfig = {
@@ -78,4 +79,19 @@ export function randomModel(config: ModelConfig, seed: number, scale = 1.5): Ran
     tensors.set(name, float32Tensor(shape, data));
   }
   return { tensors, arrays };
+}
+
+/** The random model's weights as a file would give them. */
+export function weightSourceOf({ arrays }: RandomModel, config: ModelConfig): WeightSource {
+  const shapes = new Map(parameterSpecs(config).map(({ name, shape }) => [name, shape]));
+  return {
+    path: "random",
+    shapeOf: (name) => shapes.get(name) ?? null,
+    readTensor: (name) => Float32Array.from(arrays.get(name)!),
+    readRows: (name, firstRow, into) => {
+      const start = firstRow * rowLength(shapes.get(name)!);
+      into.set(arrays.get(name)!.subarray(start, start + into.length));
+    },
+    [Symbol.dispose]: () => undefined,
+  };
 }

@@ -10,33 +10,13 @@ import { adapterLayout, plainLayout, type WeightLayout } from "../../../../src/e
 import { mergeAdapter } from "../../../../src/model/adapter.ts";
 import { adapterSpecs, freshAdapter, type Lora, projections } from "../../../../src/model/lora.ts";
 import { type ModelConfig, parameterSpecs } from "../../../../src/model/model-config.ts";
-import type { WeightSource } from "../../../../src/model/weight-source.ts";
 import { randomStream } from "../../../../src/random.ts";
 import { type Datum, lossFunctions } from "../../../../src/types.ts";
-import { modelVariants, type RandomModel, randomModel } from "../random-model.ts";
+import { modelVariants, randomModel, weightSourceOf } from "../random-model.ts";
 
 const lora: Lora = { rank: 3, alpha: 5, targets: projections };
 const random = randomStream("lora test");
 const threads = 1;
-
-/** The random model's weights as a file would give them. */
-function sourceOf({ arrays }: RandomModel, config: ModelConfig): WeightSource {
-  const shapes = new Map(parameterSpecs(config).map(({ name, shape }) => [name, shape]));
-  const readRows: WeightSource["readRows"] = (name, firstRow, into) => {
-    const width = shapes
-      .get(name)!
-      .slice(1)
-      .reduce((a, b) => a * b, 1);
-    into.set(arrays.get(name)!.subarray(firstRow * width, firstRow * width + into.length));
-  };
-  return {
-    path: "random",
-    shapeOf: (name) => shapes.get(name) ?? null,
-    readTensor: (name) => Float32Array.from(arrays.get(name)!),
-    readRows,
-    [Symbol.dispose]: () => undefined,
-  };
-}
 
 /** An adapter of which no part is zero. */
 function randomAdapter(config: ModelConfig, form = lora): Map<string, Tensor> {
@@ -291,7 +271,7 @@ describe("weights in blocks", () => {
 
   test("training and scoring are those of the values that the blocks stand for", async () => {
     const model = randomModel(config, 6);
-    const frozen = loadFrozenWeights(layout, sourceOf(model, config));
+    const frozen = loadFrozenWeights(layout, weightSourceOf(model, config));
     const dequantised = new Map(
       parameterSpecs(config).map(({ name, shape }) => {
         const [blocks, scales] = [frozen.get(`${name}:blocks`), frozen.get(`${name}:scales`)];

@@ -35,6 +35,8 @@ export interface StepIndices {
   readonly shares: Pools;
   /** int32 [rows, keyValueHeads, perKey, time, chunks]: where a row's scores stand among those of all blocks, shared ones first. */
   readonly chunks: Value;
+  /** The same, turned: int32 [chunks, rows, keyValueHeads, perKey, time]. */
+  readonly chunksFirst: Value;
   /** float32 [rows, 1, 1, 1, old]: 0 where a place of a row's blocks (chunks · blockSize) is its own, else a large negative number. */
   readonly visible: Value;
   /** float32 [time, time]: the same among the new positions. */
@@ -56,6 +58,7 @@ export function declareIndices(graph: Graph, config: ModelConfig, positions: Val
     const [first, ...rest] = parts.map((part) => (typeof part === "number" ? graph.integers([part]) : part));
     return concatenate([first, ...rest], 0);
   };
+  const chunks = index("chunks", ["rows", keyValueHeads, perKey, "time", "chunks"]);
   return {
     queries: {
       shared: index("shared_queries", ["shared_blocks", keyValueHeads, "shared_slots"]),
@@ -65,7 +68,8 @@ export function declareIndices(graph: Graph, config: ModelConfig, positions: Val
       shared: index("shared_shares", ["shared_blocks", keyValueHeads, "shared_shares"]),
       own: index("own_shares", ["own_blocks", keyValueHeads, "own_shares"]),
     },
-    chunks: index("chunks", ["rows", keyValueHeads, perKey, "time", "chunks"]),
+    chunks,
+    chunksFirst: transpose(chunks, [4, 0, 1, 2, 3]),
     visible,
     causal: graph.input("causal", ["time", "time"]),
     sizes: {
@@ -148,11 +152,12 @@ function oldScores({ queries: whose, chunks, sizes }: StepIndices, keys: Pools, 
 }
 
 /** Values of a row's blocks, mixed by its shares [rows, keyValueHeads, perKey, time, old]: [rows, keyValueHeads, perKey, time, headSize]. */
-function oldContext({ shares: whose, chunks }: StepIndices, values: Pools, shares: Value): Value {
+function oldContext({ shares: whose, chunksFirst }: StepIndices, values: Pools, shares: Value): Value {
   const headSize = values.own.shape[3] as number;
   const byBlock = reshapeLike(shares, [-1, blockSize], ["shares", blockSize]);
   const contextOf = (of: "shared" | "own"): Value =>
     reshapeLike(matMul(gatherInto(whose[of], byBlock), values[of]), [-1, headSize], [`${of}_contexts`, headSize]);
   const all = concatenate([contextOf("shared"), contextOf("own")], 0);
-  return reduceSum(gatherInto(chunks, all), [4], false);
+  // Along the first axis sums are made one after the other; along others in an order that depends on how many there are.
+  return reduceSum(gatherInto(chunksFirst, all), [0], false);
 }

@@ -17,7 +17,6 @@ import {
   add,
   cast,
   greater,
-  logarithm,
   minimum,
   multiply,
   pickFromRows,
@@ -32,8 +31,8 @@ import { tokenChoice } from "../token-choice.ts";
 export interface Chosen {
   /** int64 [draws]. */
   readonly tokens: Value;
-  /** Log-probabilities at temperature 1, float32 [draws]. */
-  readonly logprobs: Value;
+  /** Their probabilities at temperature 1, float32 [draws]. Their logarithms are not taken here: the runtime's differs in the last digit with its place. */
+  readonly shares: Value;
 }
 
 /**
@@ -56,7 +55,7 @@ export function declareChoice(graph: Graph, logits: Value): Chosen {
       (inner) => drawInBlocks(seenFrom(inner, shares), uniforms),
     );
   const tokens = conditional(graph, greedy, result, (body) => argMax(seenFrom(body, logits)), draw);
-  return { tokens, logprobs: logarithm(pickFromRows(shares, tokens)) };
+  return { tokens, shares: pickFromRows(shares, tokens) };
 }
 
 /** From `logits` [draws, vocabulary] and `places` int64 [draws], 0, 1, …, and the inputs of the "truncated" choice, to `next` and `logprobs`. */
@@ -78,23 +77,32 @@ function drawInBlocks(shares: Value, uniform: Value): Value {
   const [draws, vocabulary] = [shares.shape[0], Number(shares.shape[1])];
   const { graph } = shares;
   const width = blockWidth(vocabulary);
-  const count = vocabulary / width;
-  const sums = reduceSum(reshapeLike(shares, [-1, count, width], [draws, count, width]), [2], false);
+  const count = Math.ceil(vocabulary / width);
+  const filled = filledUp(shares, count * width - vocabulary);
+  const sums = reduceSum(reshapeLike(filled, [-1, count, width], [draws, count, width]), [2], false);
   const running = cumulativeSum(sums);
   const wanted = multiply(unsqueeze(seenFrom(graph, uniform), 1), lastColumn(running));
   const block = argMax(cast(greater(running, wanted), "int32"));
   const before = subtract(pickFromRows(running, block), pickFromRows(sums, block));
   const row = range(reshape(sizeOf(shares, 0), []), String(draws));
   const place = add(multiply(row, graph.integers([count])), block);
-  const inside = cumulativeSum(gatherInto(place, reshapeLike(shares, [-1, width], ["blocks", width])));
+  const inside = cumulativeSum(gatherInto(place, reshapeLike(filled, [-1, width], ["blocks", width])));
   // The sum of a block and the running sum inside of it differ in the last digits: the end of the block must stay above.
   const end = multiply(lastColumn(inside), graph.scalar(1 - 2 ** -22));
   const rest = minimum(subtract(wanted, unsqueeze(before, 1)), end);
   return add(multiply(block, graph.integers([width])), argMax(cast(greater(inside, rest), "int32")));
 }
 
-/** The largest divisor of a vocabulary's size up to 512. */
+/** The largest power of two from 64 to 512 that divides a vocabulary's size, or 64. */
 function blockWidth(vocabulary: number): number {
-  for (let width = Math.min(512, vocabulary); width > 1; width--) if (vocabulary % width === 0) return width;
-  return 1;
+  for (let width = 512; width > 64; width /= 2) if (vocabulary % width === 0) return width;
+  return 64;
+}
+
+/** Columns of zeros behind the others, so that every row begins where the runtime's sums treat it as they treat the first. */
+function filledUp(x: Value, columns: number): Value {
+  if (columns === 0) return x;
+  const { graph } = x;
+  const pads = graph.integers([0, 0, 0, columns]);
+  return graph.emit("Pad", [x, pads], [{ shape: [x.shape[0], Number(x.shape[1]) + columns] }])[0];
 }

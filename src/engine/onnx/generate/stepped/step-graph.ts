@@ -18,7 +18,7 @@ import { type StepLinearOptions, stepLinear } from "./step-linear.ts";
  * Inputs: weights that are no constants, adapters (`packAdapters`), those of step-attention.ts and step-choice.ts, and
  * `tokens` and `positions` int64 [rows, time]; `last` int64 [draws], the positions row · time + i behind which a token is wanted;
  * `cosines` and `sines` [positions, headSize / 2].
- * Outputs: `states` [2 · layers, rows · time, keyValueHeads · headSize], keys and values of the new positions, layer by layer; `next` int64 and `logprobs`
+ * Outputs: `states` [2 · layers, rows · time, keyValueHeads · headSize], keys and values of the new positions, layer by layer; `next` int64 and `shares`
  * float32 [draws]; `logits` [draws, vocabulary].
  */
 export function buildStepGraph(options: StepLinearOptions): Graph {
@@ -44,9 +44,9 @@ export function buildStepGraph(options: StepLinearOptions): Graph {
   graph.output("states", concatenate([first, ...others], 0));
   const last = gatherInto(graph.input("last", ["draws"], "int64"), hidden);
   const logits = outputLogits(config, parts, last);
-  const { tokens: next, logprobs } = declareChoice(graph, logits);
+  const { tokens: next, shares } = declareChoice(graph, logits);
   graph.output("next", next);
-  graph.output("logprobs", logprobs);
+  graph.output("shares", shares);
   graph.output("logits", logits);
   return graph;
 }

@@ -2,14 +2,14 @@
 // frozen weights are int8, else by float32 ones, with the adapter beside them.
 
 import type { Graph, Value } from "../../graph/graph.ts";
-import { microsoftDomain } from "../../graph/graph.ts";
-import { add, matMul } from "../../graph/operators.ts";
+import { add } from "../../graph/operators.ts";
 import { float32Data } from "../../runtime/runtime.ts";
 import type { FrozenWeights } from "../../transformer/frozen-weights.ts";
 import { halveRows, productOfHalves } from "../../transformer/integer-linear.ts";
 import { type Linear, type Parameters, parameter, type WeightLayout } from "../../transformer/linear.ts";
 import { adapterInputs, adapterWidth, type LinearGroup, linearGroups } from "./linear-groups.ts";
 import { packMatrix } from "./pack-weights.ts";
+import { rowProduct } from "./row-product.ts";
 
 export interface StepLinearOptions {
   readonly layout: WeightLayout;
@@ -17,6 +17,8 @@ export interface StepLinearOptions {
   readonly frozen: FrozenWeights | null;
   /** Whether there is an adapter, as inputs (`packAdapters`). */
   readonly adapted: boolean;
+  /** Threads that will compute the graph. */
+  readonly threads: number;
 }
 
 /** Linear layers of matrices [n, inputs]. */
@@ -42,29 +44,30 @@ export function stepLinear(graph: Graph, parameters: Parameters, options: StepLi
 function groupOutputs(
   graph: Graph,
   parameters: Parameters,
-  { layout, frozen, adapted }: StepLinearOptions,
+  { layout, frozen, adapted, threads }: StepLinearOptions,
   group: LinearGroup,
   x: Value,
 ): Value {
-  const product = frozen === null ? floatProduct(parameters, group, x) : packedProduct(graph, frozen, group, x);
+  const base = frozen === null ? floatProduct(parameters, group, x, threads) : packedProduct(graph, frozen, group, x);
   const bias = biasOf(graph, parameters, frozen, group);
-  const biased = bias === null ? product : add(product, bias);
+  const biased = bias === null ? base : add(base, bias);
   if (!adapted || layout.lora === null) return biased;
   const width = adapterWidth(layout.config, layout.lora, group);
   if (width === 0) return biased;
   const names = adapterInputs(group);
   const [a, b] = [graph.input(names.a, [group.inputs, width]), graph.input(names.b, [width, group.outputs])];
-  return add(biased, matMul(matMul(x, a), b));
+  const product = (rows: Value, w: Value): Value => rowProduct(rows, w, { transposed: false, threads });
+  return add(biased, product(product(x, a), b));
 }
 
 /** A group of one layer. */
-function floatProduct(parameters: Parameters, { members: [{ module }], outputs }: LinearGroup, x: Value): Value {
-  return x.graph.emit(
-    "FusedMatMul",
-    [x, parameter(parameters, `${module}.weight`)],
-    [{ shape: [x.shape[0], outputs] }],
-    { attributes: { transA: 0, transB: 1 }, domain: microsoftDomain },
-  )[0];
+function floatProduct(
+  parameters: Parameters,
+  { members: [{ module }] }: LinearGroup,
+  x: Value,
+  threads: number,
+): Value {
+  return rowProduct(x, parameter(parameters, `${module}.weight`), { transposed: true, threads });
 }
 
 function packedProduct(graph: Graph, frozen: FrozenWeights, group: LinearGroup, x: Value): Value {

@@ -50,7 +50,8 @@ export class StepSession {
     this.#threads = threads;
   }
 
-  static async open(options: StepLinearOptions, threads: number): Promise<StepSession> {
+  static async open(options: StepLinearOptions): Promise<StepSession> {
+    const { threads } = options;
     const session = await createSession(buildStepGraph(options), { threads });
     return new StepSession(options.layout.config, session, threads);
   }
@@ -75,13 +76,14 @@ export class StepSession {
         last: int64Tensor([draws.length], draws),
         ...choiceFeeds(settings, numbers),
       },
-      truncated ? ["states", "logits"] : ["states", "next", "logprobs"],
+      truncated ? ["states", "logits"] : ["states", "next", "shares"],
     );
     const chosen = truncated ? await this.#chooseTruncated(output["logits"], numbers, settings) : output;
+    const logprobs = truncated ? float32Data(chosen["logprobs"]) : float32Data(output["shares"]).map(Math.log);
     return {
       states: float32Data(output["states"]),
       next: uniforms.length > 0 ? Array.from(chosen["next"].data as BigInt64Array, Number) : [],
-      logprobs: float32Data(chosen["logprobs"]),
+      logprobs,
     };
   }
 

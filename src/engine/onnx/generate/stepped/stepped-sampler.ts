@@ -60,7 +60,7 @@ class StepSessions {
       await this.dispose();
       const { threads, frozen = null } = this.#options;
       const packed = this.#layout.blocks ? frozen : null;
-      this.#session = await StepSession.open({ layout: this.#layout, frozen: packed, adapted }, threads);
+      this.#session = await StepSession.open({ layout: this.#layout, frozen: packed, adapted, threads });
       this.#adapted = adapted;
     }
     return { session: this.#session, feeds: this.#feeds(weights) };

@@ -86,17 +86,11 @@ async function openSession(
     logSeverityLevel: 3,
     // A plan of all memory up front makes every session a third larger and none faster.
     enableMemPattern: false,
-    ...(process.env["ORT_PROFILE"] ? { enableProfiling: true, profileFilePrefix: process.env["ORT_PROFILE"] } : {}),
     enableCpuMemArena: keepMemory,
     // Idle threads sleep instead of spinning, so that others who share the machine's cores can work.
     extra: {
       session: {
-        intra_op: process.env["ORT_SPIN"]
-          ? {
-              allow_spinning: "1",
-              ...(process.env["ORT_SPIN"] === "1" ? {} : { spin_duration_us: process.env["ORT_SPIN"] }),
-            }
-          : { allow_spinning: "0" },
+        intra_op: { allow_spinning: "0" },
         ...(externals === null ? {} : { model_external_initializers_file_folder_path: externals }),
       },
     },
@@ -104,10 +98,7 @@ async function openSession(
   return {
     run: async (feeds, outputs) =>
       (outputs === undefined ? await session.run(feeds) : await session.run(feeds, outputs as Tensors)) as Tensors,
-    dispose: () => {
-      (session as never as { endProfiling(): void }).endProfiling();
-      return session.release();
-    },
+    dispose: () => session.release(),
   };
 }
 

@@ -17,6 +17,8 @@ const irVersion = 10;
 const opsetVersion = 21;
 /** Name of the file that holds the external constants of a graph, beside the model or where the session is told to look. */
 export const externalFile = "constants.bin";
+/** Name of the first output of every model, an empty sequence; runtime.ts says what for. */
+export const notATensor = "not_a_tensor";
 /** External constants begin at multiples of this, so that the file can be mapped. */
 const externalAlignment = 4096;
 
@@ -37,7 +39,7 @@ export function encodeModel(graph: Graph): Uint8Array {
   writer.tag(1, WireType.Varint).int64(irVersion);
   // What a model gives out is asked for by name, so every output that has another gets a node that names it.
   const named = graph.outputs.map(({ name, value }) => ({ name, value, renamed: name !== value.name }));
-  message(writer, 7, (w) => writeGraph(w, graph, named));
+  message(writer, 7, (w) => writeGraph(w, graph, named, true));
   for (const [domain, version] of [
     ["", opsetVersion],
     [microsoftDomain, 1],
@@ -65,8 +67,9 @@ function bodyOutputs(graph: Graph): EncodedOutput[] {
   );
 }
 
-function writeGraph(writer: BinaryWriter, graph: Graph, outputs: readonly EncodedOutput[]): void {
+function writeGraph(writer: BinaryWriter, graph: Graph, outputs: readonly EncodedOutput[], marked = false): void {
   for (const node of graph.nodes) message(writer, 1, (w) => writeNode(w, node));
+  if (marked) message(writer, 1, (w) => text(text(w, 2, notATensor), 4, "SequenceEmpty"));
   for (const { name, value, renamed } of outputs) {
     if (renamed) message(writer, 1, (w) => text(text(text(w, 1, value.name), 2, name), 4, "Identity"));
   }
@@ -77,6 +80,7 @@ function writeGraph(writer: BinaryWriter, graph: Graph, outputs: readonly Encode
     if (external.value.graph === graph) message(writer, 5, (w) => writeExternal(w, external, offsets[i]));
   }
   for (const { name, shape, type } of graph.inputs) message(writer, 11, (w) => writeValueInfo(w, name, type, shape));
+  if (marked) message(writer, 12, (w) => text(w, 1, notATensor));
   for (const { name, value } of outputs) {
     message(writer, 12, (w) => writeValueInfo(w, name, value.type, value.shape));
   }

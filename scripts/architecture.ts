@@ -171,6 +171,8 @@ export const parts: readonly Part[] = [
     imports: [...stage, "topic contract", "guard", "explore", "play", "verify"],
     pure: true,
   },
+  // What a run does when its engine has lost what it had, and how often.
+  { name: "renewal", floor: 6, files: /^renewal\.ts$/, imports: stage, pure: true },
   // What a step would take, before anything is opened: beside the run options, for whoever plans a run.
   {
     name: "step work",
@@ -199,6 +201,7 @@ export const parts: readonly Part[] = [
       "run options",
       "guarding",
       "exploring",
+      "renewal",
     ],
     pure: true,
   },

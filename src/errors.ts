@@ -37,6 +37,14 @@ export class UnsupportedError extends SqlmError {
 /** The run stopped safely (full disk, NaN loss, lost server); the last good checkpoint is whole. */
 export class RunStoppedError extends SqlmError {
   override readonly exitCode = 3;
+
+  /**
+   * True where what was computed since the last save is gone or in doubt, elsewhere and through nobody's fault here: a loop whose engine
+   * can be renewed goes on from its last checkpoint.
+   */
+  get stateLost(): boolean {
+    return false;
+  }
 }
 
 /**

@@ -44,6 +44,7 @@ import { updateModel } from "./learn/update.ts";
 import { propose } from "./play/propose.ts";
 import { answersSaved, type SolveOptions, solve } from "./play/solve.ts";
 import { randomStream, seedFrom } from "./random.ts";
+import { Renewal } from "./renewal.ts";
 import { checkControl, checkFit, type SelfPlayOptions } from "./run-options.ts";
 import type { LoopState, RunStore, SavedCheckpoint } from "./store/store.ts";
 import { TeacherSeat } from "./teacher.ts";
@@ -76,22 +77,42 @@ const recentQuestions = 32;
 /**
  * Runs self-play from the store's newest checkpoint, or from the beginning, to `config.steps`. Yields each event after it
  * was recorded. Throws UnsupportedError before any work when the parts do not fit together, UsageError when the control is
- * not the one that the run is recorded under, and RunStoppedError when the run had to stop (NaN, full disk); the last good
- * checkpoint is whole then.
+ * not the one that the run is recorded under, and RunStoppedError when the run had to stop (NaN, full disk, a server that stays
+ * away); the last good checkpoint is whole then.
  */
 export async function* selfPlay(options: SelfPlayOptions): AsyncGenerator<RunEvent, void> {
-  const { store, config, signal } = options;
-  const { hidden } = options.topic;
   checkFit(options);
   checkControl(options);
+  const renewal = new Renewal(options.engine);
+  const { checkpoint: _, ...again } = options;
+  for (let [first, ended] = [true, false]; ; first = false) {
+    try {
+      for await (const event of playToEnd(first ? options : again, renewal)) {
+        ended = event.type === "run-end";
+        yield event;
+      }
+      return;
+    } catch (thrown) {
+      const { renewed, error } = await renewal.after(thrown);
+      if (renewed) continue;
+      // Where the newest checkpoint could not be loaded after a loss: what was recorded as begun has ended.
+      if (!first && !ended) yield recorded(options.store, endAfter(renewal.furthest, error));
+      throw error;
+    }
+  }
+}
+
+/** Plays from the newest checkpoint to the end. Where the engine was renewed, what ended it is thrown all the same. */
+async function* playToEnd(options: SelfPlayOptions, renewal: Renewal): AsyncGenerator<RunEvent, void> {
+  const { store, config, signal } = options;
+  const { hidden } = options.topic;
   await using cast = await openCast(options.engine, config);
-  const record = <Event extends RunEvent>(event: Event): Event => {
-    store.append(event);
-    return event;
-  };
+  const record = <Event extends RunEvent>(event: Event): Event => recorded(store, event);
 
   const progress = await restore(options, cast);
   yield record({ type: "run-start", run: store.run, fromStep: progress.step, steps: config.steps });
+  const notice = renewal.notice(progress.step);
+  if (notice !== null) yield record(notice);
   const evaluated = heldOutKeys(options.topic, config.evalQuestions);
   const exploring: ExploreParts = { topic: options.topic.topic, config, heldOutKeys: evaluated };
   const heldOut = new Set([...evaluated, ...climbProbeKeys(exploring)]);
@@ -133,12 +154,23 @@ export async function* selfPlay(options: SelfPlayOptions): AsyncGenerator<RunEve
       if (returned || due(config.saveEvery)) yield record(await save(options, cast, progress));
     }
     if (progress.step > progress.saved) yield record(await save(options, cast, progress));
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    yield record({ type: "run-end", step: progress.step, reason: "stopped", message });
+  } catch (thrown) {
+    // While the players are open: what they still have under way ends with the session.
+    const { renewed, error } = await renewal.after(thrown, progress.step);
+    if (!renewed) yield record(endAfter(progress.step, error));
     throw error;
   }
   yield record({ type: "run-end", step: progress.step, ...endOf(progress, config) });
+}
+
+function recorded<Event extends RunEvent>(store: RunStore, event: Event): Event {
+  store.append(event);
+  return event;
+}
+
+function endAfter(step: number, error: unknown): Extract<RunEvent, { type: "run-end" }> {
+  const message = error instanceof Error ? error.message : String(error);
+  return { type: "run-end", step, reason: "stopped", message };
 }
 
 /** One step of self-play: the method, top to bottom. */

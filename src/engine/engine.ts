@@ -165,4 +165,9 @@ export interface Engine extends AsyncDisposable {
   readonly tokenizer: Tokenizer;
   /** A policy that begins with the model's own weights and a fresh optimizer, and learns apart from every other. */
   openPolicy(options?: PolicyOptions): Promise<Policy>;
+  /**
+   * Of an engine that computes elsewhere: begins anew there after a RunStoppedError whose `stateLost` is true. Policies and players that
+   * were open are over; what was saved can be loaded into new ones. Throws RunStoppedError where that cannot be done either.
+   */
+  renew?(): Promise<void>;
 }

@@ -9,8 +9,8 @@ import type { Failure } from "./retries.ts";
 export const urlHint = "Check --base-url: it ends before /api/v1.";
 
 /**
- * Asks something at the beginning, when a wrong address is likelier than a fault that passes: tries thrice, and says what is
- * wrong in the user's words. Statuses of `without` count as an empty answer.
+ * Asks something at the beginning, when a wrong address is likelier than a fault that passes: tries thrice, or for as long as the
+ * connection says, and says what is wrong in the user's words. Statuses of `without` count as an empty answer.
  */
 export async function askOnce(
   connection: Connection,
@@ -28,18 +28,26 @@ export async function askOnce(
     what: "asking the server what it is",
     withKey: true,
   };
-  let failure: Failure | null = null;
-  for (let attempt = 0; attempt < 3; attempt++) {
-    const outcome = await connection.attempt(sending, randomUUID());
-    if (!("kind" in outcome)) return outcome;
-    failure = outcome;
-    const { status } = outcome.kind === "status" ? outcome : { status: null };
-    if (status !== null && without.includes(status)) return { contentType: null, bytes: new Uint8Array() };
-    if (status !== null && status < 500 && status !== 408 && status !== 429) break;
-    await connection.rest(0.5 * 2 ** attempt);
+  const { board, greetingSeconds } = connection.options;
+  const wait = board.begin("the server");
+  const began = performance.now();
+  try {
+    for (let attempt = 0; ; attempt++) {
+      const outcome = await connection.attempt(sending, randomUUID());
+      if (!("kind" in outcome)) return outcome;
+      const { status } = outcome.kind === "status" ? outcome : { status: null };
+      if (status !== null && without.includes(status)) return { contentType: null, bytes: new Uint8Array() };
+      const passes = status === null || status >= 500 || status === 408 || status === 429;
+      const tired = attempt >= mostAttempts - 1 && performance.now() - began >= greetingSeconds * 1000;
+      if (!passes || tired) throw unusable(baseUrl, outcome);
+      await connection.pause(Math.min(0.5 * 2 ** attempt, 10), wait, outcome);
+    }
+  } finally {
+    wait.end();
   }
-  throw unusable(baseUrl, failure!);
 }
+
+const mostAttempts = 3;
 
 function unusable(baseUrl: string, failure: Failure): SqlmError {
   const status = failure.kind === "status" ? failure.status : null;

@@ -47,6 +47,11 @@ export class ServerError extends RunStoppedError {
     this.status = status;
     this.doubtful = doubtful;
   }
+
+  /** The server knows session, model or promise no longer, or may have carried out what cannot be asked for twice. */
+  override get stateLost(): boolean {
+    return this.doubtful || this.status === 404 || this.status === 410;
+  }
 }
 
 export const resumeHint = "The last checkpoint is whole: go on with `sqlm resume RUN`.";
@@ -60,6 +65,8 @@ export interface ConnectionOptions {
   readonly answerSeconds: number;
   /** Largest answer that is read. */
   readonly mostBytes: number;
+  /** How long the first questions are tried, in seconds, while nobody answers; 0 tries thrice. */
+  readonly greetingSeconds: number;
   /** How long to wait while the account is not paid. */
   readonly billingSeconds: number;
   /** Multiplies every wait; tests take less than 1. */

@@ -1,7 +1,13 @@
 // How long and how much: patience with a server, sizes of answers, and how much may be under way at once.
 
 /** Of a connection, where nobody says otherwise. Seconds and bytes. */
-export const connectionLimits = { patienceSeconds: 600, answerSeconds: 60, billingSeconds: 3600, mostBytes: 2 ** 28 };
+export const connectionLimits = {
+  patienceSeconds: 600,
+  greetingSeconds: 0,
+  answerSeconds: 60,
+  billingSeconds: 3600,
+  mostBytes: 2 ** 28,
+};
 
 /** A number of places or bytes that work takes and gives back, in the order in which it asks. */
 export class Budget {

@@ -1,5 +1,5 @@
 // The players of a Tinker server: a policy is one of its models, a frozen player a sampler of weights that it keeps.
-import { SqlmError, UnsupportedError } from "../../../errors.ts";
+import { RunStoppedError, SqlmError, UnsupportedError } from "../../../errors.ts";
 import type { Datum, LossFn, Tokenizer } from "../../../types.ts";
 import { checkAdam, checkSampling, checkSequences, checkTraining } from "../../checks.ts";
 import type {
@@ -314,7 +314,11 @@ export class TinkerPolicy extends TinkerPlayer implements Policy {
         void model.unload();
         // A copy of the request that arrived makes this one the model's second, which is refused.
         const again = error instanceof ServerError && (error.doubtful || [400, 409, 410].includes(error.status ?? 0));
-        if (!again || attempt >= mostLoads) throw error;
+        const { connection, session } = this.shared.link;
+        if (again && attempt < mostLoads && connection.ended === null) continue;
+        // Weights that are gone and a server that was started anew look alike.
+        if (connection.ended === null) await session.check();
+        throw connection.ended ?? notLoaded(statePath, error);
       }
     }
   }
@@ -330,3 +334,13 @@ export class TinkerPolicy extends TinkerPlayer implements Policy {
 }
 
 const mostLoads = 12;
+
+/** Whatever the server says: going back to this checkpoint once more would change nothing. */
+function notLoaded(statePath: string, error: unknown): unknown {
+  if (!(error instanceof SqlmError)) return error;
+  return new RunStoppedError(
+    `The server does not give the weights of this checkpoint (${statePath}): ${error.message}`,
+    "Start it with the saved weights that it had, then `sqlm resume RUN`; or go on from the copy in the checkpoint, on this machine: `sqlm run TOPIC --model RUN`.",
+    { cause: error },
+  );
+}

@@ -26,6 +26,8 @@ export interface Session {
   readonly maxSequenceTokens: number | null;
   /** Numbers the session's models, or its samplers, from 0. */
   next(what: "model" | "sampler"): number;
+  /** Asks whether the server still knows the session; where it does not, the connection ends with the reason. */
+  check(): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -59,11 +61,12 @@ export async function beginSession(connection: Connection, model: string): Promi
     throw new UsageError(`The server ${baseUrl} began no session: ${problem}`, "See the server's own documentation.");
   }
   const everySeconds = heartbeatSeconds * connection.options.pace;
+  const lost = (status: number): void => {
+    const why = `The server ${baseUrl} no longer knows this session (${status}): it was started anew, or heard nothing of it for too long.`;
+    connection.end(new ServerError(why, status, resumeHint));
+  };
   heartbeat = startHeartbeat({ address: connection.options.address, sessionId: id, everySeconds }, (news) => {
-    if (news.kind === "lost") {
-      const why = `The server ${baseUrl} no longer knows this session (${news.status}): it was started anew, or heard nothing of it for too long.`;
-      connection.end(new ServerError(why, news.status, resumeHint));
-    }
+    if (news.kind === "lost") lost(news.status);
   });
   const counts = { model: 0, sampler: 0 };
   return {
@@ -72,6 +75,13 @@ export async function beginSession(connection: Connection, model: string): Promi
     config,
     maxSequenceTokens: served.find(({ model_name: name }) => name === model)?.max_context_length ?? null,
     next: (what) => counts[what]++,
+    check: async () => {
+      const body = json({ session_id: id, type: "session_heartbeat" });
+      const { path } = endpoints.heartbeat;
+      const sending = { method: "POST", path, body, repeat: "harmless", what: "asking for the session" } as const;
+      const outcome = await connection.attempt(sending, randomUUID());
+      if ("kind" in outcome && outcome.kind === "status" && [404, 410].includes(outcome.status)) lost(outcome.status);
+    },
     end: async () => {
       token?.stop();
       await heartbeat.stop();

@@ -1,14 +1,14 @@
 // The engine of a model on a Tinker server: hosted Tinker, SkyRL, TuFT, open-rl, or `sqlm serve-tinker`. The server samples and
 // trains; here are tokens, order, and patience.
 import { randomBytes } from "node:crypto";
-import { SqlmError, UnsupportedError, UsageError } from "../../../errors.ts";
+import { RunStoppedError, SqlmError, UnsupportedError, UsageError } from "../../../errors.ts";
 import { type Companions, readCompanions } from "../../../model/companions.ts";
 import { openTokenizer } from "../../../model/tokenizer.ts";
 import type { LossFn, Tokenizer } from "../../../types.ts";
 import type { Engine, EngineCapabilities, EngineProgress } from "../../engine.ts";
 import { addressOf } from "./address.ts";
 import { baseNaming } from "./checkpoint.ts";
-import { Connection, ServerError } from "./connection.ts";
+import { Connection, resumeHint, ServerError } from "./connection.ts";
 import { wireData, wireLossConfig } from "./data.ts";
 import { connectionLimits } from "./limits.ts";
 import { type AdapterOptions, type Link, TinkerModel } from "./model.ts";
@@ -51,36 +51,55 @@ const tickSeconds = 2;
  * where the server lacks what training needs.
  */
 export async function openTinkerEngine(options: TinkerEngineOptions): Promise<Engine> {
-  const { model, onProgress = () => undefined, environment = process.env, pace = 1 } = options;
+  const { onProgress = () => undefined } = options;
   const companions = readCompanions(options.tokenizer);
   const tokenizer = openTokenizer(options.tokenizer, companions);
   const board = new WaitingBoard();
+  const teller = tellWaiting(board, onProgress);
+  try {
+    const connect = (greetingSeconds: number): Promise<Connected> => connectTo(options, board, greetingSeconds);
+    const connected = await connect(connectionLimits.greetingSeconds);
+    return new TinkerEngine({ connected, connect, companions, tokenizer, teller, options });
+  } catch (error) {
+    teller[Symbol.dispose]();
+    throw error;
+  }
+}
+
+/** A session with a server, and what its server honours. */
+interface Connected {
+  readonly link: Link;
+  readonly adapter: AdapterOptions;
+  readonly lossFunctions: readonly LossFn[];
+  /** A model that was made to try things on, for whoever opens a policy first. */
+  readonly spare: TinkerModel | null;
+}
+
+async function connectTo(
+  options: TinkerEngineOptions,
+  board: WaitingBoard,
+  greetingSeconds: number,
+): Promise<Connected> {
+  const { model, environment = process.env, pace = 1 } = options;
   const connection = new Connection({
     ...connectionLimits,
     ...given(options),
+    greetingSeconds,
     address: addressOf(options.baseUrl, environment),
     board,
     pace,
   });
-  const teller = tellWaiting(board, onProgress);
   try {
     const session = await beginSession(connection, model);
-    const rank = options.rank ?? session.profile.rank ?? defaultRank;
-    const adapter: AdapterOptions = { rank, seed: options.seed ?? 0 };
-    const promises = new Promises(connection, session.config.inflight_response_bytes_semaphore_size);
-    const link: Link = {
-      connection,
-      promises,
-      session,
-      baseModel: model,
-      dialect: { format: "protobuf", certain: false },
-    };
-    const first = session.profile.tryLosses ? await TinkerModel.create(link, adapter) : null;
-    const lossFunctions =
-      first === null ? session.profile.lossFunctions : await tryLosses(first, session.profile.lossFunctions);
-    return new TinkerEngine({ link, adapter, companions, tokenizer, lossFunctions, teller, options }, first);
+    const { profile, config } = session;
+    const adapter = { rank: options.rank ?? profile.rank ?? defaultRank, seed: options.seed ?? 0 };
+    const promises = new Promises(connection, config.inflight_response_bytes_semaphore_size);
+    const dialect = { format: "protobuf", certain: false } as const;
+    const link = { connection, promises, session, baseModel: model, dialect: { ...dialect } };
+    const spare = profile.tryLosses ? await TinkerModel.create(link, adapter) : null;
+    const lossFunctions = spare === null ? profile.lossFunctions : await tryLosses(spare, profile.lossFunctions);
+    return { link, adapter, lossFunctions, spare };
   } catch (error) {
-    teller[Symbol.dispose]();
     await connection.close();
     throw error;
   }
@@ -92,11 +111,11 @@ const given = ({ patienceSeconds, mostBytes }: TinkerEngineOptions) => ({
 });
 
 interface Parts {
-  readonly link: Link;
-  readonly adapter: AdapterOptions;
+  readonly connected: Connected;
+  /** Begins another session; `greetingSeconds`: how long while nobody answers. */
+  readonly connect: (greetingSeconds: number) => Promise<Connected>;
   readonly companions: Companions;
   readonly tokenizer: Tokenizer;
-  readonly lossFunctions: readonly LossFn[];
   readonly teller: Disposable;
   readonly options: TinkerEngineOptions;
 }
@@ -104,38 +123,37 @@ interface Parts {
 class TinkerEngine implements Engine {
   readonly capabilities: EngineCapabilities;
   readonly tokenizer: Tokenizer;
-  readonly #shared: Shared;
-  readonly #teller: Disposable;
-  /** A model that was made to try things on, for whoever opens a policy first. */
+  readonly #parts: Parts;
+  #shared: Shared;
   #spare: TinkerModel | null;
   #closed = false;
 
-  constructor(
-    { link, adapter, companions, tokenizer, lossFunctions, teller, options }: Parts,
-    spare: TinkerModel | null,
-  ) {
-    const { session } = link;
+  constructor(parts: Parts) {
+    const { connected, companions, tokenizer, options } = parts;
+    const { link, adapter, lossFunctions, spare } = connected;
+    this.#parts = parts;
     this.tokenizer = tokenizer;
-    this.capabilities = capabilitiesOf(session, lossFunctions, adapter, maxTokensOf(session, companions, options));
-    const { onProgress = () => undefined, onNote = () => undefined } = options;
+    const most = maxTokensOf(link.session, companions, options);
+    this.capabilities = capabilitiesOf(link.session, lossFunctions, adapter, most);
+    const { onProgress = () => undefined, onNote = () => undefined, model } = options;
     const unique = randomBytes(4).toString("hex");
     let saved = 0;
     const newName = (): string => `sqlm-${unique}-${++saved}`;
+    const nameBase = baseNaming(model, options.tokenizer);
     this.#shared = {
       link,
       capabilities: this.capabilities,
       tokenizer,
       adapter,
-      files: { companions, newName, nameBase: baseNaming(options.model, options.tokenizer), onNote: once(onNote) },
+      files: { companions, newName, nameBase, onNote: once(onNote) },
       order: new CallOrder(),
       onProgress,
     };
-    this.#teller = teller;
     this.#spare = spare;
   }
 
   openPolicy: Engine["openPolicy"] = async ({ seed } = {}) => {
-    if (this.#closed) throw new SqlmError("The tinker engine is closed.", "Open it again.");
+    if (this.#closed) throw closed();
     const { link, adapter } = this.#shared;
     if (seed !== undefined && seed !== adapter.seed) {
       const shared = { ...this.#shared, adapter: { ...adapter, seed } };
@@ -146,16 +164,42 @@ class TinkerEngine implements Engine {
     return new TinkerPolicy(this.#shared, spare ?? (await TinkerModel.create(link, adapter)));
   };
 
+  renew = async (): Promise<void> => {
+    if (this.#closed) throw closed();
+    await this.#part(new SqlmError("The session of this player is over.", "Open another one: the engine was renewed."));
+    const { patienceSeconds = connectionLimits.patienceSeconds } = this.#parts.options;
+    let connected: Connected;
+    try {
+      connected = await this.#parts.connect(patienceSeconds);
+    } catch (error) {
+      if (!(error instanceof SqlmError)) throw error;
+      throw new RunStoppedError(error.message, `${error.hint} ${resumeHint}`, { cause: error });
+    }
+    const { link, lossFunctions, spare } = connected;
+    this.#shared = { ...this.#shared, link, order: new CallOrder() };
+    this.#spare = spare;
+    const { name } = link.session.profile;
+    const lacking = this.capabilities.lossFunctions.find((loss) => !lossFunctions.includes(loss));
+    if (lacking === undefined) return;
+    throw new RunStoppedError(`The server is ${name} now, and does not take the loss ${lacking}.`, resumeHint);
+  };
+
   [Symbol.asyncDispose] = async (): Promise<void> => {
     if (this.#closed) return;
     this.#closed = true;
+    await this.#part(closed());
+    this.#parts.teller[Symbol.dispose]();
+  };
+
+  async #part(why: Error): Promise<void> {
     const { connection, session } = this.#shared.link;
-    connection.end(new SqlmError("The tinker engine is closed.", "Open it again."));
+    connection.end(why);
     await session.end();
     await connection.close();
-    this.#teller[Symbol.dispose]();
-  };
+  }
 }
+
+const closed = (): SqlmError => new SqlmError("The tinker engine is closed.", "Open it again.");
 
 function capabilitiesOf(
   { profile, id: _ }: Session,

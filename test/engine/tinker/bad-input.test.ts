@@ -229,7 +229,9 @@ describe("on the way", () => {
     try {
       await using opened = await open({ instead });
       const opening = opened.engine.openPolicy();
-      await new Promise((go) => setTimeout(go, 30));
+      // Asked for again: the first answer has been read.
+      const polls = (): number => opened.server.seen.filter(({ path }) => path === "retrieve_future").length;
+      while (polls() < 2) await new Promise((go) => setTimeout(go, 5));
       vi.advanceTimersByTime(60_000);
       slow = false;
       await using _policy = await opening;

@@ -38,8 +38,9 @@ export class PackedRuns {
     const logprobs = sequences.map((tokens) => tokens.map(() => 0));
     for (const { batch } of this.#batches(sequences, () => true, scoringWork, onTokens)) {
       const hidden = await this.#layers.forward(weights, batch);
-      const { logprobs: found } = await this.#headOf(weights, batch, sequences, hidden, false);
-      unpack(batch.picks, found, logprobs);
+      const asked = predictionsOf(batch.picks, sequences);
+      const { logprobs: found } = await this.#headOf(weights, asked, hidden, false);
+      unpack(asked.picks, found, logprobs);
     }
     return logprobs;
   }
@@ -59,12 +60,17 @@ export class PackedRuns {
     for (const { batch, size } of this.#batches(sequences, trained, trainingWork, onTokens)) {
       const keptLayers = planMicroBatch(this.#layout, size, this.#budget)?.keptLayers ?? 0;
       const forward = await this.#layers.forwardToTrain(weights, batch, keptLayers);
-      const head = await this.#headOf(weights, batch, sequences, forward.last, true);
-      unpack(batch.picks, head.logprobs, logprobs);
-      const losses = batch.picks.map(({ index, column }, i) => lossOf(data[index], column + 1, head.logprobs[i], loss));
-      for (const { value } of losses) total += value;
-      const chosen = await head.backward!(Float32Array.from(losses, ({ derivative }) => derivative));
-      addRows(batch.picks, chosen, float32Data(forward.gradients[0]).fill(0), this.#layout.config.hiddenSize);
+      const asked = predictionsOf(batch.picks, sequences);
+      const head = await this.#headOf(weights, asked, forward.last, true);
+      unpack(asked.picks, head.logprobs, logprobs);
+      const derivatives = new Float64Array(asked.predictions.length);
+      for (const { index, column, prediction } of asked.picks) {
+        const { value, derivative } = lossOf(data[index], column + 1, head.logprobs[prediction], loss);
+        total += value;
+        derivatives[prediction] += derivative;
+      }
+      const chosen = await head.backward!(Float32Array.from(derivatives));
+      addRows(asked.predictions, chosen, float32Data(forward.gradients[0]).fill(0), this.#layout.config.hiddenSize);
       await this.#layers.backward(weights, gradients, batch, forward);
     }
     return { loss: total, logprobs };
@@ -96,24 +102,45 @@ export class PackedRuns {
     this.#head.release();
   }
 
-  #headOf(
-    weights: AllWeights,
-    { picks }: PackedBatch,
-    sequences: Sequences,
-    hidden: Tensor,
-    train: boolean,
-  ): Promise<HeadResult> {
+  #headOf(weights: AllWeights, { predictions }: Asked, hidden: Tensor, train: boolean): Promise<HeadResult> {
     const width = this.#layout.config.hiddenSize;
     const from = float32Data(hidden);
-    const chosen = new Float32Array(picks.length * width);
-    for (const [i, { row }] of picks.entries()) chosen.set(from.subarray(row * width, (row + 1) * width), i * width);
-    const targets = Int32Array.from(picks, ({ index, column }) => sequences[index][column + 1]);
-    return this.#head.logprobs(weights, float32Tensor([picks.length, width], chosen), targets, train);
+    const chosen = new Float32Array(predictions.length * width);
+    for (const [i, { row }] of predictions.entries()) {
+      chosen.set(from.subarray(row * width, (row + 1) * width), i * width);
+    }
+    const targets = Int32Array.from(predictions, ({ target }) => target);
+    return this.#head.logprobs(weights, float32Tensor([predictions.length, width], chosen), targets, train);
   }
 }
 
-function unpack(picks: readonly Pick[], found: Float32Array, into: number[][]): void {
-  for (const [i, { index, column }] of picks.entries()) into[index][column + 1] = found[i];
+/** A row, and the token whose log-probability is wanted of it. */
+interface Prediction {
+  readonly row: number;
+  readonly target: number;
+}
+
+/** What the head is asked, each thing once, and for each pick which of it. */
+interface Asked {
+  readonly predictions: readonly Prediction[];
+  readonly picks: readonly (Pick & { readonly prediction: number })[];
+}
+
+function predictionsOf(picks: readonly Pick[], sequences: Sequences): Asked {
+  const predictions: Prediction[] = [];
+  const known = new Map<string, number>();
+  const numbered = picks.map((pick) => {
+    const target = sequences[pick.index][pick.column + 1];
+    const key = `${pick.row} ${target}`;
+    const prediction = known.get(key) ?? predictions.push({ row: pick.row, target }) - 1;
+    known.set(key, prediction);
+    return { ...pick, prediction };
+  });
+  return { predictions, picks: numbered };
+}
+
+function unpack(picks: Asked["picks"], found: Float32Array, into: number[][]): void {
+  for (const { index, column, prediction } of picks) into[index][column + 1] = found[prediction];
 }
 
 /** The loss of one token and its derivative by the log-probability, with the KL penalty where there is one. */
@@ -131,8 +158,8 @@ function lossOf(
   return { value: value + penalty.value, derivative: derivative + penalty.derivative };
 }
 
-/** From gradients of picks to those of rows: a row that was picked several times gets the sum. */
-function addRows(picks: readonly Pick[], chosen: Float32Array, into: Float32Array, width: number): void {
+/** From gradients of predictions to those of rows: a row that predicts several tokens gets the sum. */
+function addRows(picks: readonly Prediction[], chosen: Float32Array, into: Float32Array, width: number): void {
   for (const [i, { row }] of picks.entries()) {
     for (let j = 0; j < width; j++) into[row * width + j] += chosen[i * width + j];
   }

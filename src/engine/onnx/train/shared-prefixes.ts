@@ -44,9 +44,10 @@ export function planPacked(
   strands: readonly Strand[],
   workOf: WorkOf,
 ): PackedPlan[] {
-  const sorted = strands
+  const all = strands
     .filter(({ length }) => length > 0)
     .sort((a, b) => compareTokens(sequences, a, b) || a.index - b.index);
+  const [sorted, equals] = withoutRepetitions(sequences, all);
   const shared = sorted.slice(1).map((strand, i) => sharedLength(sequences, sorted[i], strand));
   const groups = cheapestParts(sorted.length, (from) => groupCosts(sorted, shared, from, workOf)).map(
     ([from, to]): Group => ({
@@ -60,8 +61,30 @@ export function planPacked(
   return cheapestParts(groups.length, (from) => batchCosts(groups, sharedWithNext, from, workOf)).map(([from, to]) => {
     const part = groups.slice(from, to);
     const common = Math.min(...sharedWithNext.slice(from, to - 1), ...part.map(({ prefix }) => prefix));
-    return layOut(part, rootLength(part.length, common));
+    const { levels, strands } = layOut(part, rootLength(part.length, common));
+    return {
+      levels,
+      strands: strands.flatMap((strand) => (equals.get(strand.index) ?? []).map((equal) => ({ ...strand, ...equal }))),
+    };
   });
+}
+
+/** The first of each run of strands of equal tokens, and by its index all of the run: short answers of a group are often the same. */
+function withoutRepetitions(
+  sequences: readonly (readonly number[])[],
+  sorted: readonly Strand[],
+): [Strand[], Map<number, Strand[]>] {
+  const firsts: Strand[] = [];
+  const equals = new Map<number, Strand[]>();
+  for (const strand of sorted) {
+    const last = firsts.at(-1);
+    if (last !== undefined && compareTokens(sequences, last, strand) === 0) equals.get(last.index)?.push(strand);
+    else {
+      firsts.push(strand);
+      equals.set(strand.index, [strand]);
+    }
+  }
+  return [firsts, equals];
 }
 
 /** Rows and attention of a plan. */

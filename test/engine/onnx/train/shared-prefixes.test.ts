@@ -34,7 +34,10 @@ describe("planPacked", () => {
         expect(planPacked(sequences, strandsOf(sequences), within(limit))).toEqual(plans);
         const found = sequences.map(({ length }) => Array<boolean>(Math.max(0, length - 1)).fill(false));
         for (const plan of plans) {
-          if (plan.strands.length > 1) expect(rowsOf(plan)).toBeLessThanOrEqual(limit);
+          const distinct = new Set(plan.strands.map(({ index, length }) => sequences[index].slice(0, length).join()));
+          if (distinct.size > 1) expect(rowsOf(plan)).toBeLessThanOrEqual(limit);
+          // Equal strands stand once.
+          expect(new Set(plan.strands.map(({ level, unit }) => `${level} ${unit}`)).size).toBe(distinct.size);
           const batch = packBatch(modelVariants.llama, sequences, plan, () => true);
           expect(batch.rows).toBe(rowsOf(plan) + 1);
           const rowAt = new Map(batch.picks.map(({ index, column, row }) => [`${index} ${column}`, row]));

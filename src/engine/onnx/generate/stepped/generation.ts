@@ -9,8 +9,10 @@ import type { Row, RowCaches } from "./row-caches.ts";
 import { blockSize } from "./step-attention.ts";
 
 interface GenerationLimits {
-  /** Rows of a step, at most. */
+  /** Rows at a time, at most, … */
   readonly rows: number;
+  /** … and those of a step, which all differ. */
+  readonly states: number;
   /** As many take part whatever `blocks` says. */
   readonly fewestRows: number;
   /** Blocks of keys and values. */
@@ -53,6 +55,7 @@ export async function generate(options: GenerationOptions): Promise<Completion[]
     const { next, logprobs } = await caches.advance(
       rows,
       rows.map(({ sequence, tokens }) => uniformOf(sequence, tokens.length)),
+      limits.states,
     );
     const pieces: Piece[] = [];
     rows = rows.filter((row, i) => {
@@ -88,6 +91,11 @@ export async function generate(options: GenerationOptions): Promise<Completion[]
   return sequences.map((sequence) => completions.get(sequence)!);
 }
 
+/** Rows at a time: where answers are short, more than are computed at once, for many of them are equal. */
+function rowsOf({ rows, states }: GenerationLimits, { maxTokens }: SampleOptions): number {
+  return maxTokens <= blockSize ? rows : Math.min(rows, states);
+}
+
 /** How many of the waiting sequences begin now: as many as there is room for, should they get as long as is expected. */
 function countBeginning(
   { caches, settings, limits }: GenerationOptions,
@@ -95,13 +103,15 @@ function countBeginning(
   waiting: number,
   completions: ReadonlyMap<Sequence, Completion>,
 ): number {
-  const places = Math.min(waiting, limits.rows - rows.length);
+  const places = Math.min(waiting, rowsOf(limits, settings) - rows.length);
   if (places === 0 || (rows.length > 0 && places < Math.min(beginTogether, waiting))) return 0;
   let sum = 0;
   for (const { tokens } of completions.values()) sum += tokens.length;
   const mean = completions.size === 0 ? firstExpectation : sum / completions.size;
   const expected = Math.ceil(Math.min(settings.maxTokens, mean) / blockSize) + caches.promptBlocks;
-  const coming = rows.reduce((blocks, { own }) => blocks + Math.max(0, expected - own.blocks.length), 0);
+  const coming = rows.reduce((blocks, { state: { own, rows } }) => {
+    return blocks + Math.max(0, expected - own.blocks.length / rows);
+  }, 0);
   const affordable = Math.floor((limits.blocks - caches.blocks - coming) / expected);
   return Math.max(0, Math.min(places, Math.max(affordable, limits.fewestRows - rows.length)));
 }
@@ -114,8 +124,7 @@ function putBackYoungest(
   wentBack: (row: Row) => void,
 ): Row[] {
   const going = [...rows];
-  const needed = (): number => going.filter(({ tokens }) => tokens.length % blockSize === 0).length;
-  while (going.length > fewestRows && caches.blocks + needed() > blocks) {
+  while (going.length > fewestRows && caches.blocks + caches.blocksToAdvance(going) > blocks) {
     let youngest = 0;
     for (const [i, { tokens }] of going.entries()) if (tokens.length <= going[youngest].tokens.length) youngest = i;
     const [row] = going.splice(youngest, 1);

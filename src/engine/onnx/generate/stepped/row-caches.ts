@@ -17,8 +17,15 @@ export interface Row {
   readonly tokens: number[];
   readonly logprobs: number[];
   readonly prompt: Prompt;
-  /** Blocks of its own: the part of the prompt that it does not share, then those of its tokens. */
+  state: RowState;
+}
+
+/** What rows share that have drawn the same tokens behind the same prompt: until they differ, a step computes them once. */
+interface RowState {
+  /** The part of the prompt that is not shared, then the tokens. */
   readonly own: BlockList;
+  /** Rows that share it. */
+  rows: number;
 }
 
 /** A prompt without its last token, which is the first that a row computes. */
@@ -32,6 +39,9 @@ interface Prompt {
   waiting: number;
   left: number;
 }
+
+/** For each row. */
+export type Drawn = Pick<StepResult, "next"> & { readonly logprobs: readonly number[] };
 
 /** Runs a step with keys and values from the given feeds. */
 export type RunStep = (blocks: Tensors, step: StepTokens) => Promise<StepResult>;
@@ -85,13 +95,15 @@ export class RowCaches implements Disposable {
       [...new Set(prompts)].filter(({ shared, kept }) => shared.blocks.length + kept.blocks.length === 0),
     );
     const { own, kept } = this.#pools;
+    const states = new Map(prompts.map((prompt): [Prompt, RowState] => [prompt, { own: { blocks: [] }, rows: 0 }]));
+    for (const [prompt, state] of states) own.copyFrom(kept, prompt.kept.blocks, state.own);
     return sequences.map((sequence, i) => {
       const prompt = prompts[i];
-      const row: Row = { sequence, tokens: [], logprobs: [], prompt, own: { blocks: [] } };
-      own.copyFrom(kept, prompt.kept.blocks, row.own);
+      const state = states.get(prompt)!;
+      state.rows++;
       prompt.waiting--;
       if (prompt.waiting === 0) kept.release(prompt.kept);
-      return row;
+      return { sequence, tokens: [], logprobs: [], prompt, state };
     });
   }
 
@@ -144,6 +156,7 @@ export class RowCaches implements Disposable {
             sizes: { shared: earlier.size, own: kept.size },
             tokens: batch.flatMap(({ tokens }) => tokens),
             starts: batch.map(() => start),
+            draws: [],
             uniforms: [],
           },
         );
@@ -169,7 +182,7 @@ export class RowCaches implements Disposable {
   }
 
   /** What a row sees beside the position that it computes next. */
-  chunksOf({ prompt, own, tokens }: Row): Chunk[] {
+  #chunksOf({ prompt, state: { own }, tokens }: Row): Chunk[] {
     const inPrompt = placesInBlocks(prompt.tokens.length);
     const shared = [...this.#common.list.blocks, ...prompt.shared.blocks];
     const mine = own.blocks.slice(0, inPrompt.length - shared.length);
@@ -182,17 +195,54 @@ export class RowCaches implements Disposable {
     return [...seen, ...written];
   }
 
-  /** The next position of every row; `step` says what it is, but for what the rows see. */
-  async advance(rows: readonly Row[], uniforms: readonly number[]): Promise<StepResult> {
+  /** Blocks that `advance` will take for these rows. */
+  blocksToAdvance(rows: readonly Row[]): number {
+    let blocks = 0;
+    for (const [{ own }, parts] of partsOf(rows)) {
+      const [[{ tokens }]] = parts;
+      blocks += (parts.length - 1) * own.blocks.length + (tokens.length % blockSize === 0 ? parts.length : 0);
+    }
+    return blocks;
+  }
+
+  /**
+   * The next token of every row, drawn with its number in [0, 1); `most` states at a time, since each has logits. Rows that have come
+   * to differ get states of their own first.
+   */
+  async advance(rows: readonly Row[], uniforms: readonly number[], most: number): Promise<Drawn> {
+    this.#separate(rows);
+    const states = [...new Set(rows.map(({ state }) => state))];
+    const [next, logprobs] = [Array<number>(rows.length), Array<number>(rows.length)];
+    for (let from = 0; from < states.length; from += most) {
+      const places = new Map(states.slice(from, from + most).map((state, place) => [state, place]));
+      const drawn = rows.flatMap(({ state }, i) => (places.has(state) ? [i] : []));
+      const first = new Map(drawn.toReversed().map((i) => [places.get(rows[i].state)!, rows[i]]));
+      const result = await this.#advanceStates(
+        Array.from(places.values(), (place) => first.get(place)!),
+        drawn.map((i) => places.get(rows[i].state)!),
+        drawn.map((i) => uniforms[i]),
+      );
+      for (const [at, i] of drawn.entries()) [next[i], logprobs[i]] = [result.next[at], result.logprobs[at]];
+    }
+    return { next, logprobs };
+  }
+
+  /** A step of rows with states of their own, and draws from them. */
+  async #advanceStates(
+    rows: readonly Row[],
+    draws: readonly number[],
+    uniforms: readonly number[],
+  ): Promise<StepResult> {
     const { shared, own } = this.#pools;
     const result = await this.#run(
       { ...shared.feeds("shared"), ...own.feeds("own") },
       {
-        rows: rows.map((row) => this.chunksOf(row)),
+        rows: rows.map((row) => this.#chunksOf(row)),
         time: 1,
         sizes: { shared: shared.size, own: own.size },
-        tokens: rows.map(({ sequence, tokens }) => tokens.at(-1) ?? sequence.prompt[sequence.prompt.length - 1]),
+        tokens: rows.map(lastToken),
         starts: rows.map(({ prompt, tokens }) => prompt.tokens.length + tokens.length),
+        draws,
         uniforms,
       },
     );
@@ -203,28 +253,56 @@ export class RowCaches implements Disposable {
     return result;
   }
 
-  #targetOf({ own, tokens }: Row, from: number): Target {
+  #separate(rows: readonly Row[]): void {
+    for (const [{ own }, [, ...others]] of partsOf(rows)) {
+      for (const part of others) {
+        const state: RowState = { own: { blocks: [] }, rows: 0 };
+        this.#pools.own.copyFrom(this.#pools.own, own.blocks, state.own);
+        for (const row of part) {
+          row.state.rows--;
+          row.state = state;
+          state.rows++;
+        }
+      }
+    }
+  }
+
+  #targetOf({ state: { own }, tokens }: Row, from: number): Target {
     const place = tokens.length % blockSize;
     if (place === 0) this.#pools.own.extend(own);
     return { from, block: own.blocks[own.blocks.length - 1], place };
   }
 
   /** Gives the memory of a row back that has ended. */
-  end({ prompt, own }: Row): void {
-    this.#pools.own.release(own);
+  end(row: Row): void {
+    const { prompt } = row;
+    this.#leave(row);
     prompt.left--;
     if (prompt.left === 0) this.#pools.shared.release(prompt.shared);
   }
 
   /** Gives the memory of a row back that will begin again. */
-  putBack({ prompt, own }: Row): void {
-    this.#pools.own.release(own);
-    prompt.waiting++;
+  putBack(row: Row): void {
+    this.#leave(row);
+    row.prompt.waiting++;
+  }
+
+  #leave({ state }: Row): void {
+    state.rows--;
+    if (state.rows === 0) this.#pools.own.release(state.own);
   }
 
   [Symbol.dispose](): void {
     for (const pool of Object.values(this.#pools)) pool.dispose();
   }
+}
+
+const lastToken = ({ sequence, tokens }: Row): number => tokens.at(-1) ?? sequence.prompt[sequence.prompt.length - 1];
+
+/** The rows of each state by the token that they come to now; those of a part go on as one. */
+function partsOf(rows: readonly Row[]): Map<RowState, Row[][]> {
+  const states = Map.groupBy(rows, ({ state }) => state);
+  return new Map([...states].map(([state, sharing]) => [state, [...Map.groupBy(sharing, lastToken).values()]]));
 }
 
 function newPrompt(prompt: readonly number[]): Prompt {

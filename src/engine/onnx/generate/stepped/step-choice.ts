@@ -7,10 +7,8 @@ import {
   cumulativeSum,
   gatherInto,
   lastColumn,
-  range,
   reshapeLike,
   seenFrom,
-  sizeOf,
 } from "../../graph/decode-operators.ts";
 import { Graph, type Value } from "../../graph/graph.ts";
 import {
@@ -21,7 +19,6 @@ import {
   multiply,
   pickFromRows,
   reduceSum,
-  reshape,
   softmax,
   subtract,
   unsqueeze,
@@ -36,7 +33,7 @@ export interface Chosen {
 }
 
 /**
- * Adds the inputs `greedy` and `tempered` bool [], `inverse_temperature` float32 [] and `uniforms` float32 [draws], in [0, 1 − 2⁻²³]. With
+ * From `logits` [ends, vocabulary]. Adds the input `draws` int64 [draws], the end that each draw is from, and the inputs `greedy` and `tempered` bool [], `inverse_temperature` float32 [] and `uniforms` float32 [draws], in [0, 1 − 2⁻²³]. With
  * neither flag the temperature is 1.
  */
 export function declareChoice(graph: Graph, logits: Value): Chosen {
@@ -44,25 +41,32 @@ export function declareChoice(graph: Graph, logits: Value): Chosen {
   const tempered = graph.input("tempered", [], "bool");
   const inverse = graph.input("inverse_temperature", []);
   const uniforms = graph.input("uniforms", ["draws"]);
+  const draws = graph.input("draws", ["draws"], "int64");
   const shares = softmax(logits);
   const result = { shape: ["draws"], type: "int64" as const };
+  const likeliest = (body: Graph): Value => gatherInto(seenFrom(body, draws), argMax(seenFrom(body, logits)));
   const draw = (body: Graph): Value =>
     conditional(
       body,
       tempered,
       result,
-      (inner) => drawInBlocks(softmax(multiply(seenFrom(inner, logits), inverse)), uniforms),
-      (inner) => drawInBlocks(seenFrom(inner, shares), uniforms),
+      (inner) => drawInBlocks(softmax(multiply(seenFrom(inner, logits), inverse)), draws, uniforms),
+      (inner) => drawInBlocks(seenFrom(inner, shares), draws, uniforms),
     );
-  const tokens = conditional(graph, greedy, result, (body) => argMax(seenFrom(body, logits)), draw);
-  return { tokens, shares: pickFromRows(shares, tokens) };
+  const tokens = conditional(graph, greedy, result, likeliest, draw);
+  const places = add(multiply(draws, graph.integers([Number(logits.shape[1])])), tokens);
+  return { tokens, shares: gatherInto(places, reshapeLike(shares, [-1], ["shares"])) };
 }
 
-/** From `logits` [draws, vocabulary] and `places` int64 [draws], 0, 1, …, and the inputs of the "truncated" choice, to `next` and `logprobs`. */
+/**
+ * From `logits` [ends, vocabulary], `draws` int64 [draws], the end of each draw, `places` int64 [draws], 0, 1, …, and the inputs of the
+ * "truncated" choice, to `next` and `logprobs`.
+ */
 export function buildTruncatedChoiceGraph(vocabulary: number): Graph {
   const graph = Graph.create();
   const choose = tokenChoice(graph, "truncated");
-  const logits = graph.input("logits", ["draws", vocabulary]);
+  const ends = graph.input("logits", ["ends", vocabulary]);
+  const logits = gatherInto(graph.input("draws", ["draws"], "int64"), ends);
   const { tokens, logprobs } = choose(logits, graph.input("places", ["draws"], "int64"));
   graph.output("next", tokens);
   graph.output("logprobs", logprobs);
@@ -70,21 +74,21 @@ export function buildTruncatedChoiceGraph(vocabulary: number): Graph {
 }
 
 /**
- * The first element of each row of `shares` [draws, vocabulary] at which the running sum passes `uniform` [draws] of the whole: first
+ * For each draw the first element of its row of `shares` [ends, vocabulary] at which the running sum passes `uniform` [draws] of the whole: first
  * the block in which it does, then the place in the block, so that only sums of blocks and one block a row are summed up.
  */
-function drawInBlocks(shares: Value, uniform: Value): Value {
-  const [draws, vocabulary] = [shares.shape[0], Number(shares.shape[1])];
+function drawInBlocks(shares: Value, draws: Value, uniform: Value): Value {
+  const [ends, vocabulary] = [shares.shape[0], Number(shares.shape[1])];
   const { graph } = shares;
   const width = blockWidth(vocabulary);
   const count = Math.ceil(vocabulary / width);
   const filled = filledUp(shares, count * width - vocabulary);
-  const sums = reduceSum(reshapeLike(filled, [-1, count, width], [draws, count, width]), [2], false);
-  const running = cumulativeSum(sums);
+  const ofEnds = reduceSum(reshapeLike(filled, [-1, count, width], [ends, count, width]), [2], false);
+  const row = seenFrom(graph, draws);
+  const [sums, running] = [ofEnds, cumulativeSum(ofEnds)].map((x) => gatherInto(row, x));
   const wanted = multiply(unsqueeze(seenFrom(graph, uniform), 1), lastColumn(running));
   const block = argMax(cast(greater(running, wanted), "int32"));
   const before = subtract(pickFromRows(running, block), pickFromRows(sums, block));
-  const row = range(reshape(sizeOf(shares, 0), []), String(draws));
   const place = add(multiply(row, graph.integers([count])), block);
   const inside = cumulativeSum(gatherInto(place, reshapeLike(filled, [-1, width], ["blocks", width])));
   // The sum of a block and the running sum inside of it differ in the last digits: the end of the block must stay above.

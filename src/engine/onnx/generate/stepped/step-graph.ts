@@ -16,10 +16,10 @@ import { type StepLinearOptions, stepLinear } from "./step-linear.ts";
 
 /**
  * Inputs: weights that are no constants, adapters (`packAdapters`), those of step-attention.ts and step-choice.ts, and
- * `tokens` and `positions` int64 [rows, time]; `last` int64 [draws], the positions row · time + i behind which a token is wanted;
+ * `tokens` and `positions` int64 [rows, time]; `last` int64 [ends], the positions row · time + i behind which tokens are wanted;
  * `cosines` and `sines` [positions, headSize / 2].
  * Outputs: `states` [2 · layers, rows · time, keyValueHeads · headSize], keys and values of the new positions, layer by layer; `next` int64 and `shares`
- * float32 [draws]; `logits` [draws, vocabulary].
+ * float32 [draws]; `logits` [ends, vocabulary].
  */
 export function buildStepGraph(options: StepLinearOptions): Graph {
   const { layout, frozen } = options;
@@ -42,7 +42,7 @@ export function buildStepGraph(options: StepLinearOptions): Graph {
   }
   const [first, ...others] = states;
   graph.output("states", concatenate([first, ...others], 0));
-  const last = gatherInto(graph.input("last", ["draws"], "int64"), hidden);
+  const last = gatherInto(graph.input("last", ["ends"], "int64"), hidden);
   const logits = outputLogits(config, parts, last);
   const { tokens: next, shares } = declareChoice(graph, logits);
   graph.output("next", next);

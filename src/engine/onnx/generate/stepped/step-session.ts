@@ -23,7 +23,9 @@ export interface StepTokens extends StepShape {
   readonly tokens: readonly number[];
   /** Positions of the first token of each row. */
   readonly starts: readonly number[];
-  /** A number in [0, 1) for each row whose next token is wanted: none, or all. */
+  /** For each next token that is wanted its row, … */
+  readonly draws: readonly number[];
+  /** … and a number in [0, 1). */
   readonly uniforms: readonly number[];
 }
 
@@ -58,13 +60,13 @@ export class StepSession {
 
   /** `weights`: those that are no constants of the graph, adapters, and the blocks. */
   async run(weights: Tensors, step: StepTokens, settings: SampleOptions): Promise<StepResult> {
-    const { rows, time, tokens, starts, uniforms } = step;
+    const { rows, time, tokens, starts, draws, uniforms } = step;
     // A product of a single row has a kernel of its own, whose sums differ in the last digits from those of several.
     const single = rows.length * time === 1;
-    if (single) return firstOf(await this.run(weights, twice(step), settings));
+    if (single) return this.run(weights, twice(step), settings);
     const positions = starts.flatMap((start) => Array.from({ length: time }, (_, i) => start + i));
-    const draws = uniforms.length > 0 ? rows.map((_, row) => (row + 1) * time - 1) : [0, 0];
-    const numbers = uniforms.length > 0 ? uniforms : [0, 0];
+    const wanted = draws.length > 0 ? { draws, uniforms } : { draws: [0, 0], uniforms: [0, 0] };
+    const last = draws.length > 0 ? rows.map((_, row) => (row + 1) * time - 1) : [0, 0];
     const truncated = uniforms.length > 0 && isTruncated(this.#config, settings);
     const output = await this.#session.run(
       {
@@ -73,12 +75,13 @@ export class StepSession {
         ...stepIndices(this.#config, step),
         tokens: int64Tensor([rows.length, time], tokens),
         positions: int64Tensor([rows.length, time], positions),
-        last: int64Tensor([draws.length], draws),
-        ...choiceFeeds(settings, numbers),
+        last: int64Tensor([last.length], last),
+        draws: int64Tensor([wanted.draws.length], wanted.draws),
+        ...choiceFeeds(settings, wanted.uniforms),
       },
       truncated ? ["states", "logits"] : ["states", "next", "shares"],
     );
-    const chosen = truncated ? await this.#chooseTruncated(output["logits"], numbers, settings) : output;
+    const chosen = truncated ? await this.#chooseTruncated(output["logits"], wanted, settings) : output;
     const logprobs = truncated ? float32Data(chosen["logprobs"]) : float32Data(output["shares"]).map(Math.log);
     return {
       states: float32Data(output["states"]),
@@ -87,15 +90,20 @@ export class StepSession {
     };
   }
 
-  async #chooseTruncated(logits: Tensor, uniforms: readonly number[], settings: SampleOptions): Promise<Tensors> {
+  async #chooseTruncated(
+    logits: Tensor,
+    { draws, uniforms }: Pick<StepTokens, "draws" | "uniforms">,
+    settings: SampleOptions,
+  ): Promise<Tensors> {
     const { vocabSize } = this.#config;
     const { temperature, topK = 0, topP = 1 } = settings;
     this.#truncated ??= await createSession(buildTruncatedChoiceGraph(vocabSize), { threads: this.#threads });
     return this.#truncated.run({
       logits,
+      draws: int64Tensor([draws.length], draws),
       places: int64Tensor(
-        [uniforms.length],
-        uniforms.map((_, i) => i),
+        [draws.length],
+        draws.map((_, i) => i),
       ),
       uniforms: float32Tensor([uniforms.length], Float32Array.from(uniforms)),
       temperature: float32Tensor([], Float32Array.of(temperature)),
@@ -135,18 +143,7 @@ function choiceFeeds({ temperature }: SampleOptions, uniforms: readonly number[]
   };
 }
 
-function twice({ rows, tokens, starts, uniforms, ...rest }: StepTokens): StepTokens {
+function twice({ rows, tokens, starts, ...rest }: StepTokens): StepTokens {
   const doubled = <T>(list: readonly T[]): T[] => [...list, ...list];
-  return {
-    ...rest,
-    rows: doubled(rows),
-    tokens: doubled(tokens),
-    starts: doubled(starts),
-    uniforms: doubled(uniforms),
-  };
-}
-
-/** The first of two equal rows. */
-function firstOf({ states, next, logprobs }: StepResult): StepResult {
-  return { states, next: next.slice(0, 1), logprobs: logprobs.subarray(0, 1) };
+  return { ...rest, rows: doubled(rows), tokens: doubled(tokens), starts: doubled(starts) };
 }

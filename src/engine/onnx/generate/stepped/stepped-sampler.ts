@@ -19,7 +19,8 @@ export function createSteppedSampler(layout: WeightLayout, options: SamplerOptio
   const { maxBatch = mostRows, onProgress = () => undefined } = options;
   const sessions = new StepSessions(layout, options);
   const limits = {
-    rows: rowsAtOnce(config, maxBatch),
+    rows: Math.min(maxBatch, 4 * rowsAtOnce(config, maxBatch)),
+    states: rowsAtOnce(config, maxBatch),
     fewestRows: Math.min(maxBatch, fewestRows),
     blocks: Math.floor(mostCacheBytes / bytesOfBlock(config)),
   };

@@ -178,7 +178,7 @@ describe.each(Object.entries(wide).map(([name, config], i) => ({ name, config, f
             putBack++;
             original(row);
           };
-          const limits = { rows: 128, states: 7, fewestRows: 4, blocks: 40 };
+          const limits = { rows: 128, states: 7, fewestRows: 4, blocks: 24 };
           const completions = await generate({ caches, sequences, settings, limits, onProgress: () => undefined });
           await session.dispose();
           expect(putBack).toBeGreaterThan(0);

@@ -38,6 +38,14 @@ export interface Piece {
   readonly logprobs: readonly number[];
 }
 
+/**
+ * Follows a call of `sample`: told of every token before the call ends, those of one completion in their order, and never changes
+ * one. Answers whether the completion goes on. One that need not ends as soon as the engine can end it, with at least the
+ * tokens that were told, and no more of it is told; those beside it are as they would be. If the listener throws, the call rejects
+ * with what was thrown.
+ */
+export type SampleListener = (piece: Piece) => boolean;
+
 export interface LossConfig {
   /** Lower clip: the probability ratio is kept above 1 − clipLow (`ppo`, `cispo`). Default 0.2. */
   readonly clipLow?: number;
@@ -85,6 +93,11 @@ export interface EngineCapabilities {
   readonly klPenalty: boolean;
   /** False where gradients are not clipped, whatever `gradClipNorm` says. */
   readonly gradientClip?: boolean;
+  /**
+   * Tokens are told as they are drawn, and a completion that need not go on ends. Without, a completion is told whole when it is
+   * there, and ending it saves nothing.
+   */
+  readonly tellsTokens?: boolean;
   /** False where `score` has nothing to ask. */
   readonly scores?: boolean;
   /**
@@ -131,8 +144,8 @@ export interface EngineProgress {
 export interface Player extends AsyncDisposable {
   readonly capabilities: EngineCapabilities;
   readonly tokenizer: Tokenizer;
-  /** Completions as [ask][sample]. */
-  sample(asks: readonly Ask[], options: SampleOptions): Promise<Completion[][]>;
+  /** Completions as [ask][sample]. One that a listener ended has `length` as its reason, unless it had ended by itself. */
+  sample(asks: readonly Ask[], options: SampleOptions, listener?: SampleListener): Promise<Completion[][]>;
   /** Log-probability of every token given those before it; entry 0 of each row is 0. */
   score(sequences: readonly (readonly number[])[]): Promise<number[][]>;
 }

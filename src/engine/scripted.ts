@@ -9,7 +9,16 @@ import { type Random, randomStream, uniformAt } from "../random.ts";
 import { type Completion, lossFunctions, type Tokenizer } from "../types.ts";
 import { CallQueue } from "./call-queue.ts";
 import { checkAdam, checkSampling, checkSequences, checkTraining } from "./checks.ts";
-import type { Ask, Engine, EngineCapabilities, Player, Policy, SampleOptions } from "./engine.ts";
+import type {
+  Ask,
+  Engine,
+  EngineCapabilities,
+  Piece,
+  Player,
+  Policy,
+  SampleListener,
+  SampleOptions,
+} from "./engine.ts";
 import { batchLoss } from "./losses.ts";
 
 /** What a script knows when it is asked for one reply. */
@@ -93,6 +102,7 @@ function shareScript({ reply, maxSequenceTokens = 4096 }: ScriptedEngineOptions)
     topK: false,
     klPenalty: true,
     correctsForSampler: true,
+    tellsTokens: true,
   };
   return { reply, capabilities, queue: new CallQueue(), closed: false };
 }
@@ -110,9 +120,9 @@ class ScriptedPlayer implements Player {
     this.updates = updates;
   }
 
-  sample: Player["sample"] = async (asks, options) => {
+  sample: Player["sample"] = async (asks, options, listener) => {
     checkSampling(this.capabilities, asks, options);
-    return this.inTurn(async () => asks.map((ask) => this.#complete(ask, options)));
+    return this.inTurn(async () => asks.map((ask, index) => this.#complete(ask, options, index, listener)));
   };
 
   score: Player["score"] = async (sequences) => {
@@ -131,7 +141,12 @@ class ScriptedPlayer implements Player {
     return this.shared.queue.run(call);
   }
 
-  #complete({ promptTokens, numSamples, seed, first }: Ask, options: SampleOptions): Completion[] {
+  #complete(
+    { promptTokens, numSamples, seed, first }: Ask,
+    options: SampleOptions,
+    ask: number,
+    listener: SampleListener | undefined,
+  ): Completion[] {
     const { temperature } = options;
     const greedy = temperature === 0;
     const prompt = codePointTokenizer.decode(promptTokens);
@@ -140,7 +155,9 @@ class ScriptedPlayer implements Player {
       const stream = greedy ? ["greedy", prompt] : ["sampled", seed, prompt, sample];
       const random = randomStream("scripted", ...stream);
       const request = { prompt, sample: greedy ? 0 : sample, updates: this.updates, temperature, random };
-      return complete(promptTokens, this.shared.reply(request), options);
+      const completion = complete(promptTokens, this.shared.reply(request), options);
+      if (listener === undefined) return completion;
+      return told(completion, (piece) => listener({ ask, sample: i, ...piece }));
     });
   }
 }
@@ -208,6 +225,16 @@ function complete(promptTokens: readonly number[], reply: string, options: Sampl
   }
   const logprobs = scoreTokens([...promptTokens, ...tokens]).slice(promptTokens.length);
   return { tokens, logprobs, stopReason: stopped ? "stop" : "length" };
+}
+
+/** Tells a completion token by token, up to where it need not go on. */
+function told(completion: Completion, goesOn: (piece: Pick<Piece, "tokens" | "logprobs">) => boolean): Completion {
+  const { tokens, logprobs } = completion;
+  for (const [i, token] of tokens.entries()) {
+    if (goesOn({ tokens: [token], logprobs: [logprobs[i]] }) || i + 1 === tokens.length) continue;
+    return { tokens: tokens.slice(0, i + 1), logprobs: logprobs.slice(0, i + 1), stopReason: "length" };
+  }
+  return completion;
 }
 
 /** Fixed, plausible log-probabilities from −0.05 to −2.05, each decided by a token, the one before and the position. */

@@ -7,10 +7,12 @@ import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { Player } from "../engine/engine.ts";
 import { type Access, checkOrigin, equalTokens } from "../http/access.ts";
 import type { Batcher } from "./batcher.ts";
+import { Channel } from "./channel.ts";
 import { readChat, readCompletion } from "./parameters.ts";
 import { type Plan, planChat, planCompletion } from "./plan.ts";
 import { Problem, problemOf } from "./problem.ts";
-import { chatReplies, completionReplies, type ReplyFacts, type ReplyKind, readChoices } from "./replies.ts";
+import { chatReplies, completionReplies, type ReplyFacts, type ReplyKind } from "./replies.ts";
+import { ReplyStream } from "./reply-stream.ts";
 
 export interface AppOptions {
   readonly player: Player;
@@ -155,39 +157,55 @@ function streaming(read: ReturnType<typeof readChat> | ReturnType<typeof readCom
 
 async function answer(c: Context, { batcher, player, model, report }: AppOptions, job: Job): Promise<Response> {
   const { kind, asks, options, stops, logprobs, alternatives } = job;
-  const sampling = batcher.sample(asks, options, c.req.raw.signal);
-  const facts = async (): Promise<ReplyFacts> => ({
+  const facts: ReplyFacts = {
     id: `${kind.idPrefix}-${randomUUID()}`,
     created: Math.floor(Date.now() / 1000),
     model,
     prompts: asks,
-    choices: readChoices(player.tokenizer, await sampling, stops),
     logprobs,
     alternatives,
-  });
-  if (!job.stream) return c.json(kind.whole(await facts()));
+  };
+  const chunks = new Channel<object>();
+  const onChunk = job.stream ? (chunk: object) => chunks.push(chunk) : null;
+  const reply = new ReplyStream({ kind, facts, tokenizer: player.tokenizer, options, stops, onChunk });
+  const gone = new AbortController();
+  const signal = AbortSignal.any([c.req.raw.signal, gone.signal]);
+  const sampling = batcher.sample(asks, options, (piece) => reply.add(piece), signal);
+  // A request need not wait for those that are sampled with it.
+  const done = Promise.race([sampling, reply.over]);
+  if (!job.stream) {
+    await done;
+    return c.json(kind.whole(facts, reply.choices));
+  }
   // What is refused at once is refused with a status; later it can only be said in the stream.
-  await Promise.race([sampling, new Promise((resolve) => setImmediate(resolve))]);
+  await Promise.race([done, new Promise((resolve) => setImmediate(resolve))]);
+  void done.then(
+    () => chunks.close(),
+    () => chunks.close(),
+  );
   return streamSSE(c, async (stream) => {
+    stream.onAbort(() => gone.abort());
     const heartbeat = setInterval(() => void stream.write(": still waiting\n\n"), heartbeatMilliseconds);
     try {
-      await sendChunks(stream, job, await facts());
+      await sendChunks(stream, chunks, job.includeUsage);
+      await done;
+      if (job.includeUsage) await send(stream, kind.usageChunk(facts, reply.choices));
+      await stream.writeSSE({ data: "[DONE]" });
     } catch (error) {
       const problem = problemOf(error);
       if (problem.status === 500) report(error);
-      await stream.writeSSE({ data: JSON.stringify(problem.reply) });
+      await send(stream, problem.reply);
     } finally {
       clearInterval(heartbeat);
     }
   });
 }
 
-async function sendChunks(stream: SSEStreamingApi, { kind, includeUsage }: Job, facts: ReplyFacts): Promise<void> {
-  const send = (data: object): Promise<void> => stream.writeSSE({ data: JSON.stringify(data) });
-  for (const chunk of kind.chunks(facts)) {
+const send = (stream: SSEStreamingApi, data: object): Promise<void> => stream.writeSSE({ data: JSON.stringify(data) });
+
+async function sendChunks(stream: SSEStreamingApi, chunks: Channel<object>, includeUsage: boolean): Promise<void> {
+  for await (const chunk of chunks) {
     if (stream.aborted) return;
-    await send(includeUsage ? { ...chunk, usage: null } : chunk);
+    await send(stream, includeUsage ? { ...chunk, usage: null } : chunk);
   }
-  if (includeUsage) await send(kind.usageChunk(facts));
-  await stream.writeSSE({ data: "[DONE]" });
 }

@@ -1,8 +1,7 @@
 // One player for many requests. Those that wait while it works are sampled together, as far as they ask for the same
 // options; an ask's completions depend on nothing beside it, so nobody can tell whom it was sampled with.
 import { setImmediate } from "node:timers/promises";
-import type { Ask, Player, SampleOptions } from "../engine/engine.ts";
-import type { Completion } from "../types.ts";
+import type { Ask, Player, SampleListener, SampleOptions } from "../engine/engine.ts";
 import { Problem } from "./problem.ts";
 
 export interface BatcherOptions {
@@ -15,7 +14,9 @@ export interface BatcherOptions {
 interface Waiting {
   readonly asks: readonly Ask[];
   readonly options: SampleOptions;
-  readonly resolve: (rows: Completion[][]) => void;
+  readonly listener: SampleListener;
+  readonly signal: AbortSignal | undefined;
+  readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
@@ -45,14 +46,15 @@ export class Batcher implements Disposable {
   }
 
   /**
-   * Completions as [ask][sample]. Rejects with Problem where too many wait, and with what the player rejects with.
-   * @param signal ends the waiting of a client that has gone; what is being sampled is finished all the same
+   * Samples, with nothing but what the listener is told for a result; asks are numbered as they are here. Rejects with Problem where
+   * too many wait, and with what the player rejects with.
+   * @param signal ends the waiting of a client that has gone, and what is being sampled for it
    */
-  sample(asks: readonly Ask[], options: SampleOptions, signal?: AbortSignal): Promise<Completion[][]> {
+  sample(asks: readonly Ask[], options: SampleOptions, listener: SampleListener, signal?: AbortSignal): Promise<void> {
     if (this.#closed) return Promise.reject(ending());
     if (this.waiting >= this.#mostWaiting) return Promise.reject(this.#full());
     return new Promise((resolve, reject) => {
-      const one: Waiting = { asks, options, resolve, reject };
+      const one: Waiting = { asks, options, listener, signal, resolve, reject };
       const leave = (): void => {
         const place = this.#waiting.indexOf(one);
         if (place < 0) return;
@@ -79,14 +81,18 @@ export class Batcher implements Disposable {
       const batch = this.#takeBatch();
       const started = performance.now();
       try {
-        const rows = await this.#player.sample(
+        const owners = batch.flatMap((one) => one.asks.map((_, ask) => ({ one, ask })));
+        await this.#player.sample(
           batch.flatMap(({ asks }) => asks),
           batch[0].options,
+          (piece) => {
+            const { one, ask } = owners[piece.ask];
+            return !this.#closed && one.signal?.aborted !== true && one.listener({ ...piece, ask });
+          },
         );
-        let next = 0;
-        for (const { asks, resolve } of batch) {
-          resolve(rows.slice(next, next + asks.length));
-          next += asks.length;
+        for (const { resolve, reject } of batch) {
+          if (this.#closed) reject(ending());
+          else resolve();
         }
       } catch (error) {
         for (const { reject } of batch) reject(this.#closed ? ending() : error);

@@ -1,5 +1,8 @@
-// From a completion to what a client is sent of it: text by token, cut where a stop text begins. Pure functions.
-import type { Completion, Tokenizer } from "../types.ts";
+// From tokens to what a client is sent of them: text by token, as it comes, cut where a stop text begins.
+import type { SampleOptions } from "../engine/engine.ts";
+import type { Tokenizer } from "../types.ts";
+
+type Decoder = Pick<Tokenizer, "decode">;
 
 /** What one token adds to the text. */
 export interface Piece {
@@ -17,34 +20,106 @@ export interface Choice {
   readonly tokens: number;
 }
 
+export interface ChoiceEnds extends Pick<SampleOptions, "maxTokens"> {
+  /** Tokens that end it. */
+  readonly stop: SampleOptions["stop"];
+  /** Texts that end it. */
+  readonly stops: readonly string[];
+}
+
 /**
- * Reads a completion as one that ended with the first stop text to be complete, of several that end together the longest;
- * the stop text itself is left out. Stop texts are looked for in the text, so they may begin and end within tokens.
+ * Reads a completion as it comes, as one that ends with the first stop text to be complete, of several that end together the
+ * longest; the stop text itself is left out. Stop texts are looked for in the text, so they may begin and end within tokens.
  */
-export function readChoice(
-  tokenizer: Pick<Tokenizer, "decode" | "endTokens">,
-  { tokens, logprobs, stopReason }: Completion,
-  stops: readonly string[],
-): Choice {
-  const ended = tokens.length > 0 && tokenizer.endTokens.includes(tokens[tokens.length - 1]);
-  const texts = tokenTexts(tokenizer, ended ? tokens.slice(0, -1) : tokens);
-  const pieces = texts.map((text, i) => ({ text, logprob: logprobs[i] }));
-  const cut = firstStop(texts.join(""), stops);
-  if (cut === null) return { pieces, finishReason: stopReason, tokens: tokens.length };
-  const kept: Piece[] = [];
-  let [start, used] = [0, 0];
-  for (const { text, logprob } of pieces) {
-    if (start >= cut.end) break;
-    if (start < cut.start) kept.push({ text: text.slice(0, cut.start - start), logprob });
-    start += text.length;
-    used++;
+export class ChoiceReader {
+  readonly #ends: ChoiceEnds;
+  readonly #texts: TokenTexts;
+  readonly #logprobs: number[] = [];
+  readonly #pieces: Piece[] = [];
+  #text = "";
+  #cut: Cut | null = null;
+  #ended = false;
+  #count = 0;
+  /** Pieces that have been taken, and their length. */
+  #taken = 0;
+  #takenLength = 0;
+
+  constructor(tokenizer: Decoder, ends: ChoiceEnds) {
+    this.#texts = new TokenTexts(tokenizer);
+    this.#ends = ends;
   }
-  return { pieces: kept, finishReason: "stop", tokens: used };
+
+  /** Whether nothing that comes changes the choice. */
+  get over(): boolean {
+    return this.#ended || this.#cut !== null || this.#count >= this.#ends.maxTokens;
+  }
+
+  /** What comes after the end is left out. */
+  add(tokens: readonly number[], logprobs: readonly number[]): void {
+    for (const [i, token] of tokens.entries()) {
+      if (this.over) return;
+      this.#count++;
+      this.#ended = this.#ends.stop.includes(token);
+      if (!this.#ended) {
+        this.#logprobs.push(logprobs[i]);
+        this.#read(this.#texts.add(token));
+      }
+      if (this.over) this.#read(this.#texts.rest());
+    }
+  }
+
+  #read(texts: readonly string[]): void {
+    for (const text of texts) {
+      if (this.#cut !== null) return;
+      this.#pieces.push({ text, logprob: this.#logprobs[this.#pieces.length] });
+      this.#text += text;
+      this.#cut = firstStop(this.#text, this.#ends.stops);
+    }
+  }
+
+  /** Pieces that have not been taken and will not change, whatever comes: none that a stop text may begin in. */
+  take(): readonly Piece[] {
+    const { pieces } = this.over ? this.choice() : { pieces: this.#pieces };
+    const held = this.over ? 0 : heldBack(this.#text, this.#ends.stops);
+    const certain = this.over ? Number.POSITIVE_INFINITY : this.#text.length - held;
+    const first = this.#taken;
+    for (const { text } of pieces.slice(first)) {
+      const end = this.#takenLength + text.length;
+      // One without text begins a character, perhaps the first that is held back.
+      if (end > certain || (end === certain && text === "" && held > 0)) break;
+      this.#takenLength = end;
+      this.#taken++;
+    }
+    return pieces.slice(first, this.#taken);
+  }
+
+  /** All of it, as far as it has come. */
+  choice(): Choice {
+    if (this.#cut === null) {
+      // Where pieces have gone out already, their text stays as it was.
+      const pieces = this.#taken === 0 ? this.#texts.whole(this.#pieces) : this.#pieces;
+      return { pieces, finishReason: this.#ended ? "stop" : "length", tokens: this.#count };
+    }
+    const kept: Piece[] = [];
+    let [start, used] = [0, 0];
+    for (const { text, logprob } of this.#pieces) {
+      if (start >= this.#cut.end) break;
+      if (start < this.#cut.start) kept.push({ text: text.slice(0, this.#cut.start - start), logprob });
+      start += text.length;
+      used++;
+    }
+    return { pieces: kept, finishReason: "stop", tokens: used };
+  }
+}
+
+interface Cut {
+  readonly start: number;
+  readonly end: number;
 }
 
 /** Where the first stop text that is complete stands; null where there is none. */
-function firstStop(text: string, stops: readonly string[]): { readonly start: number; readonly end: number } | null {
-  let first: { readonly start: number; readonly end: number } | null = null;
+function firstStop(text: string, stops: readonly string[]): Cut | null {
+  let first: Cut | null = null;
   for (const stop of stops) {
     const start = text.indexOf(stop);
     const end = start + stop.length;
@@ -55,31 +130,70 @@ function firstStop(text: string, stops: readonly string[]): { readonly start: nu
   return first;
 }
 
+/** Length of the longest end of a text that a stop text begins with. */
+function heldBack(text: string, stops: readonly string[]): number {
+  let longest = 0;
+  for (const stop of stops) {
+    for (let length = Math.min(stop.length - 1, text.length); length > longest; length--) {
+      if (text.endsWith(stop.slice(0, length))) longest = length;
+    }
+  }
+  return longest;
+}
+
 const incomplete = "\u{FFFD}";
 
 /** No character takes more bytes than four, nor more tokens than bytes: what goes on longer is no beginning of one. */
 const mostHeld = 8;
 
 /**
- * The text that each token adds; together they are `decode(tokens)`. A token is decoded after those before it since the last
- * whole character, for decoders treat the beginning of a text in a way of its own and a character may be cut by tokens.
+ * The text that each token adds, as tokens come; together they are `decode(tokens)`. A token is decoded after those before it since
+ * the last whole character, for decoders treat the beginning of a text in a way of its own and a character may be cut by tokens.
  */
-export function tokenTexts(tokenizer: Pick<Tokenizer, "decode">, tokens: readonly number[]): string[] {
-  const texts = tokens.map(() => "");
-  // Tokens from `known` to `shown` are context: their text has been given.
-  let [known, shown] = [0, 0];
-  for (let i = 0; i < tokens.length; i++) {
-    const before = tokenizer.decode(tokens.slice(known, shown));
-    const now = tokenizer.decode(tokens.slice(known, i + 1));
-    const last = i === tokens.length - 1;
-    const whole = last || !now.endsWith(incomplete) || i - shown >= mostHeld;
-    if (now.length > before.length && whole) {
-      texts[i] = now.slice(before.length);
-      [known, shown] = [shown, i + 1];
-    }
+export class TokenTexts {
+  readonly #tokenizer: Decoder;
+  readonly #tokens: number[] = [];
+  /** Tokens from `known` to `shown` are context: their text has been given. */
+  #known = 0;
+  #shown = 0;
+  /** Tokens whose text has been told. */
+  #told = 0;
+
+  constructor(tokenizer: Decoder) {
+    this.#tokenizer = tokenizer;
   }
-  // A decoder that looks further back gives the right text, though not where it comes from.
-  const all = tokenizer.decode(tokens);
-  if (tokens.length > 0 && texts.join("") !== all) return texts.map((_, i) => (i === tokens.length - 1 ? all : ""));
-  return texts;
+
+  /** The texts of the tokens without one so far, this one included; none as long as a character is not whole. */
+  add(token: number): string[] {
+    this.#tokens.push(token);
+    return this.#next(false);
+  }
+
+  /** The texts of the tokens without one so far, when no more will come. */
+  rest(): string[] {
+    return this.#told === this.#tokens.length ? [] : this.#next(true);
+  }
+
+  #next(last: boolean): string[] {
+    const { length } = this.#tokens;
+    const before = this.#tokenizer.decode(this.#tokens.slice(this.#known, this.#shown));
+    const now = this.#tokenizer.decode(this.#tokens.slice(this.#known));
+    const whole = last || !now.endsWith(incomplete) || length - 1 - this.#shown >= mostHeld;
+    const found = now.length > before.length && whole;
+    if (!found && !last) return [];
+    const texts = Array.from({ length: length - this.#told }, () => "");
+    this.#told = length;
+    if (found) {
+      texts[texts.length - 1] = now.slice(before.length);
+      [this.#known, this.#shown] = [this.#shown, length];
+    }
+    return texts;
+  }
+
+  /** Pieces of all tokens. Of a decoder that looks further back the text is right, though not where it comes from. */
+  whole(pieces: readonly Piece[]): readonly Piece[] {
+    const all = this.#tokenizer.decode(this.#tokens);
+    if (pieces.length < this.#tokens.length || pieces.map(({ text }) => text).join("") === all) return pieces;
+    return pieces.map(({ logprob }, i) => ({ text: i === pieces.length - 1 ? all : "", logprob }));
+  }
 }

@@ -1,6 +1,5 @@
 // Replies in the form of the OpenAI protocol, whole or in chunks. Pure functions of what was sampled.
-import type { Completion, Tokenizer } from "../types.ts";
-import { type Choice, type Piece, readChoice } from "./choices.ts";
+import type { Choice, Piece } from "./choices.ts";
 import type { Plan } from "./plan.ts";
 
 export interface ReplyFacts {
@@ -9,22 +8,12 @@ export interface ReplyFacts {
   readonly created: number;
   readonly model: string;
   readonly prompts: Plan["asks"];
-  readonly choices: readonly Choice[];
   readonly logprobs: boolean;
   /** 1 where the drawn token is listed as the likeliest too. */
   readonly alternatives: number;
 }
 
-/** Reads completions, as [prompt][sample], in the order in which choices are numbered. */
-export function readChoices(
-  tokenizer: Tokenizer,
-  rows: readonly (readonly Completion[])[],
-  stops: readonly string[],
-): Choice[] {
-  return rows.flat().map((completion) => readChoice(tokenizer, completion, stops));
-}
-
-function usageOf({ prompts, choices }: Pick<ReplyFacts, "prompts" | "choices">) {
+function usageOf(prompts: ReplyFacts["prompts"], choices: readonly Choice[]) {
   const promptTokens = prompts.reduce((sum, ask) => sum + ask.promptTokens.length, 0);
   const completionTokens = choices.reduce((sum, { tokens }) => sum + tokens, 0);
   return {
@@ -34,21 +23,20 @@ function usageOf({ prompts, choices }: Pick<ReplyFacts, "prompts" | "choices">) 
   };
 }
 
-/** How one kind of reply is written. */
+/** How one kind of reply is written. Choices are numbered prompt by prompt. */
 export interface ReplyKind {
   readonly idPrefix: string;
-  whole(facts: ReplyFacts): object;
-  /** Every chunk but those about usage, choice by choice. */
-  chunks(facts: ReplyFacts): Generator<object>;
+  whole(facts: ReplyFacts, choices: readonly Choice[]): object;
+  /** The chunk before a choice's first piece; null where there is none. */
+  opening(facts: ReplyFacts, index: number): object | null;
+  /** @param offset of the piece in the text of its choice */
+  chunk(facts: ReplyFacts, index: number, piece: Piece, offset: number): object;
+  closing(facts: ReplyFacts, index: number, reason: Choice["finishReason"]): object;
   /** The last chunk where usage is asked for. */
-  usageChunk(facts: ReplyFacts): object;
+  usageChunk(facts: ReplyFacts, choices: readonly Choice[]): object;
 }
 
 const textOf = (pieces: readonly Piece[]): string => pieces.map(({ text }) => text).join("");
-
-/** Pieces that are sent: those that say nothing are, only where their log-probability is asked for. */
-const sent = ({ pieces }: Choice, { logprobs }: ReplyFacts): readonly Piece[] =>
-  logprobs ? pieces : pieces.filter(({ text }) => text !== "");
 
 function chatLogprobs(pieces: readonly Piece[], { logprobs, alternatives }: ReplyFacts) {
   if (!logprobs) return null;
@@ -77,59 +65,67 @@ function completionLogprobs(pieces: readonly Piece[], { logprobs, alternatives }
 
 const head = ({ id, created, model }: ReplyFacts, object: string) => ({ id, object, created, model });
 
+function chatChunk(facts: ReplyFacts, index: number, delta: object, logprobs: object | null, reason: string | null) {
+  return {
+    ...head(facts, "chat.completion.chunk"),
+    choices: [{ index, delta, logprobs, finish_reason: reason }],
+  };
+}
+
 export const chatReplies: ReplyKind = {
   idPrefix: "chatcmpl",
-  whole: (facts) => ({
+  whole: (facts, choices) => ({
     ...head(facts, "chat.completion"),
-    choices: facts.choices.map(({ pieces, finishReason }, index) => ({
+    choices: choices.map(({ pieces, finishReason }, index) => ({
       index,
       message: { role: "assistant", content: textOf(pieces), refusal: null },
       logprobs: chatLogprobs(pieces, facts),
       finish_reason: finishReason,
     })),
-    usage: usageOf(facts),
+    usage: usageOf(facts.prompts, choices),
   }),
-  *chunks(facts) {
-    const chunk = (index: number, delta: object, logprobs: object | null, reason: string | null) => ({
-      ...head(facts, "chat.completion.chunk"),
-      choices: [{ index, delta, logprobs, finish_reason: reason }],
-    });
-    for (const [index, choice] of facts.choices.entries()) {
-      yield chunk(index, { role: "assistant", content: "" }, null, null);
-      for (const piece of sent(choice, facts)) {
-        yield chunk(index, { content: piece.text }, chatLogprobs([piece], facts), null);
-      }
-      yield chunk(index, {}, null, choice.finishReason);
-    }
-  },
-  usageChunk: (facts) => ({ ...head(facts, "chat.completion.chunk"), choices: [], usage: usageOf(facts) }),
+  opening: (facts, index) => chatChunk(facts, index, { role: "assistant", content: "" }, null, null),
+  chunk: (facts, index, piece) => chatChunk(facts, index, { content: piece.text }, chatLogprobs([piece], facts), null),
+  closing: (facts, index, reason) => chatChunk(facts, index, {}, null, reason),
+  usageChunk: (facts, choices) => ({
+    ...head(facts, "chat.completion.chunk"),
+    choices: [],
+    usage: usageOf(facts.prompts, choices),
+  }),
 };
+
+function completionChunk(
+  facts: ReplyFacts,
+  index: number,
+  text: string,
+  logprobs: object | null,
+  reason: string | null,
+) {
+  return {
+    ...head(facts, "text_completion"),
+    choices: [{ index, text, logprobs, finish_reason: reason }],
+  };
+}
 
 export const completionReplies: ReplyKind = {
   idPrefix: "cmpl",
-  whole: (facts) => ({
+  whole: (facts, choices) => ({
     ...head(facts, "text_completion"),
-    choices: facts.choices.map(({ pieces, finishReason }, index) => ({
+    choices: choices.map(({ pieces, finishReason }, index) => ({
       index,
       text: textOf(pieces),
       logprobs: completionLogprobs(pieces, facts),
       finish_reason: finishReason,
     })),
-    usage: usageOf(facts),
+    usage: usageOf(facts.prompts, choices),
   }),
-  *chunks(facts) {
-    const chunk = (index: number, text: string, logprobs: object | null, reason: string | null) => ({
-      ...head(facts, "text_completion"),
-      choices: [{ index, text, logprobs, finish_reason: reason }],
-    });
-    for (const [index, choice] of facts.choices.entries()) {
-      let offset = 0;
-      for (const piece of sent(choice, facts)) {
-        yield chunk(index, piece.text, completionLogprobs([piece], facts, offset), null);
-        offset += piece.text.length;
-      }
-      yield chunk(index, "", null, choice.finishReason);
-    }
-  },
-  usageChunk: (facts) => ({ ...head(facts, "text_completion"), choices: [], usage: usageOf(facts) }),
+  opening: () => null,
+  chunk: (facts, index, piece, offset) =>
+    completionChunk(facts, index, piece.text, completionLogprobs([piece], facts, offset), null),
+  closing: (facts, index, reason) => completionChunk(facts, index, "", null, reason),
+  usageChunk: (facts, choices) => ({
+    ...head(facts, "text_completion"),
+    choices: [],
+    usage: usageOf(facts.prompts, choices),
+  }),
 };

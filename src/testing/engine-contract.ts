@@ -2,6 +2,7 @@
 // random token ids below a vocabulary size. Parts that an engine's capabilities exclude are checked to be refused.
 import { describe, expect, it } from "vitest";
 import { UnsupportedError } from "../errors.ts";
+import { describeListening } from "./engine-contract-listening.ts";
 import { describeFrozenPlayers, describePolicies } from "./engine-contract-players.ts";
 import { describeDistribution, describeRefusedSampling, describeSampling } from "./engine-contract-sampling.ts";
 import {
@@ -18,6 +19,7 @@ export function describeEngineContract(name: string, options: EngineContractOpti
     const fixture = engineFixture(options);
     describeTokenizer(fixture);
     describeSampling(fixture);
+    describeListening(fixture);
     describeDistribution(fixture);
     describeRefusedSampling(fixture);
     describeScoring(fixture);

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { packageRoot } from "../../src/model/find-model.ts";
 import { openTokenizer } from "../../src/model/tokenizer.ts";
-import { readChoice, tokenTexts } from "../../src/serve/choices.ts";
+import { type Choice, ChoiceReader, TokenTexts } from "../../src/serve/choices.ts";
 import type { Tokenizer } from "../../src/types.ts";
 
 /** A token is a byte, as the rarest characters are in any byte-level vocabulary; 256 ends. */
@@ -16,11 +16,24 @@ const bytes: Pick<Tokenizer, "decode" | "endTokens"> = {
 /** Puts a space between words but none before the first, as decoders of word pieces do. */
 const words: Pick<Tokenizer, "decode"> = { decode: (tokens) => tokens.map((token) => `w${token}`).join(" ") };
 
-const completion = (tokens: readonly number[], stopReason: "stop" | "length" = "length") => ({
-  tokens,
-  logprobs: tokens.map((_, i) => -i),
-  stopReason,
-});
+/** The texts of tokens, one by one. */
+function tokenTexts(tokenizer: Pick<Tokenizer, "decode">, tokens: readonly number[]): string[] {
+  const texts = new TokenTexts(tokenizer);
+  const found = tokens.flatMap((token) => texts.add(token));
+  const pieces = [...found, ...texts.rest()].map((text) => ({ text, logprob: 0 }));
+  return texts.whole(pieces).map(({ text }) => text);
+}
+
+/** A choice of all of these tokens. */
+function readChoice(tokens: readonly number[], stops: readonly string[]): Choice {
+  const reader = new ChoiceReader(bytes, { maxTokens: tokens.length, stop: bytes.endTokens, stops });
+  reader.add(
+    tokens,
+    tokens.map((_, i) => -i),
+  );
+  expect(reader.over).toBe(true);
+  return reader.choice();
+}
 
 describe("the text of each token", () => {
   test("together it is the text of all, for any bytes", () => {
@@ -73,7 +86,7 @@ describe("the text of each token", () => {
 
 describe("a choice", () => {
   const read = (text: string, ...stops: string[]) => {
-    const { pieces, finishReason, tokens } = readChoice(bytes, completion([...Buffer.from(text)]), stops);
+    const { pieces, finishReason, tokens } = readChoice([...Buffer.from(text)], stops);
     return [pieces.map((piece) => piece.text).join(""), finishReason, tokens];
   };
 
@@ -99,8 +112,41 @@ describe("a choice", () => {
     );
   });
 
+  test("comes piece by piece as it comes whole, and no piece is taken back", () => {
+    const letters = fc.array(fc.constantFrom(..."abé🐧".split("")), { maxLength: 14 }).map((list) => list.join(""));
+    const stops = fc.array(fc.string({ unit: fc.constantFrom("a", "b", "é"), minLength: 1, maxLength: 4 }), {
+      maxLength: 4,
+    });
+    fc.assert(
+      fc.property(letters, stops, fc.boolean(), (text, list, ends) => {
+        const tokens = [...Buffer.from(text), ...(ends ? [256] : [120])];
+        const reader = new ChoiceReader(bytes, { maxTokens: tokens.length, stop: bytes.endTokens, stops: list });
+        const taken = tokens.flatMap((token, i) => {
+          reader.add([token], [-i]);
+          return reader.take();
+        });
+        expect(taken).toEqual(readChoice(tokens, list).pieces);
+        expect(reader.choice()).toEqual(readChoice(tokens, list));
+        expect(reader.take()).toEqual([]);
+      }),
+    );
+  });
+
+  test("what no stop text can begin in is told at once", () => {
+    const reader = new ChoiceReader(bytes, { maxTokens: 9, stop: [], stops: ["abc", "cd"] });
+    const told = [..."xabxcabc"].map((letter) => {
+      reader.add([...Buffer.from(letter)], [0]);
+      return reader
+        .take()
+        .map(({ text }) => text)
+        .join("");
+    });
+    expect(told).toEqual(["x", "", "", "abx", "", "c", "", ""]);
+    expect(reader.over).toBe(true);
+  });
+
   test("the end token has no text, and is counted", () => {
-    const choice = readChoice(bytes, completion([104, 105, 256], "stop"), []);
+    const choice = readChoice([104, 105, 256], []);
     expect(choice).toEqual({
       pieces: [
         { text: "h", logprob: -0 },
@@ -109,7 +155,7 @@ describe("a choice", () => {
       finishReason: "stop",
       tokens: 3,
     });
-    expect(readChoice(bytes, completion([256], "stop"), ["x"])).toEqual({
+    expect(readChoice([256], ["x"])).toEqual({
       pieces: [],
       finishReason: "stop",
       tokens: 1,

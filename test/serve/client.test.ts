@@ -261,9 +261,9 @@ describe("together", () => {
     const player = echo();
     const { client, reported } = await serve({
       ...player,
-      sample: async (asks, options) => {
+      sample: async (asks, options, listener) => {
         if (broken) throw new Error("a secret path");
-        return player.sample(asks, options);
+        return player.sample(asks, options, listener);
       },
     });
     const request = { model: "scripted", prompt: "x" };

@@ -38,10 +38,10 @@ export function watched(player: Player): WatchedPlayer {
     capabilities: player.capabilities,
     tokenizer: player.tokenizer,
     score: (sequences) => player.score(sequences),
-    sample: async (asks, options) => {
+    sample: async (asks, options, listener) => {
       calls.push({ asks, options });
       await gate.promise;
-      return player.sample(asks, options);
+      return player.sample(asks, options, listener);
     },
     hold: () => {
       gate = Promise.withResolvers();
@@ -53,6 +53,66 @@ export function watched(player: Player): WatchedPlayer {
 
 export function scripted(reply: (request: ScriptedRequest) => string, maxSequenceTokens = 4096): WatchedPlayer {
   return watched(createScriptedPolicy({ reply, maxSequenceTokens }));
+}
+
+/** A player that draws one token of every completion at a time, as far as it has been let. */
+export interface DrippingPlayer extends Player {
+  /** Tokens drawn of each completion that has begun, in the order of the calls. */
+  readonly drawn: number[][];
+  /** Lets so many tokens of each be drawn in all calls together. */
+  let(steps: number): void;
+}
+
+export function dripping(reply: (request: ScriptedRequest) => string): DrippingPlayer {
+  const player = createScriptedPolicy({ reply });
+  const drawn: number[][] = [];
+  let allowed = 0;
+  let wake = Promise.withResolvers<void>();
+  const stepped = async (): Promise<void> => {
+    while (allowed === 0) await wake.promise;
+    allowed--;
+    // What was said in answer to the last token has time to arrive.
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  };
+  return {
+    drawn,
+    capabilities: player.capabilities,
+    tokenizer: player.tokenizer,
+    score: (sequences) => player.score(sequences),
+    sample: async (asks, options, listener = () => true) => {
+      const rows = await player.sample(asks, options);
+      const all = rows.flatMap((row, ask) =>
+        row.map((completion, sample) => ({ ask, sample, completion, enough: false })),
+      );
+      const counts = all.map(() => 0);
+      drawn.push(counts);
+      const open = (i: number): boolean => !all[i].enough && counts[i] < all[i].completion.tokens.length;
+      while (all.some((_, i) => open(i))) {
+        await stepped();
+        for (const [i, one] of all.entries()) {
+          if (!open(i)) continue;
+          const at = counts[i]++;
+          const { tokens, logprobs } = one.completion;
+          const piece = { tokens: [tokens[at]], logprobs: [logprobs[at]] };
+          one.enough = !listener({ ask: one.ask, sample: one.sample, ...piece });
+        }
+      }
+      return rows.map((row, ask) =>
+        row.map((completion, sample) => {
+          const count = counts[all.findIndex((one) => one.ask === ask && one.sample === sample)];
+          if (count === completion.tokens.length) return completion;
+          const { tokens, logprobs } = completion;
+          return { tokens: tokens.slice(0, count), logprobs: logprobs.slice(0, count), stopReason: "length" };
+        }),
+      );
+    },
+    let: (steps) => {
+      allowed += steps;
+      wake.resolve();
+      wake = Promise.withResolvers();
+    },
+    [Symbol.asyncDispose]: () => player[Symbol.asyncDispose](),
+  };
 }
 
 export interface Served extends RunningServer {

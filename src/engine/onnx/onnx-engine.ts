@@ -45,6 +45,7 @@ export async function openOnnxEngine({
     parameters,
     threads: chosen,
     coarseSampling,
+    tellsTokens,
     correctsForSampler,
     adapter,
     weights,
@@ -57,6 +58,7 @@ export async function openOnnxEngine({
     topK: true,
     klPenalty: true,
     coarseSampling,
+    tellsTokens,
     correctsForSampler,
     ...(adapter === null ? {} : { adapter }),
     weights,
@@ -93,11 +95,11 @@ class OnnxPlayer implements Player {
     return this.#id;
   }
 
-  sample: Player["sample"] = async (asks, options) => {
+  sample: Player["sample"] = async (asks, options, listener) => {
     checkSampling(this.capabilities, asks, options);
     // What a caller keeps beside its asks need not survive the way to the worker, and a function does not.
     const own = asks.map(({ promptTokens, numSamples, seed, first }) => ({ promptTokens, numSamples, seed, first }));
-    return this.connection.call("sample", this.id, own, options);
+    return this.connection.sample(this.id, own, options, listener);
   };
 
   score: Player["score"] = async (sequences) => {

@@ -43,11 +43,16 @@ export interface SamplerOptions {
   readonly onProgress?: (done: number, total: number, tokens: number) => void;
 }
 
+/** Whether a sampler of these weights works step by step, and so tells tokens as they are drawn. */
+export function tellsTokens({ sliced }: WeightLayout): boolean {
+  return sliced;
+}
+
 /** Throws UnsupportedError for a model that generation cannot compute. */
 export function createSampler(layout: WeightLayout, options: SamplerOptions): Sampler {
-  const { config, sliced } = layout;
+  const { config } = layout;
   checkModelShape(config);
-  const sampler = sliced ? createSteppedSampler(layout, options) : createLoopedSampler(layout, options);
+  const sampler = tellsTokens(layout) ? createSteppedSampler(layout, options) : createLoopedSampler(layout, options);
   return {
     sample: async (weights, asks, settings, watch) => {
       const prompts = asks.map(({ promptTokens }) => promptTokens);

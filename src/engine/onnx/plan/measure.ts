@@ -102,7 +102,7 @@ async function timeModel(
   const prompt = sequence(Math.max(1, context), 0);
   const sample = async (count: number, maxTokens: number): Promise<number> => {
     const asks = [{ promptTokens: prompt, numSamples: count, seed: 1, first: 0 }];
-    return secondsOf(() => players.sample(policy, asks, { maxTokens, temperature: 1, stop: [] }));
+    return secondsOf(() => players.sample(policy, asks, { maxTokens, temperature: 1, stop: [] }, null));
   };
   const data = Array.from({ length: trainedAnswers }, (_, i): Datum => {
     const tokens = [...sequence(trainedPrompt, 0), ...sequence(trainedAnswer, 1000 * (i + 1))];

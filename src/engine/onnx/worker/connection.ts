@@ -1,8 +1,17 @@
 // The main thread's end of the line to the worker: posts calls, hands back answers, and notices when the worker dies.
 import { Worker } from "node:worker_threads";
 import { RunStoppedError, SqlmError } from "../../../errors.ts";
-import type { EngineProgress } from "../../engine.ts";
-import { errorFromData, type ReadyReply, type WorkerCalls, type WorkerOptions, type WorkerReply } from "./protocol.ts";
+import type { Completion } from "../../../types.ts";
+import type { Ask, EngineProgress, SampleListener, SampleOptions } from "../../engine.ts";
+import { Follower } from "./follow.ts";
+import {
+  errorFromData,
+  type PlayerId,
+  type ReadyReply,
+  type WorkerCalls,
+  type WorkerOptions,
+  type WorkerReply,
+} from "./protocol.ts";
 
 /** Starts the thread of worker.ts. */
 export function openWorker(options: WorkerOptions): Worker {
@@ -16,6 +25,7 @@ export class WorkerConnection {
   readonly ready: Promise<ReadyReply>;
   readonly #worker: Worker;
   readonly #waiting = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
+  readonly #followers = new Map<number, Follower>();
   #nextId = 0;
   #closed: Error | null = null;
 
@@ -25,6 +35,7 @@ export class WorkerConnection {
       worker.on("message", (message: WorkerReply) => {
         if (message.type === "ready") resolve(message);
         else if (message.type === "progress") onProgress(message.progress);
+        else if (message.type === "pieces") this.#followers.get(message.call)?.tell(message.pieces);
         else if (message.type === "failed") {
           reject(errorFromData(message.error));
           void worker.terminate();
@@ -60,6 +71,24 @@ export class WorkerConnection {
       this.#waiting.set(id, { resolve, reject });
     });
     return answer as ReturnType<WorkerCalls[Method]>;
+  }
+
+  /** `sample` of a player of the worker. */
+  async sample(
+    player: PlayerId,
+    asks: readonly Ask[],
+    options: SampleOptions,
+    listener: SampleListener | undefined,
+  ): Promise<Completion[][]> {
+    if (listener === undefined) return this.call("sample", player, asks, options, null);
+    const number = this.#nextId++;
+    const follower = new Follower(number, asks, listener);
+    this.#followers.set(number, follower);
+    try {
+      return follower.result(await this.call("sample", player, asks, options, follower.followed));
+    } finally {
+      this.#followers.delete(number);
+    }
   }
 
   #settle(message: Extract<WorkerReply, { type: "result" | "error" }>): void {

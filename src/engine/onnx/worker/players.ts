@@ -2,7 +2,7 @@
 // weights that do not train; what trains each owns alone. What only training needs (gradients, moments) is made when a policy
 // first trains.
 
-import type { EngineProgress } from "../../engine.ts";
+import type { EngineProgress, Piece } from "../../engine.ts";
 import { createSampler } from "../generate/sampler.ts";
 import { float32Data, float32Tensor, type Tensor } from "../runtime/runtime.ts";
 import { SessionCache } from "../runtime/session-cache.ts";
@@ -11,6 +11,7 @@ import { createScorer } from "../train/scorer.ts";
 import { Trainer } from "../train/trainer.ts";
 import { type FrozenWeights, loadFrozenWeights } from "../transformer/frozen-weights.ts";
 import { openCheckpoints, type TrainedWeights } from "./checkpoints.ts";
+import { watchOf } from "./follow.ts";
 import type { OpenedModel } from "./open-model.ts";
 import type { PlayerId, WorkerCalls } from "./protocol.ts";
 
@@ -28,6 +29,12 @@ export interface Players extends WorkerCalls {
   dispose(): Promise<void>;
 }
 
+export interface PlayersListeners {
+  readonly onProgress?: (progress: EngineProgress) => void;
+  /** Told what calls of `sample` that are followed have drawn. */
+  readonly onPieces?: (call: number, pieces: readonly Piece[]) => void;
+}
+
 /**
  * The calls that the worker answers. `threads` is at least 1. Reads the weights at once, so that a folder that holds none
  * fails here. Throws FileFormatError or UnsupportedError.
@@ -35,7 +42,7 @@ export interface Players extends WorkerCalls {
 export function createPlayers(
   model: OpenedModel,
   threads: number,
-  onProgress: (progress: EngineProgress) => void = () => undefined,
+  { onProgress = () => undefined, onPieces = () => undefined }: PlayersListeners = {},
 ): Players {
   const { layout, adapter, activationBytes } = model;
   const checkpoints = openCheckpoints(model);
@@ -92,7 +99,10 @@ export function createPlayers(
     async close(player) {
       seats.delete(player);
     },
-    sample: async (player, asks, options) => sampler.sample(seatOf(player).weights, asks, options),
+    sample: async (player, asks, options, followed) => {
+      const watch = followed === null ? undefined : watchOf(followed, asks, onPieces);
+      return sampler.sample(seatOf(player).weights, asks, options, watch);
+    },
     score: async (player, sequences) => scorer.score(withFrozen(player), sequences),
     forwardBackward: async (policy, data, lossFn, lossConfig) =>
       trainerOf(policy).forwardBackward(data, lossFn, lossConfig),

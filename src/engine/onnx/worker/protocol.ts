@@ -9,8 +9,10 @@ import type {
   ForwardBackwardResult,
   LossConfig,
   OptimStepResult,
+  Piece,
   SampleOptions,
 } from "../../engine.ts";
+import type { Followed } from "./follow.ts";
 import type { ModelOptions } from "./open-model.ts";
 
 export interface WorkerOptions extends ModelOptions {
@@ -30,7 +32,12 @@ export interface WorkerCalls {
   freeze(policy: PlayerId): Promise<PlayerId>;
   /** Gives a player's memory back. */
   close(player: PlayerId): Promise<void>;
-  sample(player: PlayerId, asks: readonly Ask[], options: SampleOptions): Promise<Completion[][]>;
+  sample(
+    player: PlayerId,
+    asks: readonly Ask[],
+    options: SampleOptions,
+    followed: Followed | null,
+  ): Promise<Completion[][]>;
   score(player: PlayerId, sequences: readonly (readonly number[])[]): Promise<number[][]>;
   forwardBackward(
     policy: PlayerId,
@@ -55,6 +62,7 @@ export interface ReadyReply {
   readonly parameters: number;
   readonly threads: number;
   readonly coarseSampling: boolean;
+  readonly tellsTokens: boolean;
   readonly correctsForSampler: boolean;
   readonly adapter: AdapterShape | null;
   /** What trains and how weights are held, in words. */
@@ -64,6 +72,7 @@ export interface ReadyReply {
 export type WorkerReply =
   | ReadyReply
   | { readonly type: "progress"; readonly progress: EngineProgress }
+  | { readonly type: "pieces"; readonly call: number; readonly pieces: readonly Piece[] }
   | { readonly type: "failed"; readonly error: ErrorData }
   | { readonly type: "result"; readonly id: number; readonly value: unknown }
   | { readonly type: "error"; readonly id: number; readonly error: ErrorData };

@@ -5,6 +5,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { parameterCount } from "../../../model/model-config.ts";
 import { CallQueue } from "../../call-queue.ts";
 import type { EngineProgress } from "../../engine.ts";
+import { tellsTokens } from "../generate/sampler.ts";
 import { chooseThreads } from "./choose-threads.ts";
 import { describeLayout, openModel } from "./open-model.ts";
 import { createPlayers } from "./players.ts";
@@ -17,7 +18,10 @@ async function open({ threads: wanted, companions, ...options }: WorkerOptions):
   const model = openModel(options, companions);
   const { config } = model.layout;
   const threads = wanted > 0 ? wanted : await chooseThreads(config);
-  const calls = createPlayers(model, threads, onProgress);
+  const calls = createPlayers(model, threads, {
+    onProgress,
+    onPieces: (call, pieces) => reply({ type: "pieces", call, pieces }),
+  });
   const { blocks } = model.layout;
   const parameters = parameterCount(config);
   reply({
@@ -26,6 +30,7 @@ async function open({ threads: wanted, companions, ...options }: WorkerOptions):
     parameters,
     threads,
     coarseSampling: blocks,
+    tellsTokens: tellsTokens(model.layout),
     correctsForSampler: model.layout.lora !== null,
     adapter: model.layout.lora,
     weights: describeLayout(model.layout),

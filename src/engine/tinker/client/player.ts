@@ -89,7 +89,7 @@ abstract class TinkerPlayer implements Player {
   /** What is left to do when the calls made before have ended. */
   protected abstract leave(): Promise<void>;
 
-  sample: Player["sample"] = (asks, options) =>
+  sample: Player["sample"] = (asks, options, listener = () => true) =>
     this.inTurn(async () => {
       checkSampling(this.capabilities, asks, options);
       if (options.stop.length === 0 && !this.shared.link.session.profile.emptyStop) {
@@ -102,9 +102,13 @@ abstract class TinkerPlayer implements Player {
       const total = asks.reduce((sum, { numSamples }) => sum + numSamples, 0);
       const counted = { done: 0, tokens: 0 };
       const sampler = await this.sampler();
-      return sampler.sample(asks, options, (completions, tokens) => {
-        counted.done += completions;
-        counted.tokens += tokens;
+      // Replies come whole, so they are told whole.
+      return sampler.sample(asks, options, (pieces) => {
+        counted.done += pieces.length;
+        for (const piece of pieces) {
+          counted.tokens += piece.tokens.length;
+          listener(piece);
+        }
         this.shared.onProgress({ stage: "sampling", total, ...counted });
       });
     });

@@ -2,7 +2,7 @@
 // limits let it.
 import { seedFrom } from "../../../random.ts";
 import type { Completion } from "../../../types.ts";
-import type { Ask, SampleOptions } from "../../engine.ts";
+import type { Ask, Piece, SampleOptions } from "../../engine.ts";
 import { endpoints } from "../wire/messages.ts";
 import { modelInputOf } from "../wire/model-input.ts";
 import { decodeSampleResult, type SampleResult } from "../wire/sampling.ts";
@@ -26,8 +26,8 @@ interface Unit {
   readonly count: number;
 }
 
-/** Told of what has arrived. */
-export type OnSampled = (completions: number, tokens: number) => void;
+/** Told of whole completions that have arrived. */
+export type OnSampled = (completions: readonly Piece[]) => void;
 
 export class Sampler {
   readonly #link: Link;
@@ -70,11 +70,10 @@ export class Sampler {
         samplingRequest(unit, options, this.#link.session.profile.seeds),
       );
       const completions = completionsOf(result, unit.count, options);
-      onSampled(
-        completions.length,
-        completions.reduce((sum, { tokens }) => sum + tokens.length, 0),
-      );
       const before = unit.first - asks[unit.ask].first;
+      onSampled(
+        completions.map(({ tokens, logprobs }, i) => ({ ask: unit.ask, sample: before + i, tokens, logprobs })),
+      );
       for (const [i, completion] of completions.entries()) rows[unit.ask][before + i] = completion;
     });
     return rows;

@@ -109,6 +109,31 @@ describe.each(Object.entries(ways))("sampling, %s", (_, stepped) => {
     expect([...ends].sort()).toEqual(["4", "9", "length"]);
   });
 
+  test("tells tokens as they are drawn, or at the end; what need not go on ends as soon as it can", async () => {
+    const own = createSampler({ ...plainLayout(config), sliced: stepped }, { threads: 1, maxBatch: 4 });
+    const asks = askEach(prompts, { numSamples: 2, seed: 3 });
+    const settings = { maxTokens: 12, temperature: 1, stop: [] };
+    const whole = await own.sample(model.tensors, asks, settings);
+    const told = asks.map(() => [0, 0]);
+    const completions = await own.sample(model.tensors, asks, settings, {
+      tell: (pieces) => {
+        for (const { ask, sample, tokens } of pieces) {
+          expect(tokens).toEqual(whole[ask][sample].tokens.slice(told[ask][sample], told[ask][sample] + tokens.length));
+          told[ask][sample] += tokens.length;
+        }
+      },
+      isEnough: (ask, sample) => ask === 1 && sample === 0 && told[ask][sample] >= 2,
+    });
+    const expected = whole.map((row, ask) =>
+      row.map((completion, sample) => {
+        if (!stepped || ask !== 1 || sample !== 0) return completion;
+        return { ...completion, tokens: completion.tokens.slice(0, 3), logprobs: completion.logprobs.slice(0, 3) };
+      }),
+    );
+    expect(completions).toEqual(expected);
+    expect(told).toEqual(expected.map((row) => row.map(({ tokens }) => tokens.length)));
+  });
+
   test("reads the weights as they are at each call", async () => {
     const changing = randomModel(config, 12);
     const live = samplerOf(config, changing, { threads: 1, stepped });

@@ -3,7 +3,6 @@
 import type { GraphNode, Shape, Value } from "./graph.ts";
 import {
   cast,
-  dequantise,
   divide,
   exponential,
   gemm,
@@ -66,7 +65,7 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
   Gemm: ({ inputs: [a, b, bias], attributes }, dy, needs) => {
     if (attributes["transA"] === 1) throw new Error("No gradient rule for the operator Gemm with transA.");
     const transposed = attributes["transB"] === 1;
-    const da = needs(0) ? gemm(dy, again(dy, b!), { transposeB: !transposed }) : null;
+    const da = needs(0) ? gemm(dy, b!, { transposeB: !transposed }) : null;
     const db = needs(1) ? (transposed ? gemm(dy, a!, { transposeA: true }) : gemm(a!, dy, { transposeA: true })) : null;
     return bias === undefined ? [da, db] : [da, db, needs(2) ? sumTo(dy, bias!) : null];
   },
@@ -121,16 +120,6 @@ export const gradientRules: Readonly<Record<string, GradientRule>> = {
     null,
   ],
 };
-
-/**
- * A matrix for its use in the backward pass. One that was made from blocks is made again, so that a model does not stand in
- * memory as float32 from the forward to the backward pass; the axis, counted from the back, keeps the runtime from taking the two
- * for one.
- */
-function again(dy: Value, matrix: Value): Value {
-  const made = dy.graph.nodes.find(({ outputs }) => outputs[0] === matrix);
-  return made?.op === "DequantizeLinear" ? dequantise(made.inputs[0]!, made.inputs[1]!, -1) : matrix;
-}
 
 /** Undoes broadcasting: sums dy over the axes along which `operand` was repeated. */
 function sumTo(dy: Value, operand: Value): Value {

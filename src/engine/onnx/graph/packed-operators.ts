@@ -32,7 +32,10 @@ export function repeatUnits(x: Value, members: Value, membership: Value): Value 
 /** Joins along an axis; `sizes` int64 [parts] says how long each part is there. */
 export function join(parts: readonly Value[], axis: number, sizes: Value): Value {
   if (parts.length === 1) return parts[0];
-  const shape = parts[0].shape.map((size, i) => (i === axis ? parts.map((part) => part.shape[i]).join("+") : size));
+  const sizesThere = parts.map((part) => part.shape[axis]);
+  const known = sizesThere.every((size) => typeof size === "number");
+  const total = known ? sizesThere.reduce((a, b) => a + b, 0) : sizesThere.join("+");
+  const shape = parts[0].shape.map((size, i) => (i === axis ? total : size));
   return parts[0].graph.emit("Concat", parts, [{ shape }], {
     attributes: { axis },
     gradient: {
@@ -43,6 +46,19 @@ export function join(parts: readonly Value[], axis: number, sizes: Value): Value
       },
     },
   })[0];
+}
+
+/** Columns `from` to before `to` of a matrix whose number of columns is known. */
+export function columns(x: Value, from: number, to: number): Value {
+  const { graph } = x;
+  const width = Number(x.shape[1]);
+  if (from === 0 && to === width) return x;
+  const ends = [[from], [to], [1]].map((values) => graph.integers(values));
+  const backwards: Backwards = (dy) => {
+    const pads = graph.integers([0, from, 0, width - to]);
+    return graph.emit("Pad", [dy, pads, graph.scalar(0)], [{ shape: x.shape }])[0];
+  };
+  return graph.emit("Slice", [x, ...ends], [{ shape: [x.shape[0], to - from] }], ofFirst(x, backwards))[0];
 }
 
 /** Sizes of a new shape: 0 keeps the size of the same axis, −1 takes what is left over; or an int64 vector that is given when the graph runs. */

@@ -85,10 +85,10 @@ function matrixElements({ hiddenSize, intermediateSize, heads, keyValueHeads, he
   return 2 * hiddenSize * headSize * (heads + keyValueHeads) + 3 * hiddenSize * intermediateSize;
 }
 
-/** What a micro-batch costs beside its rows, in rows: its weights are made float32 and packed for the kernels once more. */
-const rowsPerBatch = 48;
+/** What a micro-batch costs beside its rows, in rows: weights are packed for the kernels once more, and those in blocks made float32. */
+const rowsPerBatch = { float32: 15, blocks: 70 } as const;
 /** Share of a forward and backward pass that a layer takes once more where it is not kept. */
-const recomputedShare = 0.3;
+const recomputedShare = 0.27;
 
 /**
  * Work of training a micro-batch, in rows of which every layer is kept; infinite where it does not fit into `budget` bytes. For the
@@ -98,10 +98,14 @@ export function trainingWork(layout: WeightLayout, size: PackedSize, budget: num
   const plan = planMicroBatch(layout, size, budget);
   if (plan === null) return Number.POSITIVE_INFINITY;
   const recomputed = 1 - plan.keptLayers / layout.config.layers;
-  return rowsPerBatch + size.rows * (1 + recomputedShare * recomputed);
+  return ownWork(layout) + size.rows * (1 + recomputedShare * recomputed);
 }
 
 /** The same of scoring, which keeps nothing. */
 export function scoringWork(layout: WeightLayout, size: PackedSize, budget: number): number {
-  return planMicroBatch(layout, size, budget) === null ? Number.POSITIVE_INFINITY : rowsPerBatch + size.rows;
+  return planMicroBatch(layout, size, budget) === null ? Number.POSITIVE_INFINITY : ownWork(layout) + size.rows;
+}
+
+function ownWork({ blocks }: WeightLayout): number {
+  return rowsPerBatch[blocks ? "blocks" : "float32"];
 }

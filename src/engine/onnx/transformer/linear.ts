@@ -7,6 +7,7 @@ import { type ModelConfig, type ParameterSpec, parameterSpecs } from "../../../m
 import { gatherInto } from "../graph/decode-operators.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import { add, blockLength, dequantise, gemm, matMul, multiply, transpose } from "../graph/operators.ts";
+import { columns, join } from "../graph/packed-operators.ts";
 
 /** How the weights of a model stand in its graphs. */
 export interface WeightLayout {
@@ -123,26 +124,51 @@ export function embed(parameters: Parameters, tokens: Value): Value {
   const name = "model.embed_tokens.weight";
   const blocks = parameters.blocksOf(name);
   if (blocks === undefined) return gatherInto(tokens, parameter(parameters, name));
-  return dequantise(gatherInto(tokens, blocks[0]), gatherInto(tokens, blocks[1]), -1);
+  return dequantise(gatherInto(tokens, blocks[0]), gatherInto(tokens, blocks[1]));
 }
 
 /** x·Wᵀ + b along the last axis of x, with `name.weight` [out, in] and, where the model has it, `name.bias` [out]. */
 export type Linear = (x: Value, name: string) => Value;
 
-/** Linear layers of matrices [rows, in], which can be differentiated; `onLow` sees what an adapter's A made of its input. */
+/** Layers with one input, whose adapters' products with it are made as one. */
+const oneInput: readonly (readonly string[])[] = [
+  ["q_proj", "k_proj", "v_proj"],
+  ["gate_proj", "up_proj"],
+];
+
+/** Linear layers of matrices [rows, in], which can be differentiated; `onLow` sees what the adapters' A made of their input. */
 export function matrixLinear(
   parameters: Parameters,
   lora: Lora | null,
   onLow: (low: Value) => void = () => undefined,
 ): Linear {
+  const lows = new Map<string, Value>();
+  /** What its A makes of x, for every adapter that has this input. */
+  const makeLows = (x: Value, name: string, { alpha, rank }: Lora): void => {
+    const block = name.slice(0, name.lastIndexOf(".") + 1);
+    const own = name.slice(block.length);
+    const group = (oneInput.find((names) => names.includes(own)) ?? [own]).map((member) => block + member);
+    const members = group.flatMap((member) => {
+      const adapter = adapterOf(parameters, member);
+      return adapter === null ? [] : [{ member, a: adapter.a }];
+    });
+    const sizes = x.graph.integers(members.map(() => rank));
+    const a = join(
+      members.map((member) => member.a),
+      0,
+      sizes,
+    );
+    const all = multiply(gemm(x, a, { transposeB: true }), x.graph.scalar(alpha / rank));
+    onLow(all);
+    for (const [i, { member }] of members.entries()) lows.set(member, columns(all, i * rank, (i + 1) * rank));
+  };
   return (x, name) => {
     const bias = parameters.get(`${name}.bias`) ?? null;
     const y = gemm(x, parameter(parameters, `${name}.weight`), { bias, transposeB: true });
     const adapter = adapterOf(parameters, name);
     if (adapter === null || lora === null) return y;
-    const low = multiply(gemm(x, adapter.a, { transposeB: true }), x.graph.scalar(lora.alpha / lora.rank));
-    onLow(low);
-    return gemm(low, adapter.b, { bias: y, transposeB: true });
+    if (!lows.has(name)) makeLows(x, name, lora);
+    return gemm(lows.get(name)!, adapter.b, { bias: y, transposeB: true });
   };
 }
 

@@ -14,6 +14,8 @@ export interface Terminal {
   say(line: string): void;
   /** A line beside the result: progress, advice, warnings. */
   note(line: string): void;
+  /** Part of a text that is shown as it comes; what is said next begins a line of its own. Nothing with `--json`. */
+  stream(text: string): void;
   /** Replaces the line in progress; null takes it away. Does nothing where nobody watches. */
   status(line: string | null): void;
   /** With `--json`, the one object; otherwise nothing. */
@@ -40,12 +42,16 @@ export function openTerminal(
   const interactive = error.isTTY === true && process.env["CI"] === undefined && process.env["TERM"] !== "dumb";
   const columns = error.columns ?? output.columns ?? 100;
   let drawn = false;
+  /** A text that comes has begun a line. */
+  let open = false;
   const erase = (): void => {
     if (drawn) error.write("\r\u001b[2K");
     drawn = false;
   };
   const write = (stream: Writable, line: string): void => {
     erase();
+    if (open) output.write("\n");
+    open = false;
     stream.write(`${line}\n`);
   };
   // Lines may hold what a model or a file says: nothing in them may command the terminal or turn the text around.
@@ -57,8 +63,15 @@ export function openTerminal(
     tableColumns: tableColumnsOf(json ? error : output),
     say: (line) => write(json ? error : output, harmless(line)),
     note: (line) => write(error, harmless(line)),
+    stream: (text) => {
+      if (json || text === "") return;
+      erase();
+      output.write(harmless(text));
+      open = !text.endsWith("\n");
+    },
     status: (line) => {
-      if (!interactive) return;
+      // It would erase what stands before it in the same line.
+      if (!interactive || open) return;
       erase();
       if (line === null) return;
       error.write(harmless(line).slice(0, columns - 1));

@@ -1,7 +1,7 @@
 // Between text and tokens: encodes prompts, decodes completions, and asks the engine. It knows nothing of what the texts mean.
 
 import type { PlaySettings } from "../config/play.ts";
-import type { Ask, Player, SampleOptions } from "../engine/engine.ts";
+import type { Ask, Player, SampleListener, SampleOptions } from "../engine/engine.ts";
 import type { Completion, Prompt, Tokenizer } from "../types.ts";
 
 /** How both roles sample; the part of the config that they share. */
@@ -34,9 +34,11 @@ export function sample(
     maxTokens,
     stopText,
   }: SamplingSettings & Pick<SampleOptions, "maxTokens"> & { readonly stopText?: string | undefined },
+  listener?: SampleListener,
 ): Promise<Completion[][]> {
+  if (asks.length === 0) return Promise.resolve([]);
   const stop = stopTokens(player.tokenizer, stopText);
-  return asks.length === 0 ? Promise.resolve([]) : player.sample(asks, { maxTokens, temperature, topP, topK, stop });
+  return player.sample(asks, { maxTokens, temperature, topP, topK, stop }, listener);
 }
 
 /** Whether a prompt leaves the model room for a reply of `maxTokens`. */

@@ -1,8 +1,7 @@
 // From tokens to what a client is sent of them: text by token, as it comes, cut where a stop text begins.
 import type { SampleOptions } from "../engine/engine.ts";
+import { TokenTexts } from "../play/token-texts.ts";
 import type { Tokenizer } from "../types.ts";
-
-type Decoder = Pick<Tokenizer, "decode">;
 
 /** What one token adds to the text. */
 export interface Piece {
@@ -44,7 +43,7 @@ export class ChoiceReader {
   #taken = 0;
   #takenLength = 0;
 
-  constructor(tokenizer: Decoder, ends: ChoiceEnds) {
+  constructor(tokenizer: Pick<Tokenizer, "decode">, ends: ChoiceEnds) {
     this.#texts = new TokenTexts(tokenizer);
     this.#ends = ends;
   }
@@ -97,7 +96,7 @@ export class ChoiceReader {
   choice(): Choice {
     if (this.#cut === null) {
       // Where pieces have gone out already, their text stays as it was.
-      const pieces = this.#taken === 0 ? this.#texts.whole(this.#pieces) : this.#pieces;
+      const pieces = this.#taken === 0 && this.over ? this.#righted() : this.#pieces;
       return { pieces, finishReason: this.#ended ? "stop" : "length", tokens: this.#count };
     }
     const kept: Piece[] = [];
@@ -109,6 +108,13 @@ export class ChoiceReader {
       used++;
     }
     return { pieces: kept, finishReason: "stop", tokens: used };
+  }
+
+  /** Pieces with the text of all tokens, also of a decoder that looks further back, which says not where it comes from. */
+  #righted(): readonly Piece[] {
+    const all = this.#texts.whole();
+    if (this.#text === all) return this.#pieces;
+    return this.#pieces.map(({ logprob }, i) => ({ text: i === this.#pieces.length - 1 ? all : "", logprob }));
   }
 }
 
@@ -139,61 +145,4 @@ function heldBack(text: string, stops: readonly string[]): number {
     }
   }
   return longest;
-}
-
-const incomplete = "\u{FFFD}";
-
-/** No character takes more bytes than four, nor more tokens than bytes: what goes on longer is no beginning of one. */
-const mostHeld = 8;
-
-/**
- * The text that each token adds, as tokens come; together they are `decode(tokens)`. A token is decoded after those before it since
- * the last whole character, for decoders treat the beginning of a text in a way of its own and a character may be cut by tokens.
- */
-export class TokenTexts {
-  readonly #tokenizer: Decoder;
-  readonly #tokens: number[] = [];
-  /** Tokens from `known` to `shown` are context: their text has been given. */
-  #known = 0;
-  #shown = 0;
-  /** Tokens whose text has been told. */
-  #told = 0;
-
-  constructor(tokenizer: Decoder) {
-    this.#tokenizer = tokenizer;
-  }
-
-  /** The texts of the tokens without one so far, this one included; none as long as a character is not whole. */
-  add(token: number): string[] {
-    this.#tokens.push(token);
-    return this.#next(false);
-  }
-
-  /** The texts of the tokens without one so far, when no more will come. */
-  rest(): string[] {
-    return this.#told === this.#tokens.length ? [] : this.#next(true);
-  }
-
-  #next(last: boolean): string[] {
-    const { length } = this.#tokens;
-    const before = this.#tokenizer.decode(this.#tokens.slice(this.#known, this.#shown));
-    const now = this.#tokenizer.decode(this.#tokens.slice(this.#known));
-    const whole = last || !now.endsWith(incomplete) || length - 1 - this.#shown >= mostHeld;
-    const found = now.length > before.length && whole;
-    if (!found && !last) return [];
-    const texts = Array.from({ length: length - this.#told }, () => "");
-    this.#told = length;
-    if (found) {
-      texts[texts.length - 1] = now.slice(before.length);
-      [this.#known, this.#shown] = [this.#shown, length];
-    }
-    return texts;
-  }
-
-  /** Pieces of all tokens. Of a decoder that looks further back the text is right, though not where it comes from. */
-  whole(pieces: readonly Piece[]): readonly Piece[] {
-    const all = this.#tokenizer.decode(this.#tokens);
-    if (pieces.length < this.#tokens.length || pieces.map(({ text }) => text).join("") === all) return pieces;
-    return pieces.map(({ logprob }, i) => ({ text: i === pieces.length - 1 ? all : "", logprob }));
-  }
 }

@@ -152,6 +152,55 @@ describe("solve with votes that stop", () => {
     expect(winner(part)).toBe(winner(whole));
   });
 
+  it("asks one question alike in rounds and all at once, where it ends what is not needed", async () => {
+    const rounds = { ...engine, capabilities: { ...engine.capabilities, tellsTokens: false } };
+    let drawn = 0;
+    const counting: typeof engine = {
+      ...engine,
+      sample: async (asks, options, listener = () => true) => {
+        // In company: a token of each in turn, as an engine draws them, where each begins three steps behind the one before.
+        const rows = await engine.sample(asks, options);
+        const all = rows.flatMap((row, ask) =>
+          row.map(({ tokens, logprobs }, sample) => ({ ask, sample, tokens, logprobs })),
+        );
+        const enough = new Set<number>();
+        for (let step = 0; step < options.maxTokens + 3 * all.length; step++) {
+          for (const [i, { ask, sample, tokens, logprobs }] of all.entries()) {
+            const at = step - 3 * i;
+            if (enough.has(i) || at < 0 || at >= tokens.length) continue;
+            drawn++;
+            if (!listener({ ask, sample, tokens: [tokens[at]], logprobs: [logprobs[at]] })) enough.add(i);
+          }
+        }
+        return rows;
+      },
+    };
+    let ended = 0;
+    for (const [i, { question }] of proposals.slice(0, 20).entries()) {
+      const asking = { votes: 13, seed: i, stop: true, truncatedReplies: "refuse" as const };
+      const expected = await askVote(rounds, arithmetic.topic, question, asking);
+      expect(await askVote(counting, arithmetic.topic, question, asking)).toEqual(expected);
+      const before = drawn;
+      await askVote(counting, arithmetic.topic, question, { ...asking, stop: false });
+      ended += drawn - before;
+    }
+    // All that is drawn to the end is more than what was drawn until votes were decided.
+    expect(drawn - ended).toBeLessThan(ended);
+  });
+
+  it("leaves out what is on its way when it is told to end", async () => {
+    const controller = new AbortController();
+    const [{ question }] = proposals;
+    const forms = await askVote(engine, arithmetic.topic, question, {
+      ...{ votes: 9, seed: 1, stop: false, truncatedReplies: "refuse" as const },
+      onPiece: ({ answer }) => {
+        if (answer === 2) controller.abort();
+      },
+      signal: controller.signal,
+    });
+    expect(forms.flatMap(({ values }) => values)).toEqual([]);
+  });
+
   it("asks all of a topic whose answers are programs: what they give is not known before they run", async () => {
     const tests = { ...arithmetic.topic, verification: "tests" as const };
     const groups = await solve(engine, tests, proposals, { ...options, stopVotes: { minAgreement: 0.5 } });

@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { packageRoot } from "../../src/model/find-model.ts";
 import { openTokenizer } from "../../src/model/tokenizer.ts";
-import { type Choice, ChoiceReader, TokenTexts } from "../../src/serve/choices.ts";
+import { TokenTexts } from "../../src/play/token-texts.ts";
+import { type Choice, ChoiceReader } from "../../src/serve/choices.ts";
 import type { Tokenizer } from "../../src/types.ts";
 
 /** A token is a byte, as the rarest characters are in any byte-level vocabulary; 256 ends. */
@@ -20,8 +21,7 @@ const words: Pick<Tokenizer, "decode"> = { decode: (tokens) => tokens.map((token
 function tokenTexts(tokenizer: Pick<Tokenizer, "decode">, tokens: readonly number[]): string[] {
   const texts = new TokenTexts(tokenizer);
   const found = tokens.flatMap((token) => texts.add(token));
-  const pieces = [...found, ...texts.rest()].map((text) => ({ text, logprob: 0 }));
-  return texts.whole(pieces).map(({ text }) => text);
+  return [...found, ...texts.rest()];
 }
 
 /** A choice of all of these tokens. */
@@ -61,7 +61,9 @@ describe("the text of each token", () => {
 
   test("of a decoder that looks back as far as it likes, the text is right all the same", () => {
     const reversed = { decode: (tokens: readonly number[]) => String.fromCharCode(...tokens.toReversed()) };
-    expect(tokenTexts(reversed, [97, 98, 99]).join("")).toBe("cba");
+    const reader = new ChoiceReader(reversed, { maxTokens: 3, stop: [], stops: [] });
+    reader.add([97, 98, 99], [0, 0, 0]);
+    expect(reader.choice().pieces.map(({ text }) => text)).toEqual(["", "", "cba"]);
   });
 
   test("with a shipped model's tokenizer", () => {

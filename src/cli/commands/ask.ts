@@ -3,19 +3,22 @@ import type { Command } from "commander";
 import { describeThrown, TopicError, UnsupportedError, UsageError } from "../../errors.ts";
 import { chanceRight, type VoteChance } from "../../evaluate/vote-chance.ts";
 import { runOfFolder } from "../../model/checkpoint-folder.ts";
-import { askVote } from "../../play/ask-vote.ts";
+import { type AskedForm, askVote } from "../../play/ask-vote.ts";
 import { openReader } from "../../store/queries.ts";
 import { judgedVotes } from "../../store/view-votes.ts";
 import type { Topic } from "../../topics/topic.ts";
 import type { Question, VoteVerdict } from "../../types.ts";
 import { vote } from "../../verify/vote.ts";
 import { chooseModel } from "../checkpoint-of.ts";
-import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
+import { exitCodes, makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { engineProgress, sayWeights } from "../engine-progress.ts";
+import { showFirstAnswer } from "../first-answer.ts";
 import { bar, formatShare, formatTable, oneLine } from "../format.ts";
+import { listenForInterrupt } from "../interrupt.ts";
 import { type ModelCommandOptions, modelSettings, openedAs, withModelOptions } from "../model-options.ts";
 import { openTopicFor } from "../open-topic.ts";
 import type { Parts } from "../parts.ts";
+import type { Terminal } from "../terminal.ts";
 
 interface AskOptions extends ModelCommandOptions {
   readonly json?: boolean;
@@ -55,6 +58,8 @@ export function askCommand(parts: Parts): Command {
       }
       const question = readQuestion(topic, text);
       if (chosen.note !== null) terminal.note(chosen.note);
+      using interrupt = listenForInterrupt(terminal, "Ending.");
+      const { signal } = interrupt;
       const onProgress = engineProgress(terminal);
       terminal.status(`opening ${model}`);
       const { folder, adapter } = await openedAs(chosen.folder, options, terminal);
@@ -66,44 +71,56 @@ export function askCommand(parts: Parts): Command {
         onProgress,
       });
       sayWeights(terminal, engine.capabilities);
+      // Disposed of first, it finishes what is under way: an engine's thread that is stopped within native code aborts the process.
       await using player = await engine.openPolicy();
       terminal.status(`sampling ${votes} answers`);
-      const truncatedReplies = topic.settings?.truncatedReplies ?? "refuse";
+      const { truncatedReplies = "refuse" } = topic.settings ?? {};
+      const { tellsTokens = false } = engine.capabilities;
       const forms = await askVote(player, topic, question, {
         votes,
         seed,
         stop: options.allVotes !== true,
         truncatedReplies,
+        signal,
+        // Where answers come whole they come all at once, and there is nothing to show before the vote.
+        ...(tellsTokens ? { onPiece: showFirstAnswer(terminal, player.tokenizer, votes) } : {}),
       });
       terminal.status(null);
+      if (signal.aborted) {
+        process.exitCode = exitCodes.interrupted;
+        return;
+      }
       const verdict = vote(forms.flatMap(({ values }, form) => values.map((value) => ({ form, value }))));
-
-      terminal.say(
-        `${oneLine(text, 200)} → ${verdict.winner ?? (verdict.tie ? "no winner: a tie" : "no readable answer")}`,
-      );
-      if (verdict.groupSize < votes) {
-        terminal.note(`decided by ${verdict.groupSize} of up to ${votes} answers; --all-votes samples all of them`);
-      }
-      terminal.say(voteTable(verdict, terminal.tableColumns));
-      if (forms.length > 1) {
-        const rows = forms.map((form, i) => [
-          oneLine(form.question, 60),
-          verdict.formWinners[i] ?? "-",
-          String(form.values.length),
-        ]);
-        terminal.say(
-          `\n${formatTable(["form of the question", "its winner", "answers"], rows, terminal.tableColumns)}`,
-        );
-        terminal.say(
-          verdict.consistent ? "All forms agree." : "The forms do not agree: training would not use this vote.",
-        );
-      }
+      sayVote(terminal, text, votes, forms, verdict);
       // The share of a vote that stopped early is too high to be compared with those of a run.
       const whole = verdict.groupSize === votes && verdict.winner !== null;
       const chance = whole && chosen.note === null ? chanceOf(chosen.folder, verdict) : null;
       if (chance !== null) terminal.say(describeChance(chance, verdict.consistent));
       terminal.result({ model, topic: chosen.topic, question: text, verdict, forms, chance });
     });
+}
+
+function sayVote(
+  terminal: Terminal,
+  question: string,
+  votes: number,
+  forms: readonly AskedForm[],
+  verdict: VoteVerdict,
+): void {
+  const outcome = verdict.winner ?? (verdict.tie ? "no winner: a tie" : "no readable answer");
+  terminal.say(`${oneLine(question, 200)} → ${outcome}`);
+  if (verdict.groupSize < votes) {
+    terminal.note(`decided by ${verdict.groupSize} of up to ${votes} answers; --all-votes samples all of them`);
+  }
+  terminal.say(voteTable(verdict, terminal.tableColumns));
+  if (forms.length === 1) return;
+  const rows = forms.map((form, i) => [
+    oneLine(form.question, 60),
+    verdict.formWinners[i] ?? "-",
+    String(form.values.length),
+  ]);
+  terminal.say(`\n${formatTable(["form of the question", "its winner", "answers"], rows, terminal.tableColumns)}`);
+  terminal.say(verdict.consistent ? "All forms agree." : "The forms do not agree: training would not use this vote.");
 }
 
 /** The question as solvers get it. Only its text is known: nobody proposed it, so its place on the scale is not asked for. */

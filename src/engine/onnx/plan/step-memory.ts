@@ -3,6 +3,7 @@ import { parameterCount, parameterSpecs } from "../../../model/model-config.ts";
 import { elementCount } from "../../../model/weight-source.ts";
 import { completionsOf, type MemoryPart, type SampledWork, type StepWork } from "../../work.ts";
 import { cacheBytesPerToken, mostCacheBytes, mostRows, rowsAtOnce } from "../generate/stepped/limits.ts";
+import { blockSize } from "../generate/stepped/step-attention.ts";
 import { blockLength } from "../graph/operators.ts";
 import { activationBudget } from "../train/memory.ts";
 import { inBlocks, trainableSpecs, type WeightLayout } from "../transformer/linear.ts";
@@ -36,9 +37,13 @@ export function stepMemory(layout: WeightLayout, work: StepWork, available: numb
   }
   const least = largest(trained.map((one) => leastBytes(layout, one)));
   const budget = wanted > 0 ? wanted : Math.min(activationBudget(layout.config), Math.max(least, room));
-  const bytes = largest(trained.map((one) => planPackedTraining(layout, one, budget).bytes));
+  const plans = trained.map((one) => planPackedTraining(layout, one, budget));
+  // Keys and values are gone when training begins, and what it keeps takes their place.
+  const inPlaceOf = Math.min(cacheBytes(layout, work), largest(plans.map(({ kept }) => kept)));
+  const bytes = largest(plans.map((plan) => plan.bytes)) - inPlaceOf;
   const about =
-    "of a micro-batch of training: states before each layer, layers as far as there is room, a slice of the logits";
+    "of a micro-batch of training: states before each layer, layers as far as there is room, a slice of the logits" +
+    (inPlaceOf > 0 ? "; without what stands where keys and values were" : "");
   return { parts: [...held, { part: "activations", bytes, about }], activationBytes: budget };
 }
 
@@ -65,7 +70,7 @@ function heldParts(layout: WeightLayout, { policies, frozenPlayers, sampled }: S
           {
             part: "weights to sample",
             bytes: packedBytes(layout),
-            about: "the same, packed for the kernels, without and with the adapter",
+            about: "the same, packed for the kernels",
           },
         ]
       : []),
@@ -86,16 +91,16 @@ function weightBytes(layout: WeightLayout): number {
   }, 0);
 }
 
-/**
- * The same packed by the runtime, with a sum beside the scale of each block; twice, for when the first update is done, weights are packed
- * anew for the graph with the adapter, and the system has not yet got back what they took without it.
- */
+/** Share that packing takes on top while a session with the adapter takes the place of one without. */
+const whilePacking = 0.1;
+
+/** The same packed by the runtime, with a sum beside the scale of each block. */
 function packedBytes(layout: WeightLayout): number {
   const packed = parameterSpecs(layout.config).reduce(
     (total, spec) => total + (inBlocks(layout, spec) ? elementCount(spec.shape) * (1 + 8 / blockLength) : 0),
     0,
   );
-  return 2 * packed;
+  return (1 + whilePacking) * packed;
 }
 
 /** Rows that are sampled at a time. */
@@ -104,18 +109,31 @@ export function sampledRows({ config, lora }: WeightLayout, work: SampledWork): 
   return Math.min(most, completionsOf(work));
 }
 
-function samplingParts(layout: WeightLayout, { sampled }: StepWork): MemoryPart[] {
-  const { config } = layout;
-  const caches = sampled.map((work) => {
-    const bytes = sampledRows(layout, work) * (work.promptTokens + work.maxTokens) * cacheBytesPerToken(config);
-    // What is read and what grows stand beside each other, at the end of a stretch or while a pool gets larger.
-    return 2 * (layout.lora === null ? bytes : Math.min(bytes, mostCacheBytes));
-  });
-  const logits = sampled.map((work) => 4 * 4 * sampledRows(layout, work) * config.vocabSize);
+function samplingParts(layout: WeightLayout, work: StepWork): MemoryPart[] {
+  const logits = work.sampled.map((one) => 4 * 4 * sampledRows(layout, one) * layout.config.vocabSize);
   return [
-    { part: "cache", bytes: largest(caches), about: "keys and values of the replies that are sampled at a time" },
+    {
+      part: "cache",
+      bytes: cacheBytes(layout, work),
+      about: "keys and values of the replies that are sampled at a time",
+    },
     { part: "logits", bytes: largest(logits), about: "of their next tokens" },
   ];
+}
+
+function cacheBytes(layout: WeightLayout, { sampled }: StepWork): number {
+  const { config, lora } = layout;
+  const ofWork = (work: SampledWork): number => {
+    const rows = sampledRows(layout, work);
+    const perToken = cacheBytesPerToken(config);
+    // In a graph with a loop what is read and what grows stand beside each other, at the end of a stretch.
+    if (lora === null) return 2 * rows * (work.promptTokens + work.maxTokens) * perToken;
+    // Blocks grow in place, a layer at a time; a prompt's are there once, and a copy of its last one for each row.
+    const ownBlocks = Math.ceil(work.maxTokens / blockSize) + 1;
+    const places = rows * ownBlocks * blockSize + work.prompts * work.promptTokens;
+    return Math.min(places * perToken, mostCacheBytes);
+  };
+  return largest(sampled.map(ofWork));
 }
 
 const largest = (values: readonly number[]): number => values.reduce((a, b) => Math.max(a, b), 0);

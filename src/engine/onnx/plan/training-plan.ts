@@ -10,6 +10,8 @@ import type { WeightLayout } from "../transformer/linear.ts";
 export interface TrainingPlan {
   /** Bytes of the largest micro-batch. */
   readonly bytes: number;
+  /** Of these at most, what stays from the forward to the backward pass, between sessions. */
+  readonly kept: number;
   readonly batches: number;
   /** Work of training and of scoring, in rows, with what a micro-batch costs beside its rows. */
   readonly trainingRows: number;
@@ -39,10 +41,10 @@ export function planPackedTraining(layout: WeightLayout, work: SampledWork, budg
       const rows = workOf(layout, size, budget);
       return sum + (Number.isFinite(rows) ? rows : size.rows);
     }, 0);
+  const plans = trained.map((size) => planMicroBatch(layout, size, budget) ?? leastMicroBatch(layout, size));
   return {
-    bytes: largest(
-      trained.map((size) => (planMicroBatch(layout, size, budget) ?? leastMicroBatch(layout, size)).total),
-    ),
+    bytes: largest(plans.map(({ total }) => total)),
+    kept: largest(plans.map(({ hiddenStates, kept }) => hiddenStates + kept)),
     batches: trained.length,
     trainingRows: rowsOf(trained, trainingWork),
     scoringRows: rowsOf(sizesFor(scoringWork), scoringWork),
@@ -65,7 +67,13 @@ export function planWholeTraining({ config, sliced }: WeightLayout, work: Sample
     return 4 * batch * time * (kept + (sliced ? 0 : 4 * vocabSize));
   };
   const rows = batches.reduce((sum, { batch, time }) => sum + batch * time, 0);
-  return { bytes: largest(batches.map(bytesOf)), batches: batches.length, trainingRows: rows, scoringRows: rows };
+  return {
+    bytes: largest(batches.map(bytesOf)),
+    kept: 0,
+    batches: batches.length,
+    trainingRows: rows,
+    scoringRows: rows,
+  };
 }
 
 const largest = (values: readonly number[]): number => values.reduce((a, b) => Math.max(a, b), 0);

@@ -112,6 +112,45 @@ describe("before any work", () => {
     });
   });
 
+  it("a redirect, a server that fails, one that asks to wait, and a page where messages should be", async () => {
+    const location = "https://elsewhere.example/api/v1/client/config?secret=1";
+    const moved = await refusal(() => open({ instead: () => ({ ...reply(308, {}), headers: { location } }) }));
+    expect(moved.message).toMatch(/redirects to https:\/\/elsewhere\.example\/api\/v1\/client\/config \(308\)/);
+    expect(moved.hint).toContain("--base-url");
+    const failing = await refusal(() => open({ instead: () => reply(500, { detail: "no disk" }) }));
+    expect(failing.message).toMatch(/does not work now: the server answered 500: no disk/);
+    const full = { ...reply(429, {}), headers: { "retry-after": "1" } };
+    const busy = await refusal(() => open({ instead: () => full }));
+    expect(busy.message).toContain("the server asks to wait (429)");
+    let asked = 0;
+    await using waited = await open({ instead: () => (asked++ < 5 ? full : undefined) }, { patienceSeconds: 60 });
+    expect(waited.engine.capabilities.name).toBe("tinker");
+    for (const where of ["client/config", "get_server_capabilities", "create_session"]) {
+      const page = { status: 200, headers: { "content-type": "text/html" }, body: "<html>Log in</html>" };
+      const error = await refusal(() => open({ instead: (path) => (path === where ? page : undefined) }));
+      expect(error).toBeInstanceOf(UsageError);
+      expect(error.message).toMatch(/there is something, but no Tinker server \(.*<html>/);
+    }
+  });
+
+  it("https where there is no TLS, and something that hangs up", async () => {
+    const plain = createServer((_, response) => response.end("{}"));
+    await new Promise<void>((listening) => plain.listen(0, "127.0.0.1", listening));
+    const { port } = plain.address() as AddressInfo;
+    const tls = await refusal(() => connect(`https://127.0.0.1:${port}`));
+    plain.close();
+    expect(tls).toMatchObject({
+      message: expect.stringContaining("speaks no TLS"),
+      hint: expect.stringContaining("http://"),
+    });
+    const rude = createServer((request) => request.socket.destroy());
+    await new Promise<void>((listening) => rude.listen(0, "127.0.0.1", listening));
+    const broken = await refusal(() => connect(`http://127.0.0.1:${(rude.address() as AddressInfo).port}`));
+    rude.close();
+    expect(broken.message).toContain("takes connections and does not answer as a Tinker server");
+    expect(broken.hint).toContain("https://");
+  });
+
   it("a wrong key, a missing one, and one that can be none", async () => {
     const wrong = await refusal(() => open({ instead: () => reply(401, { detail: "Invalid key" }) }));
     expect(wrong).toMatchObject({
@@ -164,7 +203,10 @@ describe("on the way", () => {
     await using opened = await open({ instead }, { mostBytes: 5000 });
     await using policy = await opened.engine.openPolicy();
     bad = true;
-    expect((await refusal(() => sampleOf(policy))).message).toMatch(/SampleResponse: 3 bytes/);
+    const unread = await refusal(() => sampleOf(policy));
+    expect(unread).toBeInstanceOf(RunStoppedError);
+    expect(unread.message).toMatch(/no message of the Tinker protocol \(SampleResponse: 3 bytes/);
+    expect(unread.hint).toContain("sqlm resume");
     expect((await refusal(() => policy.forwardBackward([datum], "ppo"))).message).toMatch(
       /ForwardBackwardOutput: 3 bytes/,
     );

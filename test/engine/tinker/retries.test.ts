@@ -8,6 +8,7 @@ const status = (code: number, more: { retryAfter?: number; shouldRetry?: boolean
   problem: "",
   body: new Uint8Array(),
   retryAfter: null,
+  location: null,
   shouldRetry: null,
   ...more,
 });

@@ -1,7 +1,10 @@
 // The first questions to a server, when a wrong address or key is likelier than a fault that passes: what is wrong is said in
 // the user's words.
 import { randomUUID } from "node:crypto";
+import type { z } from "zod";
 import { type SqlmError, UsageError } from "../../../errors.ts";
+import { checkMessage, readJson } from "../wire/body.ts";
+import { WireError } from "../wire/wire-error.ts";
 import type { Answer, Connection } from "./connection.ts";
 import { describeFailure } from "./failures.ts";
 import type { Failure } from "./retries.ts";
@@ -38,9 +41,13 @@ export async function askOnce(
       const { status } = outcome.kind === "status" ? outcome : { status: null };
       if (status !== null && without.includes(status)) return { contentType: null, bytes: new Uint8Array() };
       const passes = status === null || status >= 500 || status === 408 || status === 429;
-      const tired = attempt >= mostAttempts - 1 && performance.now() - began >= greetingSeconds * 1000;
-      if (!passes || tired) throw unusable(baseUrl, outcome);
-      await connection.pause(Math.min(0.5 * 2 ** attempt, 10), wait, outcome);
+      const elapsed = (performance.now() - began) / 1000;
+      const tired = (attempt >= mostAttempts - 1 || elapsed > mostSilence) && elapsed >= greetingSeconds;
+      // One that asks to wait is there, and is waited for like one that does so later.
+      const patient = status === 429 && elapsed < connection.options.patienceSeconds;
+      if (!passes || (tired && !patient)) throw unusable(baseUrl, outcome);
+      const asked = outcome.kind === "status" ? outcome.retryAfter : null;
+      await connection.pause(Math.min(asked ?? 0.5 * 2 ** Math.min(attempt, 5), mostRest), wait, outcome);
     }
   } finally {
     wait.end();
@@ -48,6 +55,31 @@ export async function askOnce(
 }
 
 const mostAttempts = 3;
+/** Seconds: what takes a connection and says nothing is no server that only just starts. */
+const mostSilence = 30;
+const mostRest = 60;
+
+/** What an endpoint answers, as the message that it is. Throws UsageError where it is none: no Tinker server is there. */
+export function readFirst<Schema extends z.ZodType>(
+  connection: Connection,
+  { path, response }: { readonly path: string; readonly response: Schema },
+  { bytes }: Answer,
+): z.output<Schema> {
+  try {
+    return checkMessage(path, response, readJson(path, bytes));
+  } catch (error) {
+    if (!(error instanceof WireError)) throw error;
+    throw noTinkerServer(connection, error);
+  }
+}
+
+/** What answers, and not as a Tinker server does. */
+export function noTinkerServer({ options }: Connection, error: WireError): UsageError {
+  const { baseUrl } = options.address;
+  return new UsageError(`At ${baseUrl} there is something, but no Tinker server (${error.message}).`, urlHint, {
+    cause: error,
+  });
+}
 
 function unusable(baseUrl: string, failure: Failure): SqlmError {
   const status = failure.kind === "status" ? failure.status : null;
@@ -61,9 +93,37 @@ function unusable(baseUrl: string, failure: Failure): SqlmError {
     return new UsageError(`The account at ${baseUrl} is not paid (402).`, "Pay it, then run the command again.");
   }
   if (failure.kind === "unreachable") {
+    const { reason } = failure;
+    if (/wrong version number|packet length too long|unknown protocol/i.test(reason)) {
+      return new UsageError(
+        `The server at ${baseUrl} speaks no TLS.`,
+        "Begin --base-url with http:// where it is on this machine or network; beyond, put TLS in front of it.",
+      );
+    }
+    if (/certificate/i.test(reason)) {
+      return new UsageError(
+        `The certificate of ${baseUrl} is not one that this machine trusts (${reason}).`,
+        "Name the authority that signed it in the environment variable NODE_EXTRA_CA_CERTS, or correct --base-url.",
+      );
+    }
+    return new UsageError(`No server answers at ${baseUrl} (${reason}).`, "Start the server, or correct --base-url.");
+  }
+  if (status === 429 || (status !== null && status >= 500)) {
     return new UsageError(
-      `No server answers at ${baseUrl} (${failure.reason}).`,
-      "Start the server, or correct --base-url.",
+      `The server at ${baseUrl} does not work now: ${describeFailure(failure)}.`,
+      `Try again later; its own log says what is wrong with it. ${urlHint}`,
+    );
+  }
+  if (failure.kind === "status" && failure.location !== null) {
+    return new UsageError(
+      `The address ${baseUrl} redirects to ${failure.location} (${status}), and a key is not sent after it.`,
+      "Give the address that it leads to as --base-url.",
+    );
+  }
+  if (failure.kind === "broken" && new URL(baseUrl).protocol === "http:") {
+    return new UsageError(
+      `At ${baseUrl} something takes connections and does not answer as a Tinker server: ${describeFailure(failure)}.`,
+      "Check --base-url: host, port, and whether it has to begin with https://.",
     );
   }
   return new UsageError(`At ${baseUrl} there is no Tinker server: ${describeFailure(failure)}.`, urlHint);

@@ -42,8 +42,8 @@ export class ServerError extends RunStoppedError {
   /** It may have been carried out, and may not. */
   readonly doubtful: boolean;
 
-  constructor(message: string, status: number | null, hint: string, doubtful = false) {
-    super(message, hint);
+  constructor(message: string, status: number | null, hint: string, doubtful = false, options?: { cause?: unknown }) {
+    super(message, hint, options);
     this.status = status;
     this.doubtful = doubtful;
   }

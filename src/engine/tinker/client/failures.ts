@@ -13,9 +13,13 @@ export function failureOf({ status, header, bytes }: Exchanged): Failure {
     problem: problemOf(bytes),
     body: bytes,
     retryAfter: retryAfterOf(header),
+    location: status >= 300 && status < 400 ? withoutQuery(header("location")) : null,
     shouldRetry: shouldRetry === null ? null : shouldRetry === "true",
   };
 }
+
+/** For people; what follows the path may be a secret. */
+const withoutQuery = (location: string | null): string | null => location?.split(/[?#]/)[0].slice(0, 200) ?? null;
 
 function retryAfterOf(header: (name: string) => string | null): number | null {
   const milliseconds = Number(header("retry-after-ms") ?? Number.NaN);

@@ -12,9 +12,11 @@ import type {
   Policy,
 } from "../../engine.ts";
 import { batchLoss } from "../../losses.ts";
+import { WireError } from "../wire/wire-error.ts";
 import { type CheckpointFiles, readState, writeState } from "./checkpoint.ts";
 import { resumeHint, ServerError } from "./connection.ts";
 import { gradientData, gradientNormOf, isSent, logprobsOf, scoringData, wireData, wireLossConfig } from "./data.ts";
+import { mergeMetrics, recordedMetrics } from "./metrics.ts";
 import { type AdapterOptions, type Link, TinkerModel } from "./model.ts";
 import { Sampler } from "./sampler.ts";
 
@@ -137,8 +139,15 @@ abstract class TinkerPlayer implements Player {
     if (this.#closed) throw new SqlmError("This player of the tinker engine is closed.", "Open or freeze another one.");
     const { ended } = this.shared.link.connection;
     if (ended !== null) throw ended;
-    return this.#underWay.track(call());
+    return this.#underWay.track(call().catch(throwInWords));
   }
+}
+
+/** What is no message stops the run: asked again, the server would say the same. */
+export function throwInWords(error: unknown): never {
+  if (!(error instanceof WireError)) throw error;
+  const says = `The server answered what is no message of the Tinker protocol (${error.message}).`;
+  throw new ServerError(says, 200, `${error.hint} ${resumeHint}`, false, { cause: error });
 }
 
 class FrozenPlayer extends TinkerPlayer {
@@ -245,7 +254,7 @@ export class TinkerPolicy extends TinkerPlayer implements Policy {
     const logprobs = logprobsOf(sequences, results);
     this.shared.onProgress({ stage: "training", total, done: total, tokens: total });
     const { gradients: _, ...metrics } = batchLoss(data, logprobs, loss, lossConfig);
-    return { logprobs, metrics: { ...metrics } };
+    return { logprobs, metrics: { ...metrics, ...recordedMetrics(mergeMetrics(results)) } };
   }
 
   /** Two passes; the second one's log-probabilities are the first one's. */

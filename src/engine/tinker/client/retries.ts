@@ -20,6 +20,8 @@ export type Failure =
       readonly body: Uint8Array;
       /** What `Retry-After` asks for, in seconds. */
       readonly retryAfter: number | null;
+      /** Where a redirect leads to; null where it is none. */
+      readonly location: string | null;
       /** `X-Should-Retry`. */
       readonly shouldRetry: boolean | null;
     };

@@ -3,16 +3,15 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { UsageError } from "../../../errors.ts";
-import { checkMessage, readJson } from "../wire/body.ts";
+import { readJson } from "../wire/body.ts";
 import { endpoints } from "../wire/messages.ts";
-import { WireError } from "../wire/wire-error.ts";
-import { askOnce, urlHint } from "./ask-once.ts";
-import { type Answer, type Connection, resumeHint, ServerError } from "./connection.ts";
+import { askOnce, readFirst } from "./ask-once.ts";
+import { type Connection, resumeHint, ServerError } from "./connection.ts";
 import { type Heartbeat, startHeartbeat } from "./heartbeat/heartbeat.ts";
 import { profileOf, type ServerProfile } from "./profile.ts";
 import { keepToken } from "./token.ts";
 
-type ClientConfig = ReturnType<typeof readConfig>;
+type ClientConfig = z.output<typeof endpoints.clientConfig.response>;
 
 /** The version of the SDK whose dialect is spoken. */
 const dialect = "0.25.0";
@@ -32,10 +31,6 @@ export interface Session {
 }
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
-const readConfig = (bytes: Uint8Array) => {
-  const { response, path } = endpoints.clientConfig;
-  return checkMessage(path, response, readJson(path, bytes));
-};
 
 /** Throws UsageError where address, key or model are not usable. */
 export async function beginSession(connection: Connection, model: string): Promise<Session> {
@@ -44,7 +39,7 @@ export async function beginSession(connection: Connection, model: string): Promi
   let heartbeat: Heartbeat | null = null;
   const token = config.pjwt_auth_enabled ? await keepToken(connection, (key) => heartbeat?.useToken(key)) : null;
   const capabilities = await askOnce(connection, "GET", endpoints.capabilities.path);
-  const served = readCapabilities(capabilities, baseUrl);
+  const served = readFirst(connection, endpoints.capabilities, capabilities).supported_models;
   const names = served.flatMap(({ model_name: name }) => name ?? []);
   if (names.length > 0 && !names.includes(model)) {
     throw new UsageError(
@@ -93,19 +88,8 @@ export async function beginSession(connection: Connection, model: string): Promi
 async function configOf(connection: Connection): Promise<ClientConfig> {
   const { path } = endpoints.clientConfig;
   const answer = await askOnce(connection, "POST", path, { sdk_version: dialect }, [404, 405]);
-  return answer.bytes.length === 0 ? readConfig(json({})) : readConfig(answer.bytes);
-}
-
-function readCapabilities({ bytes }: Answer, baseUrl: string) {
-  const { path, response } = endpoints.capabilities;
-  try {
-    return checkMessage(path, response, readJson(path, bytes)).supported_models;
-  } catch (error) {
-    if (!(error instanceof WireError)) throw error;
-    throw new UsageError(`At ${baseUrl} there is something, but no Tinker server (${error.message}).`, urlHint, {
-      cause: error,
-    });
-  }
+  const { bytes, ...rest } = answer;
+  return readFirst(connection, endpoints.clientConfig, { ...rest, bytes: bytes.length === 0 ? json({}) : bytes });
 }
 
 const descriptionSchema = z.object({ info: z.object({ title: z.string() }) });

@@ -6,13 +6,15 @@ import { type Companions, readCompanions } from "../../../model/companions.ts";
 import { openTokenizer } from "../../../model/tokenizer.ts";
 import type { LossFn, Tokenizer } from "../../../types.ts";
 import type { Engine, EngineCapabilities, EngineProgress } from "../../engine.ts";
+import { WireError } from "../wire/wire-error.ts";
 import { addressOf } from "./address.ts";
+import { noTinkerServer } from "./ask-once.ts";
 import { baseNaming } from "./checkpoint.ts";
 import { Connection, resumeHint, ServerError } from "./connection.ts";
 import { wireData, wireLossConfig } from "./data.ts";
 import { connectionLimits } from "./limits.ts";
 import { type AdapterOptions, type Link, TinkerModel } from "./model.ts";
-import { CallOrder, type Shared, TinkerPolicy } from "./player.ts";
+import { CallOrder, type Shared, TinkerPolicy, throwInWords } from "./player.ts";
 import { Promises } from "./promises.ts";
 import { beginSession, type Session } from "./session.ts";
 import { WaitingBoard } from "./waiting.ts";
@@ -101,7 +103,7 @@ async function connectTo(
     return { link, adapter, lossFunctions, spare };
   } catch (error) {
     await connection.close();
-    throw error;
+    throw error instanceof WireError ? noTinkerServer(connection, error) : error;
   }
 }
 
@@ -157,11 +159,11 @@ class TinkerEngine implements Engine {
     const { link, adapter } = this.#shared;
     if (seed !== undefined && seed !== adapter.seed) {
       const shared = { ...this.#shared, adapter: { ...adapter, seed } };
-      return new TinkerPolicy(shared, await TinkerModel.create(link, shared.adapter));
+      return new TinkerPolicy(shared, await TinkerModel.create(link, shared.adapter).catch(throwInWords));
     }
     const spare = this.#spare;
     this.#spare = null;
-    return new TinkerPolicy(this.#shared, spare ?? (await TinkerModel.create(link, adapter)));
+    return new TinkerPolicy(this.#shared, spare ?? (await TinkerModel.create(link, adapter).catch(throwInWords)));
   };
 
   renew = async (): Promise<void> => {

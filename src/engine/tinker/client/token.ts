@@ -1,7 +1,6 @@
 // Servers that want it exchange the key for a token that ends soon, and that every other request shows.
-import { checkMessage, readJson } from "../wire/body.ts";
 import { endpoints } from "../wire/messages.ts";
-import { askOnce } from "./ask-once.ts";
+import { askOnce, readFirst } from "./ask-once.ts";
 import type { Connection } from "./connection.ts";
 
 /** A token is exchanged for a new one so long before it ends. */
@@ -17,9 +16,8 @@ export async function keepToken(connection: Connection, onToken: (token: string)
   let timer: NodeJS.Timeout | null = null;
   let stopped = false;
   const exchange = async (): Promise<void> => {
-    const { path, response } = endpoints.authToken;
-    const answer = await askOnce(connection, "POST", path, {});
-    const { jwt } = checkMessage(path, response, readJson(path, answer.bytes));
+    const answer = await askOnce(connection, "POST", endpoints.authToken.path, {});
+    const { jwt } = readFirst(connection, endpoints.authToken, answer);
     connection.useToken(jwt);
     onToken(jwt);
     again(Math.max(leastSeconds, lifetimeOf(jwt) - renewSeconds));

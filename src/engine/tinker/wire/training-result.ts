@@ -12,7 +12,7 @@ export interface TrainingResult {
   readonly outputType: string;
   /** Of each datum, by name: at least `logprobs`, as long as its targets. */
   readonly outputs: readonly Readonly<Record<string, WireTensor>>[];
-  /** Names are `name:reduction` (chunks.ts); some servers send names without. */
+  /** Names are `name:reduction` (client/metrics.ts); some servers send names without. */
   readonly metrics: Readonly<Record<string, number>>;
 }
 

@@ -9,7 +9,7 @@ import type { Answer, Connection } from "./connection.ts";
 import { describeFailure } from "./failures.ts";
 import type { Failure } from "./retries.ts";
 
-export const urlHint = "Check --base-url: it ends before /api/v1.";
+const urlHint = "Check --base-url: it ends before /api/v1.";
 
 /**
  * Asks something at the beginning, when a wrong address is likelier than a fault that passes: tries thrice, or for as long as the

@@ -99,7 +99,10 @@ export const arithmeticInWords = defineTopic({
   },
   solvePrompt: (question) => [...solvedTurns, user(wording.say(inSigns(question).text)), assistant(openedBox)],
   readAnswer: (reply) => readWholeNumber(withOpenedBox(reply)),
-  restatements: (question) => restatementsInWords(wording, arithmetic.topic.restatements?.(inSigns(question)) ?? []),
+  // The last of the notation's forms, with other digits: differences turned around are negative, which is harder, and with three forms
+  // each has too few answers for a vote.
+  restatements: (question) =>
+    restatementsInWords(wording, (arithmetic.topic.restatements?.(inSigns(question)) ?? []).slice(-1)),
   generator: questionsOf(truth),
   hidden: truth,
 });

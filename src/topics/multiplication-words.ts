@@ -37,16 +37,17 @@ const wording: Wording = {
 const inSigns = (question: Question): Question => inNotation(wording, "multiplication", question, hint);
 
 const request = "Write a multiplication of two numbers.";
-const proposedTurns = [
-  user(request),
-  assistant(`${opening} 274 * 6?`),
-  user(request),
-  assistant(`${opening} 48 * 351?`),
-  user(request),
-  assistant(`${opening} 93 * 27?`),
+/** Examples of each size. A model copies the size that it is shown, and of all sizes at once it writes the largest. */
+const shown = [
+  ["27 * 6", "4 * 93", "58 * 7"],
+  ["274 * 6", "7 * 481", "953 * 4"],
+  ["48 * 35", "93 * 27", "64 * 52"],
+];
+const proposedTurns = shown.map((products) => [
+  ...products.flatMap((product) => [user(request), assistant(`${opening} ${product}?`)]),
   user(request),
   assistant(opening),
-];
+]);
 
 const solvedTurns = [
   user(`${opening} 34 * 12?`),
@@ -69,7 +70,7 @@ export const multiplicationInWords = defineTopic({
   // Two numbers of three digits, where each digit is a token; six digits with a comma, and the closing brace.
   maxTokens: { propose: 12, solve: 12 },
   stopText: { propose: "?", solve: "}" },
-  proposePrompt: () => proposedTurns,
+  proposePrompt: ({ random }) => random.pick(proposedTurns),
   readQuestion: (reply) => {
     const heard = wording.hear(reply);
     if (!heard.ok) return heard;
@@ -78,8 +79,10 @@ export const multiplicationInWords = defineTopic({
   },
   solvePrompt: (question) => [...solvedTurns, user(wording.say(inSigns(question).text)), assistant(openedBox)],
   readAnswer: (reply) => readWholeNumber(withOpenedBox(reply)),
+  // The last of the notation's forms, the neighbour with other digits: with four forms each has too few answers for a vote, and with its
+  // factors swapped a product is often mistaken in the same way.
   restatements: (question) =>
-    restatementsInWords(wording, multiplication.topic.restatements?.(inSigns(question)) ?? []),
+    restatementsInWords(wording, (multiplication.topic.restatements?.(inSigns(question)) ?? []).slice(-1)),
   generator: questionsOf(truth),
   hidden: truth,
 });

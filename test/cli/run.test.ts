@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { cpSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join, relative } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { Parts } from "../../src/cli/parts.ts";
@@ -294,6 +294,33 @@ describe("experiments", () => {
     expect(variants[0].errorRemoved).toEqual({ mean: expect.closeTo(1 / 3), sd: expect.closeTo(0) });
     const { runs } = summaryOf<{ runs: { status: string }[] }>(await play(["list", "--json"]));
     expect(runs.map(({ status }) => status)).toEqual(Array(4).fill("finished"));
+  });
+
+  test("--model is every variant's that names none, and is looked for from here", async () => {
+    const other = join(temporaryFolder(), "other");
+    cpSync(model, other, { recursive: true });
+    const file = write([{ name: "any" }, { name: "its own", config: { model } }]);
+    const result = await play([
+      "experiment",
+      file,
+      "--seeds",
+      "1",
+      "--model",
+      relative(process.cwd(), other),
+      "--json",
+    ]);
+    expect(result.code).toBe(0);
+    const { runs } = summaryOf<{ runs: { run: string; trial: { variant: string } }[] }>(await play(["list", "--json"]));
+    const models = await Promise.all(
+      runs.map(async ({ run, trial }) => {
+        const { config } = summaryOf<{ config: { model: string } }>(await play(["show", run, "--json"]));
+        return [trial.variant, config.model];
+      }),
+    );
+    expect(Object.fromEntries(models)).toEqual({ any: other, "its own": model });
+
+    const lost = await play(["experiment", file, "--seeds", "1", "--model", "./nowhere"]);
+    expect(lost).toMatchObject({ code: 2, stderr: expect.stringContaining("nowhere") });
   });
 
   test("a mistake in the last variant is found before the first run", async () => {

@@ -1,5 +1,6 @@
 // `sqlm experiment`: plays every variant of an experiment file with every seed and prints the table. What the workspace
 // has of it in its record is not played again, so that the same command goes on with an experiment that was interrupted.
+import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Command } from "commander";
 import type { RunConfig } from "../../config/config.ts";
@@ -43,28 +44,35 @@ interface ExperimentCommandOptions {
   readonly parallel: string;
   readonly fresh?: boolean;
   readonly only?: string;
+  readonly model?: string;
 }
+
+const experimentExamples = [
+  "sqlm experiment examples/arithmetic-controls.ts --seeds 1,2,3",
+  "sqlm experiment ./mine.ts --seeds 1,2 --parallel 2 --json",
+];
 
 export function experimentCommand(parts: Parts): Command {
   const command = makeCommand(
     "experiment",
     "Compare variants of a run over seeds. Interrupted, the same command goes on.",
-    [
-      "sqlm experiment examples/arithmetic-controls.ts --seeds 1,2,3",
-      "sqlm experiment ./mine.ts --seeds 1,2 --parallel 2 --json",
-    ],
+    experimentExamples,
   );
   return withWorkspace(command)
     .argument("<file>", "File that exports the experiment (defineExperiment).")
     .option("--seeds <numbers>", "Seeds, separated by commas.", "1,2,3")
     .option("--parallel <count>", "Runs at a time; each takes a core and its own memory.", "1")
     .option("--only <names>", "Variants to play, separated by commas: several processes can share an experiment.")
+    .option(
+      "--model <model>",
+      "Model of every run whose variant names none: a name, a folder, a GGUF file or a hub id.",
+    )
     .option("--fresh", "Play every run anew, also those that the workspace has in its record.")
     .action(async (file: string, options: ExperimentCommandOptions) => {
       const terminal = terminalOf(options);
       const seeds = readSeeds(options.seeds);
       const parallel = readCount("--parallel", options.parallel, 1);
-      const experiment = withVariants(await openExperiment(file), options.only);
+      const experiment = withModel(withVariants(await openExperiment(file), options.only), options.model);
       const trials = trialsOf(experiment, seeds);
       // Every config is checked before the first run begins: a mistake in the last variant must not cost hours.
       const configs = new Map<string, RunConfig>();
@@ -231,6 +239,13 @@ function withVariants(experiment: Experiment, only: string | undefined): Experim
     );
   }
   return { ...experiment, variants: experiment.variants.filter(({ name }) => names.includes(name)) };
+}
+
+/** The experiment with another model, whose path is seen from here and not from the experiment's file. */
+function withModel(experiment: Experiment, model: string | undefined): Experiment {
+  if (model === undefined) return experiment;
+  const path = existsSync(model) ? resolve(model) : model;
+  return { ...experiment, config: { ...experiment.config, model: path } };
 }
 
 function configOfTrial({ variant, config }: Trial, file: string, workspace: string): Promise<ConfigForModel> {

@@ -36,7 +36,7 @@ export function engineProgress(terminal: Terminal, now = () => Date.now()): (pro
     if (stage !== call.stage || done < call.done) call = { stage, done, started: call.before, before: time };
     call = { ...call, done, before: time };
     const seconds = (time - call.started) / 1000;
-    if (terminal.json || seconds < quietSeconds) return;
+    if (terminal.json || terminal.streaming || seconds < quietSeconds) return;
     const line = progressLine(progress, seconds);
     if (terminal.interactive) terminal.status(done < progress.total ? line : null);
     else if ((time - lastLine) / 1000 >= logSeconds) {

@@ -16,6 +16,8 @@ export interface Terminal {
   note(line: string): void;
   /** Part of a text that is shown as it comes; what is said next begins a line of its own. Nothing with `--json`. */
   stream(text: string): void;
+  /** Whether such a text has begun a line. It says by itself that work goes on. */
+  readonly streaming: boolean;
   /** Replaces the line in progress; null takes it away. Does nothing where nobody watches. */
   status(line: string | null): void;
   /** With `--json`, the one object; otherwise nothing. */
@@ -63,6 +65,9 @@ export function openTerminal(
     tableColumns: tableColumnsOf(json ? error : output),
     say: (line) => write(json ? error : output, harmless(line)),
     note: (line) => write(error, harmless(line)),
+    get streaming() {
+      return open;
+    },
     stream: (text) => {
       if (json || text === "") return;
       erase();

@@ -1,8 +1,8 @@
 // How much is sampled at a time, in rows and in bytes; pure, so that a plan can say it before anything is loaded.
 import type { ModelConfig } from "../../../../model/model-config.ts";
 
-/** Keys and values of all rows together, in bytes. */
-export const mostCacheBytes = 2 ** 30;
+/** Keys and values of all rows together, in bytes: what keeps a step of SmolLM2-135M, in float32, within 2 GiB. */
+export const mostCacheBytes = 7 * 2 ** 27;
 /** Rows that are computed together, at most, … */
 export const mostRows = 128;
 /** … and their logits, which are held several times over. */

@@ -54,6 +54,26 @@ test("concurrent requests are batched, and each equals the one that was asked al
   }
 });
 
+test("with an adapter, where tokens are told as they are drawn, a stream is the reply that comes whole", async () => {
+  await using adapted = await openEngine({ model: "arithmetic", threads: 1, loraRank: 2 });
+  expect(adapted.capabilities.tellsTokens).toBe(true);
+  await using player = await adapted.openPolicy();
+  await using server = await serve(player, { model });
+  const { client, reported } = server;
+  const request = { model, prompt: ["S321+654=", "P"], n: 3, seed: 2, max_tokens: 12, stop: "7" };
+  const whole = await client.completions.create(request);
+  const texts = whole.choices.map(() => "");
+  for await (const { choices } of await client.completions.create({ ...request, stream: true })) {
+    for (const { index, text } of choices) texts[index] += text;
+  }
+  expect(texts).toEqual(whole.choices.map(({ text }) => text));
+  // One that leaves in the middle leaves an engine that answers the next.
+  const leaving = await client.completions.create({ ...request, n: 40, stream: true });
+  for await (const _ of leaving) break;
+  expect(await client.completions.create(request)).toMatchObject({ choices: whole.choices, usage: whole.usage });
+  expect(reported).toEqual([]);
+});
+
 test("top_p is honoured, and temperature 0 is the model's most likely answer", async () => {
   const { client } = await serve(await engine.openPolicy(), { model });
   const ask = async (more: object) => {

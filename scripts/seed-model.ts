@@ -21,10 +21,12 @@ const { values: flags } = parseArgs({
     topic: { type: "string", default: "arithmetic" },
     out: { type: "string" },
     steps: { type: "string" },
-    batch: { type: "string", default: "256" },
+    batch: { type: "string" },
     seed: { type: "string", default: "7" },
     threads: { type: "string", default: "0" },
     "evaluate-every": { type: "string", default: "100" },
+    // Questions a level in those evaluations.
+    questions: { type: "string", default: "100" },
     // Keeps the model of every evaluation in FOLDER-STEP, to choose the stopping point from.
     snapshots: { type: "boolean", default: false },
   },
@@ -36,7 +38,8 @@ if (recipe === undefined) {
 }
 const folder = flags.out ?? `models/${flags.topic}`;
 const steps = Number(flags.steps ?? recipe.steps);
-const [batch, seed, evaluateEvery] = [flags.batch, flags.seed, flags["evaluate-every"]].map(Number);
+const batch = Number(flags.batch ?? recipe.batch ?? 256);
+const [seed, evaluateEvery] = [flags.seed, flags["evaluate-every"]].map(Number);
 const peakLearningRate = 2e-3;
 const warmupSteps = 50;
 
@@ -51,18 +54,21 @@ console.log(
 );
 const started = performance.now();
 
-/** One batch of lines as training data; the loss is the mean over the tokens of the replies. */
+/** One batch of lines as training data; the loss is the mean over the taught tokens of the replies. */
 function drawBatch(step: number): Datum[] {
   const random = randomStream(seed, "seed-model", step);
-  const lines = Array.from({ length: batch }, () => recipe.drawLine(random)).map(({ prompt, reply }) => ({
+  const lines = Array.from({ length: batch }, () => recipe.drawLine(random)).map(({ prompt, reply, untaught }) => ({
     prompt: engine.tokenizer.encode(prompt),
+    // Every character is a token.
     reply: [...engine.tokenizer.encode(reply), endToken],
+    untaught: untaught ?? new Set<number>(),
   }));
-  const replyTokens = lines.reduce((sum, { reply }) => sum + reply.length, 0);
-  return lines.map(({ prompt, reply }) => {
+  const taughtTokens = lines.reduce((sum, { reply, untaught }) => sum + reply.length - untaught.size, 0);
+  return lines.map(({ prompt, reply, untaught }) => {
     const tokens = [...prompt, ...reply];
     const zeros = tokens.map(() => 0);
-    const weights = tokens.map((_, index) => (index >= prompt.length ? 1 / replyTokens : 0));
+    const taught = (index: number): boolean => index >= prompt.length && !untaught.has(index - prompt.length);
+    const weights = tokens.map((_, index) => (taught(index) ? 1 / taughtTokens : 0));
     return { tokens, weights, logprobs: zeros, advantages: zeros };
   });
 }
@@ -80,7 +86,7 @@ for (let step = 1; step <= steps; step++) {
     );
   }
   if (step % evaluateEvery === 0 || step === steps) {
-    const { levels } = await evaluate(policy, topic, { questions: 100, model: folder, sandbox });
+    const { levels } = await evaluate(policy, topic, { questions: Number(flags.questions), model: folder, sandbox });
     for (const { difficulty, passAt1, greedy, majAt16 } of levels) {
       const figures = [passAt1, greedy, majAt16].map((value) => value.toFixed(2));
       console.log(`  difficulty ${difficulty}: pass@1 ${figures[0]}, greedy ${figures[1]}, maj@16 ${figures[2]}`);

@@ -22,6 +22,8 @@ export interface SeedRecipe {
   readonly heads: number;
   readonly maxPositions: number;
   readonly steps: number;
+  /** Lines in a step; 256 where left out. */
+  readonly batch?: number;
   /** The learning rate falls linearly from its peak to this share of it. A high one leaves the model unsure, not wrong. */
   readonly finalLearningRate: number;
   readonly drawLine: (random: Random) => SeedLine;
@@ -67,9 +69,19 @@ export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
     ...tiny,
     characters: additionCharacters,
     maxPositions: 192,
-    steps: 600,
+    steps: 800,
+    batch: 64,
     finalLearningRate: 1,
-    drawLine: linesOf(additionLines, difficulties(1, [0.34, 0.33, 0.33]), difficulties(1, [0.2, 0.3, 0.5])),
+    drawLine: linesOf(
+      additionLines,
+      // Questions without answers, also long ones: what is to be climbed is the solver's.
+      difficulties(
+        1,
+        Array.from({ length: 16 }, () => 1 / 16),
+      ),
+      difficulties(1, [0.2, 0.3, 0.5]),
+      0.15,
+    ),
   },
   multiplication: {
     ...medium,

@@ -1,8 +1,8 @@
 // How the addition topic writes sums for the model: column by column, least significant digit first, each column behind a letter
-// that counts on from a drawn one. `123+45` from `k` on is `k35l24m10n=`, and its result `k8l6m1n0`: both digits of a column stand
-// side by side, and its letter finds it from anywhere, so that what is learned of a column holds in a longer sum too (index hints:
-// Zhou et al. 2023, arXiv 2310.16028). The last letter is of the column that only a carry fills. Nothing here computes a sum;
-// see addition-truth.ts.
+// that counts on from a drawn one. `123+45` from `k` on is `k35l24m10n=`. The solver says each column again with its digit of the
+// result, `k358l246m101n=0`. A letter finds its column from any distance (index hints: Zhou et al. 2023, arXiv 2310.16028), and what is
+// added then stands side by side with the column before, so that what is learned of a column holds in a longer sum too. The
+// last letter is of the column that only a carry fills. Nothing here computes a sum; see addition-truth.ts.
 import { type Random, randomStream } from "../random.ts";
 import { refuse } from "../reading.ts";
 import type { Question, Reading } from "../types.ts";
@@ -16,7 +16,7 @@ export const maxAddendDigits = 24;
 const letters = "abcdefghijklmnopqrstuvwxyz";
 
 /** All characters of the topic's notation, for the seed model's alphabet. */
-export const additionCharacters = `${additionMarks.propose}${additionMarks.solve}=.0123456789${letters}`;
+export const additionCharacters = `${additionMarks.propose}${additionMarks.solve}=0123456789${letters}`;
 
 /** Two whole numbers in normal digit order, without leading zeros. */
 export interface Addition {
@@ -58,10 +58,10 @@ export function writeRequest(digits: number, random: Random): string {
   return `${additionMarks.propose}${lettersFrom(random.integer(0, letters.length - 1), digits)}=`;
 }
 
-/** The columns of a sum, each behind its letter. */
-export function writeColumns({ left, right }: Addition, columnLetters: string): string {
+/** The columns of a sum from a place on (0 has the ones), each behind its letter. */
+export function writeColumns({ left, right }: Addition, columnLetters: string, from = 0): string {
   const column = (number: string, place: number): string => number[number.length - 1 - place] ?? "0";
-  return [...columnLetters].map((letter, place) => letter + column(left, place) + column(right, place)).join("");
+  return [...columnLetters].map((letter, i) => letter + column(left, from + i) + column(right, from + i)).join("");
 }
 
 /** The letters that a sum is put with, drawn from its own text: one for each digit, and one for the last carry. */
@@ -70,15 +70,18 @@ export function lettersOf({ left, right }: Addition): string {
   return lettersFrom(first, Math.max(left.length, right.length) + 1);
 }
 
-/** A sum as the solver is asked for it: its columns, and the letter of the last carry. */
+/** A sum as it is put to the solver, behind its mark: its columns, and the letter of the last carry. */
 export function writeAsked(sum: Addition, columnLetters: string): string {
-  const carry = columnLetters.slice(-1);
-  return `${additionMarks.solve}${writeColumns(sum, columnLetters.slice(0, -1))}${carry}=`;
+  return `${writeColumns(sum, columnLetters.slice(0, -1))}${columnLetters.slice(-1)}=`;
 }
 
-/** A result as the model writes it: a digit behind each letter. */
-export function writeResult(result: string, columnLetters: string): string {
-  return [...columnLetters].map((letter, place) => letter + (result[result.length - 1 - place] ?? "0")).join("");
+/** A result as the model writes it: each column of the sum with its digit of the result, then the digit of the last carry. */
+export function writeResult(sum: Addition, result: string, columnLetters: string): string {
+  const digit = (place: number): string => result[result.length - 1 - place] ?? "0";
+  const columns = [...columnLetters.slice(0, -1)].map(
+    (letter, place) => writeColumns(sum, letter, place) + digit(place),
+  );
+  return `${columns.join("")}${columnLetters.slice(-1)}=${digit(columns.length)}`;
 }
 
 /** Reads a sum that the model wrote in columns. */
@@ -98,12 +101,21 @@ export function readColumns(reply: string): Reading<Addition> {
   return readAddition(`${sum.left}+${sum.right}=`);
 }
 
-/** Reads a result that the model wrote, a digit behind each of the question's letters, into the canonical integer. */
+/**
+ * Reads a result that the model wrote into the canonical integer: the last digit behind each of the question's letters. What it says of
+ * the columns is working, which is not judged. A result with fewer columns than its question cannot be read, so that a model that stops too
+ * soon has no vote.
+ */
 export function readResult(reply: string, columnLetters: string): Reading<string> {
-  if (!/^([a-z][0-9])+$/.test(reply)) return refuse(reply === "" ? "empty" : "not digits behind letters");
-  const order = reply.replace(/[0-9]/g, "");
+  if (!/^([a-z][0-9]{3})*[a-z]=[0-9]$/.test(reply)) {
+    return refuse(reply === "" ? "empty" : "not columns of a letter and three digits, with a last one like n=0");
+  }
+  const order = reply.replace(/[0-9=]/g, "");
   if (order.length < columnLetters.length) return refuse("fewer columns than the question");
   if (order !== columnLetters) return refuse("other columns than the question's");
-  const digits = [...reply.replace(/[a-z]/g, "")].reverse().join("");
+  const digits = reply
+    .match(/[0-9](?=[a-z]|$)/g)!
+    .reverse()
+    .join("");
   return { ok: true, value: digits.replace(/^0+(?=.)/, "") };
 }

@@ -7,7 +7,6 @@ import {
   additionMarks,
   additionQuestion,
   lettersFrom,
-  lettersOf,
   maxAddendDigits,
   readAddition,
   writeAsked,
@@ -15,7 +14,7 @@ import {
   writeResult,
 } from "./addition-notation.ts";
 import type { HiddenTruth } from "./define-topic.ts";
-import { drawDistinct, type SeedLines } from "./draw.ts";
+import { drawDistinct, type SeedLine, type SeedLines } from "./draw.ts";
 
 /** The exact result as a canonical integer. */
 export const sumOf = ({ left, right }: Addition): string => String(BigInt(left) + BigInt(right));
@@ -30,35 +29,46 @@ export function drawAddition(digits: number, random: Random): Addition {
   return random.next() < 0.5 ? { left: long, right: short } : { left: short, right: long };
 }
 
-/** As many dots at most between the parts of a line's prompt: about as much as the longest sum is longer than those taught. */
-const mostDots = 48;
+/** Most sums in a line of the solver's text: with three digits and a carry each they take 16 of the 26 letters. */
+const mostInRow = 4;
+/** Longest questions that the seed model is shown, without their answers. */
+const shownDigits = 16;
 
 /**
- * The parts with dots drawn between them, for half of the lines. Whoever must find a column from any distance finds it by its letter,
- * and distances of longer sums are no news (positions drawn at random: Ruoss et al. 2023, arXiv 2305.16843). Only the seed model's
- * text has dots.
+ * Lines of training text for the seed model, one for each role. Answers are taught of the given digits only, three at most, up to four sums in a
+ * row, whose letters go on. A model that is shown nothing longer takes the fourth column for the last, whatever it is asked
+ * (docs/decisions/0076): two lines in five are the working of a sum of any length, whose digits of the result are drawn at random and not taught.
  */
-function spread(parts: readonly string[], random: Random): string {
-  const places = parts.map(() => 0);
-  const dots = random.next() < 0.5 ? 0 : random.integer(0, mostDots);
-  for (let i = 0; i < dots; i++) places[random.integer(0, parts.length - 1)] += 1;
-  return parts.map((part, i) => part + ".".repeat(places[i])).join("");
-}
-
-/** Lines of training text for the seed model, one for each role. */
 export const additionLines: SeedLines = {
   propose: (digits, random) => {
     const order = lettersFrom(random.integer(0, 25), digits);
-    const prompt = spread([additionMarks.propose, ...order, "="], random);
-    return { prompt, reply: writeColumns(drawAddition(digits, random), order) };
+    return { prompt: `${additionMarks.propose}${order}=`, reply: writeColumns(drawAddition(digits, random), order) };
   },
-  solve: (digits, random) => {
-    const sum = drawAddition(digits, random);
-    const order = lettersOf(sum);
-    const parts = writeAsked(sum, order).match(/[a-z](?:..)(?=[a-z])|[a-z]=|./g) ?? [];
-    return { prompt: spread(parts, random), reply: writeResult(sumOf(sum), order) };
-  },
+  solve: (digits, random) => (random.next() < 0.4 ? workingOnly(random) : inRow(digits, random)),
 };
+
+function inRow(digits: number, random: Random): SeedLine {
+  const count = random.next() < 0.4 ? 1 : random.integer(2, mostInRow);
+  let next = random.integer(0, 25);
+  const written = Array.from({ length: count }, () => {
+    const sum = drawAddition(count === 1 ? digits : random.integer(1, digits), random);
+    const order = lettersFrom(next, Math.max(sum.left.length, sum.right.length) + 1);
+    next += order.length;
+    return { asked: writeAsked(sum, order), result: writeResult(sum, sumOf(sum), order) };
+  });
+  const prompt = `${additionMarks.solve}${written.map(({ asked }) => asked).join("")}`;
+  return { prompt, reply: written.map(({ result }) => result).join("") };
+}
+
+function workingOnly(random: Random): SeedLine {
+  const digits = random.integer(1, shownDigits);
+  const sum = drawAddition(digits, random);
+  const order = lettersFrom(random.integer(0, 25), digits + 1);
+  const anything = Array.from({ length: digits + 1 }, () => random.integer(0, 9)).join("");
+  const reply = writeResult(sum, anything, order);
+  const untaught = new Set([...reply].flatMap((_, i) => (i % 4 === 3 || i === reply.length - 1 ? [i] : [])));
+  return { prompt: `${additionMarks.solve}${writeAsked(sum, order)}`, reply, untaught };
+}
 
 /** The hidden half of the topic. `frontier` follows the shipped seed model: change both together. */
 export const additionTruth: HiddenTruth = {
@@ -69,8 +79,8 @@ export const additionTruth: HiddenTruth = {
     }
     return answer === sumOf(sum.value);
   },
-  levels: [1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20],
-  frontier: 10,
+  levels: [1, 2, 3, 4, 5, 6, 8, 10, 12],
+  frontier: 2,
   heldOut(difficulty, count, random) {
     if (!Number.isInteger(difficulty) || difficulty < 1 || difficulty > maxAddendDigits) {
       throw new UsageError(

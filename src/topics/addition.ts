@@ -1,9 +1,10 @@
-// The topic `addition`: sums of two numbers of up to 24 digits, for a model that continues characters. It is made for the climb:
-// its shipped model was taught answers of up to three digits, and is opened with as many columns as a question should have.
+// The topic `addition`: sums of two numbers of up to 24 digits, for a model that continues characters. It is made for the climb: its
+// shipped model was taught answers of up to three digits, and a question is asked for with as many letters as it should have columns.
 import { UsageError } from "../errors.ts";
 import type { Question, Restatement } from "../types.ts";
 import {
   type Addition,
+  additionMarks,
   additionQuestion,
   lettersOf,
   maxAddendDigits,
@@ -23,10 +24,10 @@ const taughtDigits = 3;
 
 export const addition = defineTopic({
   name: "addition",
-  description: "Sums of two numbers of up to 24 digits, written in columns: a model climbs from three digits.",
+  description: "Sums of two numbers of up to 24 digits, written in columns, for a model that climbs.",
   verification: "vote",
-  // A column of a question is three tokens, one of an answer two; each ends with one more.
-  maxTokens: { propose: 3 * maxAddendDigits + 1, solve: 2 * (maxAddendDigits + 1) + 1 },
+  // A column of a question is three tokens, one of an answer four and the last three; each reply ends with one more.
+  maxTokens: { propose: 3 * maxAddendDigits + 1, solve: 4 * maxAddendDigits + 4 },
   proposePrompt: ({ random, level }) => writeRequest(level ?? random.integer(1, taughtDigits), random),
   levels,
   readQuestion: (reply) => {
@@ -35,10 +36,12 @@ export const addition = defineTopic({
   },
   solvePrompt: (question) => {
     const sum = sumIn(question);
-    return writeAsked(sum, lettersOf(sum));
+    return `${additionMarks.solve}${writeAsked(sum, lettersOf(sum))}`;
   },
   readAnswer: (reply, question) => readResult(reply, lettersOf(sumIn(question))),
   restatements: (question) => equivalentSums(sumIn(question)),
+  // Chosen without a run of it (docs/decisions/0076).
+  settings: { steps: 200, groupsPerBatch: 48, groupSize: 12, proposalsPerQuestion: 1.25, climb: "on", bandHigh: 0.95 },
   generator: { levels, draw: additionTruth.heldOut },
   hidden: additionTruth,
 });

@@ -8,6 +8,8 @@ import type { QuestionGenerator } from "./topic.ts";
 export interface SeedLine {
   readonly prompt: string;
   readonly reply: string;
+  /** Places of characters in the reply that stand there and are not taught; none where left out. */
+  readonly untaught?: ReadonlySet<number>;
 }
 
 /** How a topic draws lines of training text, one function for each role. */

@@ -4,6 +4,7 @@ import { dirname, extname, resolve } from "node:path";
 import { importFile } from "../config/import-file.ts";
 import { didYouMean, UsageError } from "../errors.ts";
 import type { ModelFacts } from "../types.ts";
+import { addition } from "./addition.ts";
 import { algebra } from "./algebra.ts";
 import { algebraInWords } from "./algebra-words.ts";
 import { arithmetic } from "./arithmetic.ts";
@@ -17,12 +18,14 @@ import { type PlainOptions, plainTopic } from "./plain.ts";
 import type { TopicSettings } from "./topic.ts";
 
 /** In the notation of the shipped models, and in words for models that take conversations. */
-const builtInTopics: ReadonlyMap<string, { readonly notation: DefinedTopic; readonly words: DefinedTopic }> = new Map(
+const builtInTopics: ReadonlyMap<string, { readonly notation: DefinedTopic; readonly words?: DefinedTopic }> = new Map(
   [
     { notation: arithmetic, words: arithmeticInWords },
     { notation: multiplication, words: multiplicationInWords },
     { notation: algebra, words: algebraInWords },
     { notation: coding, words: codingInWords },
+    // The climb's topic: its columns are what it is about, so there is no other way to write it.
+    { notation: addition },
   ].map((both) => [both.notation.topic.name, both]),
 );
 
@@ -51,7 +54,14 @@ export async function openTopic(
   files: Pick<PlainOptions, "evalFile" | "examples"> = {},
 ): Promise<DefinedTopic> {
   const builtIn = builtInTopics.get(nameOrPath);
-  if (builtIn !== undefined) return model?.chat === true ? builtIn.words : builtIn.notation;
+  if (builtIn !== undefined) {
+    if (model?.chat !== true) return builtIn.notation;
+    if (builtIn.words !== undefined) return builtIn.words;
+    throw new UsageError(
+      `The topic ${nameOrPath} has no words for a model that takes conversations: it is written in columns.`,
+      "Ask such a model for arithmetic, or leave the model out.",
+    );
+  }
   if (nameOrPath.startsWith(plainPrefix)) return plainTopic(nameOrPath.slice(plainPrefix.length), files);
   if (moduleExtensions.has(extname(nameOrPath))) return importTopic(resolve(nameOrPath));
   throw new UsageError(

@@ -23,8 +23,8 @@ describe("addition", () => {
   it("writes columns from the last digit on, behind letters that go on after z", () => {
     expect(writeColumns({ left: "123", right: "45" }, lettersFrom(24, 4))).toBe("y35z24a10b00");
     expect(readColumns("y35z24a10")).toEqual({ ok: true, value: { left: "123", right: "45" } });
-    expect(writeResult("168", "klmn")).toBe("k8l6m1n0");
-    expect(readResult("k8l6m1n0", "klmn")).toEqual({ ok: true, value: "168" });
+    expect(writeResult({ left: "123", right: "45" }, "168", "klmn")).toBe("k358l246m101n=0");
+    expect(readResult("k358l246m101n=0", "klmn")).toEqual({ ok: true, value: "168" });
   });
 
   it.each([
@@ -40,10 +40,11 @@ describe("addition", () => {
 
   it.each([
     ["", "empty"],
-    ["k8l6", "fewer columns"],
-    ["l8m6n1o0", "other columns"],
-    ["k8l6m1n0o0", "other columns"],
-    ["168", "not digits behind letters"],
+    ["k358l=2", "fewer columns"],
+    ["l358m246n101o=0", "other columns"],
+    ["k358l246m101n000o=0", "other columns"],
+    ["k358l246m101", "not columns"],
+    ["168", "not columns"],
   ])("refuses the result %j", (reply, reason) => {
     expect(readResult(reply, "klmn")).toEqual({ ok: false, reason: expect.stringContaining(reason) });
   });
@@ -58,7 +59,7 @@ describe("addition", () => {
         expect(question.difficulty).toBe(digits);
         expect(additionQuestion({ left: asked.right, right: asked.left }).key).toBe(question.key);
         const columns = /^B((?:[a-z]..)+[a-z])=$/.exec(String(topic.solvePrompt(question)))![1];
-        const reply = writeResult(sumOf(asked), columns.replace(/[0-9]/g, ""));
+        const reply = writeResult(asked, sumOf(asked), columns.replace(/[0-9]/g, ""));
         expect(topic.readAnswer(reply, question)).toEqual({ ok: true, value: sumOf(asked) });
         expect(reply.length + 1).toBeLessThanOrEqual(topic.maxTokens.solve);
         expect(hidden.check(question, sumOf(asked))).toBe(true);
@@ -100,18 +101,36 @@ describe("addition", () => {
     expect(new Set(free)).toEqual(new Set([1, 2, 3]));
   });
 
-  it("teaches its seed model right answers only", () => {
-    let dotted = 0;
+  it("teaches its seed model right answers of up to three digits only, several in a row", () => {
+    const rows = new Set<number>();
     for (let i = 0; i < 300; i++) {
-      const { prompt, reply } = additionLines.solve(1 + (i % 24), randomStream("seed", i));
-      if (prompt.includes(".")) dotted += 1;
-      const columns = prompt.replaceAll(".", "").slice(1, -1);
-      const read = readColumns(columns.slice(0, -1));
-      expect(read.ok && readResult(reply, columns.replace(/[0-9]/g, ""))).toEqual({
-        ok: true,
-        value: read.ok && sumOf(read.value),
-      });
+      const { prompt, reply, untaught } = additionLines.solve(1 + (i % 3), randomStream("seed", i));
+      const asked = prompt.slice(1).match(/(?:[a-z][0-9]{2})+[a-z]=/g)!;
+      const results = reply.match(/(?:[a-z][0-9]{3})+[a-z]=[0-9]/g)!;
+      expect([asked.join(""), results.join("")]).toEqual([prompt.slice(1), reply]);
+      if (untaught !== undefined) continue;
+      rows.add(asked.length);
+      for (const [one, columns] of asked.entries()) {
+        const read = readColumns(columns.slice(0, -2));
+        expect(read.ok && readResult(results[one], columns.replace(/[0-9=]/g, ""))).toEqual({
+          ok: true,
+          value: read.ok && sumOf(read.value),
+        });
+        expect(columns.length).toBeLessThanOrEqual("a00b00c00d=".length);
+      }
     }
-    expect(dotted / 300).toBeCloseTo(0.5, 1);
+    expect([...rows].sort()).toEqual([1, 2, 3, 4]);
+  });
+
+  it("teaches its seed model no digit of a longer result", () => {
+    const lengths = new Set<number>();
+    for (let i = 0; i < 300; i++) {
+      const { prompt, reply, untaught } = additionLines.solve(1 + (i % 3), randomStream("seed", i));
+      if (untaught === undefined) continue;
+      const taught = [...reply].map((character, place) => (untaught.has(place) ? "" : character)).join("");
+      expect(`B${taught}`).toBe(prompt);
+      lengths.add(prompt.length);
+    }
+    expect(lengths.size).toBe(16);
   });
 });

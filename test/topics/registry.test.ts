@@ -22,7 +22,7 @@ function file(name: string, text: string): string {
 describe("openTopic", () => {
   it("opens built-in topics by name", async () => {
     expect(await openTopic("arithmetic")).toBe(arithmetic);
-    expect(builtInTopicNames).toEqual(["arithmetic", "multiplication", "algebra", "coding"]);
+    expect(builtInTopicNames).toEqual(["arithmetic", "multiplication", "algebra", "coding", "addition"]);
     for (const name of builtInTopicNames) expect((await openTopic(name)).topic.name).toBe(name);
   });
 

@@ -1,0 +1,17 @@
+// What does the climb do? The shipped model was taught answers of up to three digits; the same run with the levels that probes find,
+// with levels up to three only, and without replay of lower levels:
+//
+//   node scripts/bootstrap.mjs scripts/experiment-jobs.ts experiments/climb-addition.ts --seeds 31,32,33 --jobs 1
+//   npx sqlm experiment experiments/climb-addition.ts --seeds 31,32,33
+import { defineExperiment } from "self-questioning";
+
+export const experiment = defineExperiment({
+  name: "climb-addition",
+  config: { topic: "addition", evalEvery: 0, evalQuestions: 100 },
+  variants: [
+    { name: "climb", config: {} },
+    { name: "no climb", config: { climb: "off" } },
+    { name: "climb, frozen proposer", config: { proposerEvery: 0 } },
+    { name: "climb, plain vote", config: { consistentVote: false } },
+  ],
+});

@@ -89,7 +89,13 @@ async function answer(path: string, body: Buffer): Promise<{ readonly type: stri
       const from: number = message()["prev_cursor"];
       const end = performance.now() + 2000;
       while (finished.length <= from && performance.now() < end) await new Promise((go) => setTimeout(go, 2));
-      const completions = finished.slice(from).map((request_id) => ({ state: "finished", request_id }));
+      const inline: boolean = message()["with_results"] ?? false;
+      const completions = finished.slice(from).map((request_id) => {
+        const result = inline ? results.get(request_id) : undefined;
+        if (result === undefined) return { state: "finished", request_id };
+        results.delete(request_id);
+        return { state: "finished", request_id, result: Buffer.from(result.bytes).toString("base64") };
+      });
       return plain(json({ completions, cursor: finished.length }));
     }
     case endpoints.retrieveFuture.path: {

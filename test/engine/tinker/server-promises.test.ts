@@ -1,6 +1,7 @@
 // What became of promises: held open, kept, gone, told one by one and for a whole sampling session.
 import { describe, expect, test } from "vitest";
 import { PromiseBook } from "../../../src/engine/tinker/server/promises.ts";
+import { decodeSampleResult, encodeSampleResult } from "../../../src/engine/tinker/wire/sampling.ts";
 import { codes, datumOf, prompt, served } from "./served.ts";
 
 const payload = (bytes: number) => ({ form: "json" as const, bytes: new Uint8Array(bytes) });
@@ -138,6 +139,33 @@ describe("results", () => {
     expect(size.body).toEqual({ status: "complete_metadata", response_payload_size: expect.any(Number) });
     expect(size.body.response_payload_size).toBeGreaterThan(3000 * 60 * 8);
     expect((await ask(false)).body.sequences).toHaveLength(3000);
+  });
+
+  test("come along with the news where the client asks for it, and are kept for one that did not get them", async () => {
+    const server = served();
+    const sampling_session_id = await server.sampler();
+    const message = {
+      sampling_session_id,
+      seq_id: 0,
+      prompt: prompt("ab"),
+      sampling_params: { max_tokens: 2 },
+      num_samples: 3,
+    };
+    const { body } = await server.post<{ request_id: string }>("asample", message);
+    const whole = await server.result(body.request_id);
+    const target = { type: "sampling_session", sampling_session_id };
+    type News = { readonly completions: readonly { readonly request_id: string; readonly result?: string }[] };
+    for (const times of [1, 2]) {
+      const { completions } = (await server.post<News>("retrieve_futures", { target, with_results: true })).body;
+      expect(completions, String(times)).toHaveLength(1);
+      const bytes = Buffer.from(completions[0]!.result!, "base64");
+      const { sequences } = decodeSampleResult(bytes, "protobuf");
+      expect(JSON.parse(Buffer.from(encodeSampleResult({ sequences }, "json")).toString())).toMatchObject({
+        sequences: (whole as { sequences?: unknown }).sequences,
+      });
+    }
+    const plain = (await server.post<News>("retrieve_futures", { target })).body.completions;
+    expect(plain[0]).not.toHaveProperty("result");
   });
 
   test("of a sampling session are told together, by its clones apart", async () => {

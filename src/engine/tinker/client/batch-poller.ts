@@ -9,7 +9,7 @@ import { afterPollFailure, type Failure } from "./retries.ts";
 import type { Wait } from "./waiting.ts";
 
 interface Waiter {
-  readonly done: () => void;
+  readonly done: (result: Uint8Array | null) => void;
   readonly failed: (error: unknown) => void;
 }
 
@@ -20,26 +20,33 @@ export class BatchPoller {
   readonly #connection: Connection;
   readonly #session: string;
   readonly #waiters = new Map<string, Waiter>();
-  /** Done before anybody asked for them. */
-  readonly #done = new Set<string>();
+  /** Done before anybody asked for them, with the result where it came along. */
+  readonly #done = new Map<string, Uint8Array | null>();
+  readonly #withResults: boolean;
   /** Results that have arrived, to be told to the server with the next request. */
   readonly #retrieved = new Set<string>();
   #cursor = 0;
   #polling = false;
   #unknown = false;
 
-  constructor(connection: Connection, session: string) {
+  /** @param withResults the server sends small results with the news, as those of this package do */
+  constructor(connection: Connection, session: string, withResults: boolean) {
     this.#connection = connection;
     this.#session = session;
+    this.#withResults = withResults;
   }
 
   /**
-   * Resolves when the server says that the request is done or failed: its result is there to be asked for. Resolves at once where
-   * the server has turned out to know no such questions.
+   * Resolves when the server says that the request is done or failed: to its result where that came along, else to null, and the
+   * result is there to be asked for. Resolves at once where the server has turned out to know no such questions.
    */
-  finished(requestId: string): Promise<void> {
-    if (this.#unknown || this.#done.delete(requestId)) return Promise.resolve();
-    const result = new Promise<void>((done, failed) => this.#waiters.set(requestId, { done, failed }));
+  finished(requestId: string): Promise<Uint8Array | null> {
+    const known = this.#done.get(requestId);
+    if (this.#unknown || known !== undefined) {
+      this.#done.delete(requestId);
+      return Promise.resolve(known ?? null);
+    }
+    const result = new Promise<Uint8Array | null>((done, failed) => this.#waiters.set(requestId, { done, failed }));
     if (!this.#polling) void this.#poll();
     return result;
   }
@@ -81,7 +88,7 @@ export class BatchPoller {
       }
       if (outcome.kind === "status" && [404, 405, 501].includes(outcome.status) && this.#cursor === 0) {
         this.#unknown = true;
-        for (const { done } of this.#waiters.values()) done();
+        for (const { done } of this.#waiters.values()) done(null);
         this.#waiters.clear();
         return;
       }
@@ -110,6 +117,7 @@ export class BatchPoller {
       target: { type: "sampling_session", sampling_session_id: this.#session, cloned_sampler_id: 0 },
       prev_cursor: this.#cursor,
       retrieved_request_ids: retrieved,
+      ...(this.#withResults ? { with_results: true } : {}),
     };
     return this.#connection.attempt(
       {
@@ -130,11 +138,12 @@ export class BatchPoller {
     const { completions, cursor } = checkMessage(path, response, readJson(path, bytes));
     this.#cursor = cursor;
     for (const requestId of retrieved) this.#retrieved.delete(requestId);
-    for (const { request_id: requestId } of completions) {
+    for (const { request_id: requestId, result } of completions) {
+      const bytes = result == null ? null : Buffer.from(result, "base64");
       const waiter = this.#waiters.get(requestId);
-      if (waiter === undefined) this.#done.add(requestId);
+      if (waiter === undefined) this.#done.set(requestId, bytes);
       this.#waiters.delete(requestId);
-      waiter?.done();
+      waiter?.done(bytes);
     }
     return completions.length > 0;
   }

@@ -40,7 +40,7 @@ export class Sampler {
     this.#link = link;
     this.#session = session;
     const { sample_use_retrieve_futures: batches, sample_dispatch_bytes_semaphore_size: bytes } = link.session.config;
-    this.#poller = batches ? new BatchPoller(link.connection, session) : null;
+    this.#poller = batches ? new BatchPoller(link.connection, session, link.session.profile.seeds === "own") : null;
     this.#dispatch = new Budget(bytes);
   }
 
@@ -115,7 +115,11 @@ export class Sampler {
         })
       ).request_id;
     const requestId = await this.#dispatch.run(prompt.length * bytesPerToken, post);
-    await this.#poller?.finished(requestId);
+    const along = await this.#poller?.finished(requestId);
+    if (along != null) {
+      this.#poller?.retrieved(requestId);
+      return decodeSampleResult(along, "protobuf");
+    }
     const { bytes, format } = await promises.result({ requestId, type: "Sample", what, resubmit: post });
     this.#poller?.retrieved(requestId);
     return decodeSampleResult(bytes, format);

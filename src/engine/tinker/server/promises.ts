@@ -127,6 +127,14 @@ export class PromiseBook implements Disposable {
     if (entry !== undefined && entry.settled !== null) entry.fetchedAt ??= this.#options.now();
   }
 
+  /** The samples of a promise that is kept, as protobuf, to be sent now; null for anything else. */
+  samplesOf(id: string): Uint8Array | null {
+    const settled = this.#entries.get(id)?.settled ?? null;
+    if (settled === null || !("form" in settled) || settled.form !== "sample") return null;
+    this.fetched(id);
+    return settled.bytes;
+  }
+
   /** The client says that it needs them no more. */
   release(line: string, ids: readonly string[]): void {
     for (const id of ids) {

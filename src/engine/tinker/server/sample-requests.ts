@@ -160,9 +160,13 @@ function inForm({ form, bytes }: Payload, protobuf: boolean): RetrievedAnswer {
   return { status, protobuf: false, bytes: json };
 }
 
+/** Of results that come with the news, together and each: who has larger ones asks for them one by one, as there is room. */
+const mostInlineBytes = 2 ** 22;
+const mostResultBytes = 2 ** 16;
+
 /** Which of a sampling session's requests are done: one request for all of them. */
 export async function retrieveMany(service: Service, message: Message<"retrieveFutures">, signal: AbortSignal) {
-  const { target, prev_cursor: after, timeout, retrieved_request_ids: retrieved } = message;
+  const { target, prev_cursor: after, timeout, retrieved_request_ids: retrieved, with_results: inline } = message;
   if (target.type !== "sampling_session") {
     throw new ServerProblem(400, `There are no targets of type "${target.type.slice(0, 40)}": use sampling_session.`);
   }
@@ -172,11 +176,24 @@ export async function retrieveMany(service: Service, message: Message<"retrieveF
   const seconds = Math.min(service.holdSeconds, Math.max(0, timeout ?? service.holdSeconds));
   const { completions, cursor } = await service.promises.news(line, after ?? 0, seconds * 1000, signal);
   service.sessions.findSampler(id);
+  let room = inline === true ? mostInlineBytes : 0;
+  const resultOf = (completion: { readonly id: string; readonly bytes: number }): { result?: string } => {
+    if (completion.bytes > Math.min(room, mostResultBytes)) return {};
+    const bytes = service.promises.samplesOf(completion.id);
+    if (bytes === null) return {};
+    room -= bytes.length;
+    return { result: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("base64") };
+  };
   return {
     completions: completions.map((completion) =>
       completion.failed
         ? { state: "failed", request_id: completion.id }
-        : { state: "finished", request_id: completion.id, response_payload_uncompressed_size: completion.bytes },
+        : {
+            state: "finished",
+            request_id: completion.id,
+            response_payload_uncompressed_size: completion.bytes,
+            ...resultOf(completion),
+          },
     ),
     cursor,
   };

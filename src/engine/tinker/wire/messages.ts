@@ -251,6 +251,8 @@ export const endpoints = {
       timeout: z.number().nullish(),
       /** Since SDK 0.36: results that have arrived, and need not be kept. */
       retrieved_request_ids: z.array(text).nullish(),
+      /** Of this package: small results may come with the news. */
+      with_results: flag.nullish(),
     }),
     z.object({
       completions: z.array(
@@ -258,6 +260,8 @@ export const endpoints = {
           state: z.enum(["finished", "failed"]),
           request_id: text,
           response_payload_uncompressed_size: count.nullish(),
+          /** Of this package: the protobuf of the samples, base64. */
+          result: text.nullish(),
         }),
       ),
       cursor: count,

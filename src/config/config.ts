@@ -129,6 +129,8 @@ export const presets: Readonly<Record<"default" | "quick" | "paper" | "real", Ru
     bandLow: 0.3,
     bandHigh: 0.9,
     malformedReward: -0.5,
+    duplicateReward: -0.5,
+    proposerEntropyCoef: 0.1,
     negativeAdvantageScale: 1,
     learningRate: 1e-4,
     learningRateSchedule: "constant",

@@ -9,7 +9,7 @@ import { defineExperiment } from "self-questioning";
 
 export const experiment = defineExperiment({
   name: "real-multiplication",
-  config: { topic: "multiplication", steps: 40, evalEvery: 0, evalQuestions: 8, threads: 1 },
+  config: { topic: "multiplication", steps: 30, evalEvery: 0, evalQuestions: 8, threads: 1 },
   variants: [
     { name: "self-play" },
     // Questions come from the starting proposer throughout.

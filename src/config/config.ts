@@ -123,7 +123,6 @@ export const presets: Readonly<Record<"default" | "quick" | "paper" | "real", Ru
     groupSize: 16,
     minAgreement: 0.375,
     proposalsPerQuestion: 2,
-    proposerWeights: "separate",
     proposerEvery: 1,
     proposerLossWeight: 0.1,
     bandLow: 0.3,

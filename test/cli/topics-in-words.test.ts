@@ -44,7 +44,7 @@ describe("a model with a chat template", () => {
       const { code, stdout } = await runCli(asked, scriptedParts());
       expect(code).toBe(0);
       // The engine of these tests always says 975: read as it stands, not backwards.
-      expect(JSON.parse(stdout)).toMatchObject({ forms: [{ question: text, values: ["975", null] }, {}, {}] });
+      expect(JSON.parse(stdout)).toMatchObject({ forms: [{ question: text, values: ["975", null, "975"] }, {}] });
     }
     const { code, stderr } = await runCli(
       ["ask", chatModel(), "Who are you?", "--topic", "arithmetic"],
@@ -67,7 +67,7 @@ describe("a model with a chat template", () => {
         origins: object;
       };
     expect(await config()).toMatchObject({
-      config: { preset: "real", groupSize: 8 },
+      config: { preset: "real", groupSize: 16 },
       origins: { groupSize: { layer: "preset", name: "real" }, loraRank: { layer: "default" } },
     });
     expect(await config("--preset", "paper")).toMatchObject({ config: { preset: "paper", groupSize: 4 } });

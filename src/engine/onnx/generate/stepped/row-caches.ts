@@ -211,15 +211,14 @@ export class RowCaches implements Disposable {
    */
   async advance(rows: readonly Row[], uniforms: readonly number[], most: number): Promise<Drawn> {
     this.#separate(rows);
-    const states = [...new Set(rows.map(({ state }) => state))];
+    const sharing = [...Map.groupBy(rows.keys(), (i) => rows[i].state).values()];
     const [next, logprobs] = [Array<number>(rows.length), Array<number>(rows.length)];
-    for (let from = 0; from < states.length; from += most) {
-      const places = new Map(states.slice(from, from + most).map((state, place) => [state, place]));
-      const drawn = rows.flatMap(({ state }, i) => (places.has(state) ? [i] : []));
-      const first = new Map(drawn.toReversed().map((i) => [places.get(rows[i].state)!, rows[i]]));
+    for (let from = 0; from < sharing.length; from += most) {
+      const part = sharing.slice(from, from + most);
+      const drawn = part.flat();
       const result = await this.#advanceStates(
-        Array.from(places.values(), (place) => first.get(place)!),
-        drawn.map((i) => places.get(rows[i].state)!),
+        part.map(([first]) => rows[first]),
+        part.flatMap((sharers, place) => sharers.map(() => place)),
         drawn.map((i) => uniforms[i]),
       );
       for (const [at, i] of drawn.entries()) [next[i], logprobs[i]] = [result.next[at], result.logprobs[at]];

@@ -9,13 +9,12 @@ import { createScriptedEngine } from "../src/engine/scripted.ts";
 import type { RunEvent, StepRecord } from "../src/events.ts";
 import { climbProbeKeys } from "../src/exploring.ts";
 import { randomStream } from "../src/random.ts";
-import { selfPlay } from "../src/self-play.ts";
-import { openWorkspace } from "../src/store/workspace.ts";
 import { addition } from "../src/topics/addition.ts";
 import { readColumns, writeColumns, writeResult } from "../src/topics/addition-notation.ts";
 import { drawAddition, sumOf } from "../src/topics/addition-truth.ts";
 import { arithmetic } from "../src/topics/arithmetic.ts";
 import type { DefinedTopic } from "../src/topics/define-topic.ts";
+import { type Played, playOrKill } from "./killed-play.ts";
 
 const folders: string[] = [];
 afterEach(() => {
@@ -59,33 +58,13 @@ const settings: RunConfigInput = {
   rareCellBonus: 0.1,
 };
 
-class Killed extends Error {}
-
-interface Played {
-  readonly events: RunEvent[];
-  readonly steps: StepRecord[];
-}
-
 async function play(
   folder: string,
   given: RunConfigInput = {},
   topic: DefinedTopic = addition,
   killAt: (event: RunEvent) => boolean = () => false,
 ): Promise<Played> {
-  const config = runConfigSchema.parse({ ...settings, ...given });
-  await using workspace = openWorkspace(folder);
-  const known = workspace.list().at(0);
-  await using store = known === undefined ? workspace.createRun(config) : workspace.openRun(known.run);
-  const events: RunEvent[] = [];
-  try {
-    for await (const event of selfPlay({ topic, config, store, engine })) {
-      events.push(event);
-      if (killAt(event)) throw new Killed();
-    }
-  } catch (error) {
-    if (!(error instanceof Killed)) throw error;
-  }
-  return { events, steps: events.flatMap((event) => (event.type === "step-end" ? [event.record] : [])) };
+  return await playOrKill(folder, { ...settings, ...given }, { topic, engine, killAt });
 }
 
 const timeless = ({ seconds: _, timing: __, ...record }: StepRecord): object => record;

@@ -16,6 +16,7 @@ import { readWrittenSum, writeNumber } from "../src/topics/arithmetic-notation.t
 import { truth } from "../src/topics/arithmetic-truth.ts";
 import type { DefinedTopic } from "../src/topics/define-topic.ts";
 import type { Datum } from "../src/types.ts";
+import { type Played, playOrKill } from "./killed-play.ts";
 
 const folders: string[] = [];
 afterEach(() => {
@@ -66,35 +67,17 @@ const settings: RunConfigInput = {
   probeAnswers: 9,
 };
 
-interface Played {
-  readonly events: RunEvent[];
-  readonly steps: StepRecord[];
+interface WatchedPlay extends Played {
   readonly data: Datum[][];
 }
-
-/** What a run was killed by, as far as the loop can tell. */
-class Killed extends Error {}
 
 async function play(
   folder: string,
   given: RunConfigInput,
   { updatesLeft = 1000, topic = arithmetic, killAt = () => false }: PlayedAs = {},
-): Promise<Played> {
-  const config = runConfigSchema.parse({ ...settings, ...given });
-  await using workspace = openWorkspace(folder);
-  const known = workspace.list().at(0);
-  await using store = known === undefined ? workspace.createRun(config) : workspace.openRun(known.run);
+): Promise<WatchedPlay> {
   const { engine, data } = forgetful(updatesLeft);
-  const events: RunEvent[] = [];
-  try {
-    for await (const event of selfPlay({ topic, config, store, engine })) {
-      events.push(event);
-      if (killAt(event)) throw new Killed();
-    }
-  } catch (error) {
-    if (!(error instanceof Killed)) throw error;
-  }
-  return { events, data, steps: events.flatMap((event) => (event.type === "step-end" ? [event.record] : [])) };
+  return { ...(await playOrKill(folder, { ...settings, ...given }, { topic, engine, killAt })), data };
 }
 
 interface PlayedAs {

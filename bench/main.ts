@@ -122,7 +122,7 @@ function tinkerRows(result: TinkerBench): Row[] {
     ["tinker client: heap after each round", `${heaps} MiB, at most ${result.highestMebibytes.toFixed(0)}`],
     [
       "tinker client: requests of one step of the main job",
-      `${result.stepMilliseconds.toFixed(0)} ms of processor time`,
+      `${result.stepRequests.toFixed(0)}, ${result.stepMilliseconds.toFixed(0)} ms of processor time`,
     ],
     ["tinker client: of that step in process", percent(result.stepShare)],
   ];

@@ -11,15 +11,25 @@ import { encodeTrainingResult } from "../src/engine/tinker/wire/training-result.
 
 /** How many samples are to be under way before any is done. */
 let wanted = 1;
-parentPort!.on("message", (message: { readonly wanted: number }) => {
-  wanted = message.wanted;
+let requests = 0;
+parentPort!.on("message", (message: "requests" | { readonly wanted: number }) => {
+  if (message === "requests") parentPort!.postMessage(requests);
+  else wanted = message.wanted;
 });
 
 const tokens = [3, 4, 5, 6, 7, 8, 9, 1];
 const results = new Map<string, { readonly type: string; readonly bytes: Uint8Array }>();
-const finished: string[] = [];
-const waiting: string[] = [];
-let count = 0;
+/** Of each sampling session, what is done, in the order in which it was. */
+const finished = new Map<string, string[]>();
+const waiting: { readonly session: string; readonly id: string }[] = [];
+let [count, samplers] = [0, 0];
+const finishedOf = (session: string): string[] => {
+  const known = finished.get(session);
+  if (known !== undefined) return known;
+  const made: string[] = [];
+  finished.set(session, made);
+  return made;
+};
 
 const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
 function promise(bytes: Uint8Array, type: string = mediaTypes.json): Uint8Array {
@@ -27,6 +37,8 @@ function promise(bytes: Uint8Array, type: string = mediaTypes.json): Uint8Array 
   results.set(id, { type, bytes });
   return json({ request_id: id });
 }
+/** A session of its own, as servers make them: each knows what was asked of it alone. */
+const newSampler = (): string => `sampler-${++samplers}`;
 const samples = new Map<number, Uint8Array>();
 function samplesOf(number: number): Uint8Array {
   const known = samples.get(number);
@@ -62,9 +74,9 @@ async function answer(path: string, body: Buffer): Promise<{ readonly type: stri
     case endpoints.createModel.path:
       return plain(promise(json({ model_id: "model" })));
     case endpoints.createSamplingSession.path:
-      return plain(json({ sampling_session_id: "sampler" }));
+      return plain(json({ sampling_session_id: newSampler() }));
     case endpoints.saveWeightsForSampler.path:
-      return plain(promise(json({ sampling_session_id: "sampler" })));
+      return plain(promise(json({ sampling_session_id: newSampler() })));
     case endpoints.optimStep.path:
       return plain(promise(json({ metrics: { grad_norm: 1 } })));
     case endpoints.forwardBackward.path: {
@@ -80,23 +92,24 @@ async function answer(path: string, body: Buffer): Promise<{ readonly type: stri
       );
     }
     case endpoints.sample.path: {
-      const made = promise(samplesOf(message()["num_samples"]), mediaTypes.protobuf);
-      waiting.push(String(count));
-      if (waiting.length >= wanted) finished.push(...waiting.splice(0));
+      const { num_samples: samples, sampling_session_id: session } = message();
+      const made = promise(samplesOf(samples), mediaTypes.protobuf);
+      waiting.push({ session, id: String(count) });
+      if (waiting.length >= wanted) for (const { session, id } of waiting.splice(0)) finishedOf(session).push(id);
       return plain(made);
     }
     case endpoints.retrieveFutures.path: {
-      const from: number = message()["prev_cursor"];
+      const { target, prev_cursor: from, with_results: inline } = JSON.parse(body.toString("utf8"));
+      const done = finishedOf(target.sampling_session_id);
       const end = performance.now() + 2000;
-      while (finished.length <= from && performance.now() < end) await new Promise((go) => setTimeout(go, 2));
-      const inline: boolean = message()["with_results"] ?? false;
-      const completions = finished.slice(from).map((request_id) => {
-        const result = inline ? results.get(request_id) : undefined;
+      while (done.length <= from && performance.now() < end) await new Promise((go) => setTimeout(go, 2));
+      const completions = done.slice(from).map((request_id) => {
+        const result = inline === true ? results.get(request_id) : undefined;
         if (result === undefined) return { state: "finished", request_id };
         results.delete(request_id);
         return { state: "finished", request_id, result: Buffer.from(result.bytes).toString("base64") };
       });
-      return plain(json({ completions, cursor: finished.length }));
+      return plain(json({ completions, cursor: done.length }));
     }
     case endpoints.retrieveFuture.path: {
       const id: string = message()["request_id"];
@@ -110,6 +123,7 @@ async function answer(path: string, body: Buffer): Promise<{ readonly type: stri
 }
 
 const server = createServer(async (request, response) => {
+  requests += 1;
   const pieces: Buffer[] = [];
   for await (const piece of request) pieces.push(piece);
   const { type, bytes } = await answer((request.url ?? "").replace(apiRoot, ""), Buffer.concat(pieces));

@@ -22,8 +22,9 @@ export function dtypeOf(code: number, expected: string): DType {
 
 /** Numbers as bytes. Values that the type cannot hold are the caller's mistake. */
 export function pack(dtype: "float32" | "int64" | "int32", values: readonly number[]): Uint8Array {
-  const bytes = new Uint8Array(values.length * bytesOf[dtype]);
-  const view = new DataView(bytes.buffer);
+  // Of the pool: a buffer of its own for each short row costs more than what is written into it.
+  const bytes = Buffer.allocUnsafe(values.length * bytesOf[dtype]);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   for (let i = 0; i < values.length; i++) {
     if (dtype === "float32") view.setFloat32(4 * i, values[i], true);
     else if (dtype === "int32") view.setInt32(4 * i, values[i], true);

@@ -1,6 +1,7 @@
 // The topic `algebra` for models with a chat template: the same equations and problems as algebra.ts, in words. Solvers write a
 // line of working before the box, as an earlier turn shows (docs/decisions/0058).
-import type { Question } from "../types.ts";
+import type { Random } from "../random.ts";
+import type { ChatMessage, Question } from "../types.ts";
 import { algebra } from "./algebra.ts";
 import { type AlgebraQuestion, type Equation, namesOf, readQuestionText } from "./algebra-notation.ts";
 import { equationOpening, algebraWording as wording } from "./algebra-sentences.ts";
@@ -22,26 +23,42 @@ const withOpening = (reply: string): string =>
     ? `${storyOpening} ${reply.trim()}`
     : reply;
 
-const proposedTurns = {
+/** Examples of each shape. A model copies the shape that it was shown last, and of several at once it asks one only. */
+const proposed = {
   equation: [
-    user("Write an equation."),
-    assistant(`${equationOpening("x")} 4x + 6 = 30?`),
-    user("Write an equation."),
-    assistant(`${equationOpening("x")} 2(x - 3) = 5x + 9?`),
-    user("Write an equation."),
-    assistant(equationOpening("x")),
+    ["4x + 6 = 30", "7x - 5 = 44", "3x + 8 = 35"],
+    ["6x - 8 = 2x + 12", "5x + 9 = 2x + 30", "9x + 4 = 6x + 25"],
+    ["4(x + 3) = 32", "7(x - 2) = 21", "3(x + 5) = 2x + 19"],
   ],
   problem: [
-    user("Write a word problem."),
-    assistant("Ida has 26 dolls. Ida has 9 more dolls than Tim. How many dolls does Tim have?"),
-    user("Write a word problem."),
-    assistant("Zoe has 12 pens. Max and Zoe have 31 pens together. How many pens does Max have?"),
-    user("Write a word problem."),
-    assistant("Mia has 14 shells. Leo has 3 times as many shells as Mia. How many shells does Leo have?"),
-    user("Write a word problem."),
-    assistant(storyOpening),
+    [
+      "Ida has 26 dolls. Tim has 9 more dolls than Ida. How many dolls does Tim have?",
+      "Mia has 41 shells. Leo has 17 fewer shells than Mia. How many shells does Leo have?",
+      "Zoe has 12 pens. Max and Zoe have 31 pens together. How many pens does Max have?",
+    ],
+    [
+      "Ida has 7 dolls. Tim has 4 times as many dolls as Ida. Leo has 9 more dolls than Tim. How many dolls does Leo have?",
+      "Mia has 41 shells. Leo has 17 fewer shells than Mia. Zoe has 3 times as many shells as Leo. How many shells does Zoe have?",
+      "Max has 35 pens. Max and Zoe have 52 pens together. Tim has 8 more pens than Zoe. How many pens does Tim have?",
+    ],
   ],
 } as const;
+
+/** A prompt for one more of a family, behind examples of one shape in drawn order. */
+function proposePrompt(random: Random): readonly ChatMessage[] {
+  // Left to choose, a proposer in training soon writes only the family that is rewarded more (0015).
+  const family = random.pick(["equation", "problem"] as const);
+  const [request, say, opening] =
+    family === "equation"
+      ? ["Write an equation.", (equation: string) => `${equationOpening("x")} ${equation}?`, equationOpening("x")]
+      : ["Write a word problem.", (problem: string) => problem, storyOpening];
+  const examples = random.shuffle(random.pick<readonly string[]>(proposed[family]));
+  return [
+    ...examples.flatMap((example) => [user(request), assistant(say(example))]),
+    user(request),
+    assistant(opening),
+  ];
+}
 
 const asked = (equation: string): string => `${equationOpening("x")} ${equation}?`;
 
@@ -107,8 +124,7 @@ export const algebraInWords = defineTopic({
   verification: "vote",
   maxTokens: { propose: 80, solve: 96 },
   stopText: { propose: "?" },
-  // Left to choose, a proposer in training soon writes only the family that is rewarded more (0015).
-  proposePrompt: ({ random }) => proposedTurns[random.pick(["equation", "problem"] as const)],
+  proposePrompt: ({ random }) => proposePrompt(random),
   readQuestion: (reply) => {
     const heard = wording.hear(withOpening(reply));
     if (!heard.ok) return heard;

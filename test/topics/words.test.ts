@@ -76,6 +76,25 @@ it.each(["arithmetic", "multiplication"])(
   },
 );
 
+it("algebra shows a proposer examples of one shape, which are questions, and draws the shape", async () => {
+  const { topic } = await openTopic("algebra", chat);
+  const random = randomStream("shapes");
+  const shapes = new Set<string>();
+  for (let i = 0; i < 60; i++) {
+    const examples = messages(topic.proposePrompt({ random, recent: [] }))
+      .filter(({ role }) => role === "assistant")
+      .slice(0, -1);
+    const difficulties = examples.map(({ content }) => {
+      const read = topic.readQuestion(content);
+      if (!read.ok) throw new Error(`${content}: ${read.reason}`);
+      return read.value.difficulty;
+    });
+    expect(examples).toHaveLength(3);
+    shapes.add(`${examples.some(({ content }) => content.startsWith("What is x"))} ${Math.min(...difficulties)}`);
+  }
+  expect([...shapes].sort()).toEqual(["false 2", "false 3", "true 2", "true 3"]);
+});
+
 it("algebra puts a story to solvers as it is told", async () => {
   const words = await openTopic("algebra", chat);
   for (const question of heldOut(words, 10)) {

@@ -54,7 +54,7 @@ try {
     // What the policy-gradient loops reward: the share of these tokens.
     liked: (other ? [",", ".", " the", " and"] : ["7"]).flatMap((text) => tokenizer.encode(text)),
     // Rounding in float32: as docs/metrics.md has it for small models and for large ones.
-    tolerance: other ? 1e-3 : 1e-4,
+    tolerance: 1e-4,
     rate: other ? 5e-4 : 2e-2,
     // What the supervised loop learns to say, whatever it is asked.
     answer: tokenizer.encode(other ? " nothing at all" : "777"),

@@ -15,8 +15,11 @@ const units: Readonly<Record<Exclude<EngineProgress["stage"], "waiting">, string
   training: "tokens",
 };
 
-/** A listener for the engine's `onProgress`. Calls that follow each other in one stage are timed apart. */
-export function engineProgress(terminal: Terminal, now = () => Date.now()): (progress: EngineProgress) => void {
+/**
+ * A listener for the engine's `onProgress`. Calls that follow each other in one stage are timed apart.
+ * @param now milliseconds of a clock that never goes back: beside one that does, nothing would be said for as long
+ */
+export function engineProgress(terminal: Terminal, now = () => performance.now()): (progress: EngineProgress) => void {
   let call = { stage: "", done: 0, started: now(), before: now() };
   let lastLine = now();
   return (progress) => {

@@ -1,5 +1,5 @@
 // What people see of the engine's long calls.
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { engineProgress, progressLine } from "../../src/cli/engine-progress.ts";
 import type { Terminal } from "../../src/cli/terminal.ts";
 
@@ -68,5 +68,19 @@ describe("progress of the engine", () => {
     expect(shown).toEqual([]);
     expect(noted.length).toBeGreaterThan(5);
     expect(noted.length).toBeLessThan(10);
+  });
+
+  test("says what is waited for, also where the clock on the wall goes back", () => {
+    vi.useFakeTimers({ toFake: ["performance", "Date"] });
+    try {
+      const { terminal, noted } = screen({ interactive: false });
+      const report = engineProgress(terminal);
+      vi.setSystemTime(0);
+      vi.advanceTimersByTime(20_000);
+      report({ stage: "waiting", done: 0, total: 0, tokens: 0, waiting: "waiting 20 s for sampling: no capacity" });
+      expect(noted).toEqual(["waiting 20 s for sampling: no capacity"]);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

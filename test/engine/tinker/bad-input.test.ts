@@ -1,6 +1,5 @@
 // What is wrong with server, key, model, answers, and the world between: one sentence that says what to do, and nothing hangs
-// without saying why.
-
+// without saying why. What goes wrong in the middle of a run is in bad-answers.test.ts.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -9,87 +8,12 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { packTar } from "modern-tar";
 import { afterAll, describe, expect, it, vi } from "vitest";
-import type { Engine, EngineProgress, Policy } from "../../../src/engine/engine.ts";
-import { createScriptedEngine } from "../../../src/engine/scripted.ts";
-import { openTinkerEngine, type TinkerEngineOptions } from "../../../src/engine/tinker/client/tinker-engine.ts";
-import { RunStoppedError, SqlmError, UnsupportedError, UsageError } from "../../../src/errors.ts";
-import { packageRoot } from "../../../src/model/find-model.ts";
-import type { Datum } from "../../../src/types.ts";
-import { openTestServer, type TestServer, type TestServerOptions } from "./test-server.ts";
+import { RunStoppedError, UnsupportedError, UsageError } from "../../../src/errors.ts";
+import { adam, connect, datum, key, open, refusal, reply, sampleOf } from "./bad-server.ts";
+import type { TestServerOptions } from "./test-server.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "sqlm-bad-"));
 afterAll(() => rmSync(folder, { recursive: true }));
-const tokenizer = join(packageRoot, "models", "arithmetic");
-const key = "tml-Secret-4711";
-const adam = { learningRate: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, gradClipNorm: 0 };
-const datum: Datum = { tokens: [3, 4, 5], weights: [0, 1, 1], logprobs: [0, -1, -1], advantages: [0, 1, 1] };
-
-interface Opened extends AsyncDisposable {
-  readonly engine: Engine;
-  readonly server: TestServer;
-  readonly waits: string[];
-  readonly notes: string[];
-}
-
-/** A client of a test server over the scripted engine. */
-async function open(
-  server: Omit<Partial<TestServerOptions>, "engine"> = {},
-  client: Partial<TinkerEngineOptions> = {},
-): Promise<Opened> {
-  const inner = createScriptedEngine({ reply: ({ random }) => `${random.integer(0, 9)}\u0001`, maxSequenceTokens: 64 });
-  const opened = await openTestServer({ engine: inner, model: "tiny", holdMilliseconds: 50, ...server });
-  const waits: string[] = [];
-  const notes: string[] = [];
-  try {
-    const engine = await connect(opened.url, {
-      onProgress: ({ waiting }: EngineProgress) => waiting !== undefined && waits.push(waiting),
-      onNote: (note) => notes.push(note),
-      ...client,
-    });
-    return {
-      engine,
-      server: opened,
-      waits,
-      notes,
-      [Symbol.asyncDispose]: async () => {
-        await engine[Symbol.asyncDispose]();
-        await opened[Symbol.asyncDispose]();
-      },
-    };
-  } catch (error) {
-    await opened[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-const connect = (baseUrl: string | undefined, options: Partial<TinkerEngineOptions> = {}): Promise<Engine> =>
-  openTinkerEngine({
-    model: "tiny",
-    tokenizer,
-    baseUrl,
-    environment: { TINKER_API_KEY: key },
-    pace: 0.01,
-    patienceSeconds: 0.3,
-    ...options,
-  });
-
-/** One sentence, a hint, and no key in either. */
-async function refusal(work: () => Promise<unknown>): Promise<SqlmError> {
-  const error = await work().then(
-    () => null,
-    (reason: unknown) => reason,
-  );
-  expect(error).toBeInstanceOf(SqlmError);
-  const { message, hint, stack } = error as SqlmError;
-  expect(message).not.toContain("\n");
-  expect(hint).not.toBe("");
-  expect(`${message} ${hint} ${stack}`).not.toContain("Secret");
-  return error as SqlmError;
-}
-
-const reply = (status: number, value: unknown) => ({ status, body: JSON.stringify(value) });
-const sampleOf = (policy: Policy) =>
-  policy.sample([{ promptTokens: [3], numSamples: 1, seed: 1, first: 0 }], { maxTokens: 4, temperature: 1, stop: [1] });
 
 describe("before any work", () => {
   it("an address that is none, or nothing there, or something else", async () => {
@@ -232,7 +156,7 @@ describe("on the way", () => {
     let lost = false;
     const instead: TestServerOptions["instead"] = (path) =>
       lost && path === "session_heartbeat" ? reply(404, { detail: "Session not found" }) : undefined;
-    await using opened = await open({ instead });
+    await using opened = await open({ instead }, { heartbeatSeconds: 0.05 });
     await using policy = await opened.engine.openPolicy();
     lost = true;
     await vi.waitFor(async () => {
@@ -256,33 +180,6 @@ describe("on the way", () => {
     expect(error).toBeInstanceOf(RunStoppedError);
     expect(error.message).toContain("It may have been carried out or not");
     expect(opened.server.done.filter(({ what }) => what === "optim_step")).toHaveLength(1);
-  });
-
-  it("says for how long it waits, for what and why, while a promise is not kept", async () => {
-    let slow = true;
-    const paused = reply(200, {
-      type: "try_again",
-      request_id: "1",
-      queue_state: "paused_capacity",
-      queue_state_reason: "2 ahead",
-    });
-    const instead: TestServerOptions["instead"] = (path) => (slow && path === "retrieve_future" ? paused : undefined);
-    vi.useFakeTimers({ toFake: ["setInterval", "performance"] });
-    try {
-      await using opened = await open({ instead });
-      const opening = opened.engine.openPolicy();
-      // Asked for again: the first answer has been read.
-      const polls = (): number => opened.server.seen.filter(({ path }) => path === "retrieve_future").length;
-      while (polls() < 2) await new Promise((go) => setTimeout(go, 5));
-      vi.advanceTimersByTime(60_000);
-      slow = false;
-      await using _policy = await opening;
-      expect(opened.waits.join("\n")).toMatch(
-        /waiting 1\d s for making a model: the server has no capacity free \(2 ahead\)/,
-      );
-    } finally {
-      vi.useRealTimers();
-    }
   });
 
   it("cares for no clock on the wall", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { askEach } from "../../../src/engine/asks.ts";
 import type { EngineProgress } from "../../../src/engine/engine.ts";
 import { openOnnxEngine } from "../../../src/engine/onnx/onnx-engine.ts";
+import { monotonicClock } from "../../../src/engine/tinker/client/clock.ts";
 import { openTinkerEngine } from "../../../src/engine/tinker/client/tinker-engine.ts";
 import { createModel } from "../../../src/model/create-model.ts";
 import { randomStream } from "../../../src/random.ts";
@@ -72,7 +73,8 @@ export async function playOverFaults({
       baseUrl: proxy.url,
       rank: 4,
       environment: {},
-      pace: 0.002,
+      clock: monotonicClock(0.002),
+      heartbeatSeconds: 0.02,
       patienceSeconds: 600,
       onProgress,
     });

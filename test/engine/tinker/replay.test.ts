@@ -2,6 +2,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, describe, expect, it } from "vitest";
+import { monotonicClock } from "../../../src/engine/tinker/client/clock.ts";
 import { openTinkerEngine } from "../../../src/engine/tinker/client/tinker-engine.ts";
 import { apiRoot } from "../../../src/engine/tinker/wire/messages.ts";
 import { bytesOf, type Capture, captures, type Exchange, endpointOf } from "./captures.ts";
@@ -71,7 +72,8 @@ describe.each(captures)("$name", (capture) => {
       tokenizer: folder,
       baseUrl: recorded.url,
       environment: {},
-      pace: 0.01,
+      clock: monotonicClock(0.01),
+      heartbeatSeconds: 0.1,
       patienceSeconds: 1,
     });
     const names: Record<string, string> = { skyrl: "SkyRL", tuft: "TuFT", openrl: "open-rl" };

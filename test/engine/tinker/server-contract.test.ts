@@ -7,6 +7,7 @@ import { afterAll, expect, test } from "vitest";
 import { askEach } from "../../../src/engine/asks.ts";
 import type { Engine } from "../../../src/engine/engine.ts";
 import { openOnnxEngine } from "../../../src/engine/onnx/onnx-engine.ts";
+import { monotonicClock } from "../../../src/engine/tinker/client/clock.ts";
 import { openTinkerEngine } from "../../../src/engine/tinker/client/tinker-engine.ts";
 import { serveTinker } from "../../../src/engine/tinker/server/serve.ts";
 import { createModel } from "../../../src/model/create-model.ts";
@@ -50,7 +51,8 @@ async function openServed(): Promise<Engine> {
     rank: 4,
     seed: 3,
     environment: {},
-    pace: 0.01,
+    clock: monotonicClock(0.01),
+    heartbeatSeconds: 0.1,
   });
   const dispose = engine[Symbol.asyncDispose];
   return Object.assign(engine, {

@@ -26,7 +26,7 @@ export interface TestServerOptions {
   readonly maxContext?: number;
   /** Saves are known by their names, and one that is taken is refused, as SkyRL does; by their numbers otherwise. */
   readonly savesByName?: boolean;
-  /** Answers instead of the server, where it gives something. */
+  /** Answers instead of the server, where it gives something; a status of 0 is no answer at all. */
   readonly instead?: (path: string, request: IncomingMessage, body: Buffer) => Reply | undefined;
 }
 
@@ -329,6 +329,7 @@ export async function openTestServer(options: TestServerOptions): Promise<TestSe
       const status = error instanceof Refusal ? error.status : 400;
       reply = { status, body: JSON.stringify({ detail: String(error instanceof Error ? error.message : error) }) };
     }
+    if (reply.status === 0) return;
     response.writeHead(reply.status, { "content-type": mediaTypes.json, ...reply.headers });
     response.end(reply.body);
   });

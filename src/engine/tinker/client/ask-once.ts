@@ -31,9 +31,9 @@ export async function askOnce(
     what: "asking the server what it is",
     withKey: true,
   };
-  const { board, greetingSeconds } = connection.options;
+  const { board, clock, greetingSeconds } = connection.options;
   const wait = board.begin("the server");
-  const began = performance.now();
+  const began = clock.now();
   try {
     for (let attempt = 0; ; attempt++) {
       const outcome = await connection.attempt(sending, randomUUID());
@@ -41,7 +41,7 @@ export async function askOnce(
       const { status } = outcome.kind === "status" ? outcome : { status: null };
       if (status !== null && without.includes(status)) return { contentType: null, bytes: new Uint8Array() };
       const passes = status === null || status >= 500 || status === 408 || status === 429;
-      const elapsed = (performance.now() - began) / 1000;
+      const elapsed = (clock.now() - began) / 1000;
       const tired = (attempt >= mostAttempts - 1 || elapsed > mostSilence) && elapsed >= greetingSeconds;
       // One that asks to wait is there, and is waited for like one that does so later.
       const patient = status === 429 && elapsed < connection.options.patienceSeconds;

@@ -2,10 +2,13 @@
 // for each sample.
 import { randomUUID } from "node:crypto";
 import { checkMessage, readJson } from "../wire/body.ts";
+import { readQueueState } from "../wire/futures.ts";
 import { endpoints } from "../wire/messages.ts";
-import { type Connection, resumeHint, ServerError } from "./connection.ts";
+import { type Connection, hintFor, ServerError } from "./connection.ts";
 import { describeFailure } from "./failures.ts";
-import { afterPollFailure, type Failure } from "./retries.ts";
+import { Patience } from "./limits.ts";
+import { describeQueue, mostRest, quickMilliseconds } from "./promises.ts";
+import { afterPollFailure, isHeldOpen } from "./retries.ts";
 import type { Wait } from "./waiting.ts";
 
 interface Waiter {
@@ -73,17 +76,30 @@ export class BatchPoller {
   }
 
   async #pollWhileAwaited(wait: Wait): Promise<void> {
+    const { options } = this.#connection;
+    const { now } = options.clock;
+    const patience = new Patience(now, options);
     let [failures, refusals, quick] = [0, 0, 0];
-    let firstFailure: number | null = null;
+    /** Asks again at once, unless the server does not hold requests open. */
+    const noNews = async (state: string): Promise<void> => {
+      wait.state(state);
+      quick = now() - asked > quickMilliseconds ? 0 : quick + 1;
+      if (quick > 1) await this.#connection.rest(Math.min(0.05 * 2 ** Math.min(quick, 10), mostRest));
+    };
+    let asked = now();
     while (this.#waiters.size > 0) {
       const retrieved = [...this.#retrieved];
-      const asked = performance.now();
+      asked = now();
       const outcome = await this.#ask(retrieved);
       if ("contentType" in outcome) {
-        const news = this.#read(outcome.bytes, retrieved);
-        [failures, refusals, firstFailure] = [0, 0, null];
-        quick = news || performance.now() - asked > 500 ? 0 : quick + 1;
-        if (quick > 1) await this.#connection.rest(Math.min(0.05 * 2 ** Math.min(quick, 10), 2));
+        [failures, refusals] = [0, 0];
+        patience.restore();
+        if (this.#read(outcome.bytes, retrieved)) quick = 0;
+        else await noNews(describeQueue({ queueState: null, reason: null }));
+        continue;
+      }
+      if (outcome.kind === "status" && outcome.status === 408) {
+        await noNews(describeQueue(readQueueState(outcome.body)));
         continue;
       }
       if (outcome.kind === "status" && [404, 405, 501].includes(outcome.status) && this.#cursor === 0) {
@@ -92,24 +108,16 @@ export class BatchPoller {
         this.#waiters.clear();
         return;
       }
-      firstFailure ??= asked;
-      await this.#afterFailure(outcome, failures, refusals, firstFailure, wait);
-      if (outcome.kind === "status" && [400, 409].includes(outcome.status)) refusals += 1;
+      const status = outcome.kind === "status" ? outcome.status : null;
+      const action = afterPollFailure(outcome, failures, refusals);
+      const isSpent = !isHeldOpen(outcome) && patience.isSpent(status === 402);
+      if (action.kind === "final" || action.kind === "resubmit" || isSpent) {
+        throw new ServerError(`sampling failed: ${describeFailure(outcome)}.`, status, hintFor(status));
+      }
+      await this.#connection.pause(action.seconds, wait, outcome);
+      if (status === 400 || status === 409) refusals += 1;
       failures += 1;
     }
-  }
-
-  async #afterFailure(failure: Failure, failures: number, refusals: number, since: number, wait: Wait): Promise<void> {
-    const { patienceSeconds, billingSeconds } = this.#connection.options;
-    const status = failure.kind === "status" ? failure.status : null;
-    const action = afterPollFailure(failure, failures, refusals);
-    const slow = status === 408 || (failure.kind === "broken" && failure.slow === true);
-    const patience = status === 402 ? billingSeconds : patienceSeconds;
-    const tooLong = !slow && performance.now() - since > 1000 * patience;
-    if (action.kind === "final" || action.kind === "resubmit" || tooLong) {
-      throw new ServerError(`sampling failed: ${describeFailure(failure)}.`, status, resumeHint);
-    }
-    await this.#connection.pause(action.seconds, wait, failure);
   }
 
   #ask(retrieved: readonly string[]) {

@@ -7,8 +7,10 @@ import { RunStoppedError } from "../../../errors.ts";
 import { checkMessage, mediaTypes, readJson, type WireFormat } from "../wire/body.ts";
 import { apiRoot } from "../wire/messages.ts";
 import { type Address, openDispatcher } from "./address.ts";
+import type { Clock } from "./clock.ts";
 import { ExchangeError, exchange, TooLargeError } from "./exchange.ts";
 import { asFailure, describeFailure, failureOf } from "./failures.ts";
+import { Patience } from "./limits.ts";
 import { afterFailure, type Failure, type Repeat } from "./retries.ts";
 import type { Wait, WaitingBoard } from "./waiting.ts";
 
@@ -69,8 +71,9 @@ export interface ConnectionOptions {
   readonly greetingSeconds: number;
   /** How long to wait while the account is not paid. */
   readonly billingSeconds: number;
-  /** Multiplies every wait; tests take less than 1. */
-  readonly pace: number;
+  /** Between two heartbeats. */
+  readonly heartbeatSeconds: number;
+  readonly clock: Clock;
 }
 
 /** Requests that change or ask something now; those that wait for a result have connections of their own. */
@@ -86,10 +89,13 @@ export class Connection {
   readonly #ended = new AbortController();
   #token: string | null = null;
   #why: Error | null = null;
+  /** When the server answered last, whatever it was. */
+  #heard: number;
 
   constructor(options: ConnectionOptions) {
     this.options = options;
-    const { address, answerSeconds } = options;
+    const { address, answerSeconds, clock } = options;
+    this.#heard = clock.now();
     this.#plain = openDispatcher(address, connections, answerSeconds);
     this.#polls = openDispatcher(address, pollConnections, Math.min(pollSeconds, answerSeconds));
   }
@@ -108,6 +114,18 @@ export class Connection {
     void this.close();
   }
 
+  /**
+   * No heartbeat has been answered well for so long. Where something is waited for and nothing else is answered either, requests that
+   * the server seems to hold open are given up: it is not working on them, it is gone.
+   */
+  missed(seconds: number, reason: string): void {
+    const { board, clock, patienceSeconds } = this.options;
+    const silence = Math.min(seconds, (clock.now() - this.#heard) / 1000);
+    if (board.isEmpty || silence <= patienceSeconds) return;
+    const says = `The server has said nothing for ${Math.round(silence)} s, to heartbeats neither (${reason}).`;
+    this.end(new ServerError(says, null, hintFor(null)));
+  }
+
   /** Why there are no more requests; null while there are. */
   get ended(): Error | null {
     return this.#why;
@@ -124,8 +142,11 @@ export class Connection {
   async send(sending: Sending): Promise<Answer> {
     const wait = this.options.board.begin(sending.what);
     const idempotencyKey = randomUUID();
-    const patience = (sending.patienceSeconds ?? this.options.patienceSeconds) * 1000;
-    let [firstFailure, firstBilling]: [number | null, number | null] = [null, null];
+    const { clock, patienceSeconds, billingSeconds } = this.options;
+    const patience = new Patience(clock.now, {
+      patienceSeconds: sending.patienceSeconds ?? patienceSeconds,
+      billingSeconds,
+    });
     let conflicts = 0;
     try {
       for (let attempt = 0; ; attempt++) {
@@ -133,14 +154,11 @@ export class Connection {
         if (!("kind" in outcome)) return outcome;
         const action = afterFailure(outcome, sending.repeat, { attempt, conflicts, jitter: Math.random() });
         if (outcome.kind === "status" && outcome.status === 409) conflicts += 1;
-        const now = performance.now();
         if (action.kind === "final") throw refusal(sending.what, outcome);
         if (action.kind === "doubt") throw refusal(sending.what, outcome, true);
-        firstFailure ??= now;
-        if (action.kind === "billing") {
-          firstBilling ??= now;
-          if (now - firstBilling > this.options.billingSeconds * 1000) throw refusal(sending.what, outcome);
-        } else if (now - firstFailure > patience) throw refusal(sending.what, outcome, outcome.kind === "broken");
+        if (patience.isSpent(action.kind === "billing")) {
+          throw refusal(sending.what, outcome, outcome.kind === "broken");
+        }
         await this.pause(action.seconds, wait, outcome);
       }
     } finally {
@@ -167,16 +185,7 @@ export class Connection {
 
   /** Waits. Throws what the connection has been ended with meanwhile. */
   async rest(seconds: number): Promise<void> {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(done, seconds * 1000 * this.options.pace);
-      const { signal } = this.#ended;
-      function done(): void {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", done);
-        resolve();
-      }
-      signal.addEventListener("abort", done);
-    });
+    await this.options.clock.wait(seconds, this.#ended.signal);
     if (this.#why !== null) throw this.#why;
   }
 
@@ -205,6 +214,7 @@ export class Connection {
         },
         mostBytes,
       );
+      this.#heard = this.options.clock.now();
       if (answer.status < 200 || answer.status > 299) return failureOf(answer);
       return { contentType: answer.header("content-type"), bytes: answer.bytes };
     } catch (error) {
@@ -220,7 +230,7 @@ const tooLarge = (most: number): ServerError =>
   new ServerError(
     `The server's answer is larger than ${Math.round(most / 2 ** 20)} MiB and was not read.`,
     null,
-    "Ask for less at once, with a lower --groups-per-batch; if it was no large request, check the base URL.",
+    `Ask for less at once, with a lower --groups-per-batch; if it was no large request, look for what answers at the base URL. ${resumeHint}`,
   );
 
 function refusal(what: string, failure: Failure, doubtful = false): ServerError {
@@ -229,7 +239,8 @@ function refusal(what: string, failure: Failure, doubtful = false): ServerError 
   return new ServerError(`${what} failed: ${describeFailure(failure)}.${doubt}`, status, hintFor(status), doubtful);
 }
 
-function hintFor(status: number | null): string {
+/** What to do where the server refuses, or does not answer. */
+export function hintFor(status: number | null): string {
   switch (status) {
     case null:
       return `See that the server runs and can be reached. ${resumeHint}`;
@@ -238,6 +249,11 @@ function hintFor(status: number | null): string {
       return `Check the key in TINKER_API_KEY. ${resumeHint}`;
     case 402:
       return `Pay the account. ${resumeHint}`;
+    case 400:
+    case 413:
+    case 415:
+    case 422:
+      return `The server does not take this request as it is: its words, or its log, say which setting or version to change. ${resumeHint}`;
     default:
       return resumeHint;
   }

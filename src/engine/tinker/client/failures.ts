@@ -1,6 +1,7 @@
 // What failures of requests are, from what the network and the server say.
 import { errors } from "undici";
 import { problemOf } from "../wire/futures.ts";
+import { firstLine } from "../wire/said.ts";
 import type { Exchanged, ExchangeError } from "./exchange.ts";
 import type { Failure } from "./retries.ts";
 
@@ -19,7 +20,8 @@ export function failureOf({ status, header, bytes }: Exchanged): Failure {
 }
 
 /** For people; what follows the path may be a secret. */
-const withoutQuery = (location: string | null): string | null => location?.split(/[?#]/)[0].slice(0, 200) ?? null;
+const withoutQuery = (location: string | null): string | null =>
+  location === null ? null : firstLine(location.split(/[?#]/)[0], 200);
 
 function retryAfterOf(header: (name: string) => string | null): number | null {
   const milliseconds = Number(header("retry-after-ms") ?? Number.NaN);
@@ -57,6 +59,7 @@ export function describeFailure(failure: Failure): string {
     case "unreachable":
       return `the server cannot be reached (${failure.reason})`;
     case "broken":
+      if (failure.slow === true) return "the server has not answered in time";
       return `the connection broke (${failure.reason})`;
     case "status":
       if (failure.status === 402) return "the account is not paid (402)";

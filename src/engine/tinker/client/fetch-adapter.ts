@@ -3,6 +3,7 @@ import { UnsupportedError } from "../../../errors.ts";
 import { addressOf } from "./address.ts";
 import { downloadAdapter } from "./archive.ts";
 import { readServerState } from "./checkpoint.ts";
+import { monotonicClock } from "./clock.ts";
 import { Connection } from "./connection.ts";
 import { connectionLimits } from "./limits.ts";
 import { WaitingBoard } from "./waiting.ts";
@@ -19,7 +20,12 @@ export async function fetchAdapter(
 ): Promise<void> {
   const { samplerPath, server } = readServerState(checkpoint);
   const address = addressOf(server, environment);
-  const connection = new Connection({ ...connectionLimits, address, board: new WaitingBoard(), pace: 1 });
+  const connection = new Connection({
+    ...connectionLimits,
+    address,
+    board: new WaitingBoard(),
+    clock: monotonicClock(),
+  });
   try {
     if (samplerPath !== null && (await downloadAdapter(connection, samplerPath, to))) return;
   } finally {

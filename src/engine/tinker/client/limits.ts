@@ -6,8 +6,43 @@ export const connectionLimits = {
   greetingSeconds: 0,
   answerSeconds: 60,
   billingSeconds: 3600,
+  heartbeatSeconds: 10,
   mostBytes: 2 ** 28,
 };
+
+/** When a server that goes on failing is given up: sooner than one that waits for its money. */
+export class Patience {
+  readonly #now: () => number;
+  readonly #seconds: { readonly patienceSeconds: number; readonly billingSeconds: number };
+  #failing: number | null = null;
+  #billing: number | null = null;
+
+  /** @param now milliseconds of a clock that never goes back */
+  constructor(now: () => number, seconds: { readonly patienceSeconds: number; readonly billingSeconds: number }) {
+    this.#now = now;
+    this.#seconds = seconds;
+  }
+
+  /** Counts a failure, of the account or another; true where it has gone on for too long. */
+  isSpent(billing: boolean): boolean {
+    const now = this.#now();
+    const { patienceSeconds, billingSeconds } = this.#seconds;
+    if (billing) {
+      // What failed before is another matter than what fails when it is paid.
+      this.#failing = null;
+      this.#billing ??= now;
+      return now - this.#billing > 1000 * billingSeconds;
+    }
+    this.#failing ??= now;
+    return now - this.#failing > 1000 * patienceSeconds;
+  }
+
+  /** The server has done what it was asked. */
+  restore(): void {
+    this.#failing = null;
+    this.#billing = null;
+  }
+}
 
 /** A number of places or bytes that work takes and gives back, in the order in which it asks. */
 export class Budget {

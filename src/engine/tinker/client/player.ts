@@ -12,6 +12,7 @@ import type {
   Policy,
 } from "../../engine.ts";
 import { batchLoss } from "../../losses.ts";
+import { firstLine } from "../wire/said.ts";
 import { WireError } from "../wire/wire-error.ts";
 import { type CheckpointFiles, readState, writeState } from "./checkpoint.ts";
 import { resumeHint, ServerError } from "./connection.ts";
@@ -328,7 +329,10 @@ export class TinkerPolicy extends TinkerPlayer implements Policy {
         // A copy of the request that arrived makes this one the model's second, which is refused.
         const again = error instanceof ServerError && (error.doubtful || [400, 409, 410].includes(error.status ?? 0));
         const { connection, session } = this.shared.link;
-        if (again && attempt < mostLoads && connection.ended === null) continue;
+        if (again && attempt < mostLoads && connection.ended === null) {
+          await connection.rest(Math.min(0.5 * 2 ** attempt, 10));
+          continue;
+        }
         // Weights that are gone and a server that was started anew look alike.
         if (connection.ended === null) await session.check();
         throw connection.ended ?? notLoaded(statePath, error);
@@ -347,13 +351,17 @@ export class TinkerPolicy extends TinkerPlayer implements Policy {
 }
 
 const mostLoads = 12;
+/** Statuses that a server gives for weights that it has not, or does not take. */
+const aboutWeights: ReadonlySet<number> = new Set([200, 400, 404, 409, 410, 422]);
 
 /** Whatever the server says: going back to this checkpoint once more would change nothing. */
 function notLoaded(statePath: string, error: unknown): unknown {
   if (!(error instanceof SqlmError)) return error;
-  return new RunStoppedError(
-    `The server does not give the weights of this checkpoint (${statePath}): ${error.message}`,
-    "Start it with the saved weights that it had, then `sqlm resume RUN`; or go on from the copy in the checkpoint, on this machine: `sqlm run TOPIC --model RUN`.",
-    { cause: error },
-  );
+  // A server that is out of order, or wants a key or money, may have them all the same.
+  const refused = !(error instanceof ServerError) || aboutWeights.has(error.status ?? 0);
+  const hint = refused
+    ? "Start it with the saved weights that it had, then `sqlm resume RUN`; or go on from the copy in the checkpoint, on this machine: `sqlm run TOPIC --model RUN`."
+    : error.hint;
+  const says = `The server does not give the weights of this checkpoint (${firstLine(statePath)}): ${error.message}`;
+  return new RunStoppedError(says, hint, { cause: error });
 }

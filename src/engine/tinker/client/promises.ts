@@ -4,10 +4,11 @@ import { randomUUID } from "node:crypto";
 import { mediaTypes, type WireFormat } from "../wire/body.ts";
 import { type FutureAnswer, readFutureAnswer, readQueueState } from "../wire/futures.ts";
 import { endpoints } from "../wire/messages.ts";
-import { type Connection, resumeHint, ServerError } from "./connection.ts";
+import { firstLine } from "../wire/said.ts";
+import { type Connection, hintFor, resumeHint, ServerError } from "./connection.ts";
 import { describeFailure } from "./failures.ts";
-import { Budget } from "./limits.ts";
-import { afterPollFailure } from "./retries.ts";
+import { Budget, Patience } from "./limits.ts";
+import { afterPollFailure, isHeldOpen } from "./retries.ts";
 import type { Wait } from "./waiting.ts";
 
 /** `X-Tinker-Request-Type`. */
@@ -38,8 +39,8 @@ export interface PromisedResult {
 
 const mostResubmissions = 5;
 /** A server that answers "not yet" sooner than this is asked more and more slowly. */
-const quickMilliseconds = 500;
-const mostRest = 2;
+export const quickMilliseconds = 500;
+export const mostRest = 2;
 /** Results of these have a binary form. */
 const binary: ReadonlySet<RequestType> = new Set<RequestType>(["Sample", "ForwardBackward", "Forward"]);
 
@@ -65,17 +66,18 @@ export class Promises {
 
   async #poll({ requestId: first, type, what, resubmit }: Promised, wait: Wait): Promise<PromisedResult> {
     const { options } = this.#connection;
+    const { now } = options.clock;
+    const patience = new Patience(now, options);
     let [requestId, failures, refusals, resubmissions] = [first, 0, 0, 0];
-    let [firstFailure, firstBilling]: [number | null, number | null] = [null, null];
-    let [asked, quick] = [performance.now(), 0];
+    let [asked, quick] = [now(), 0];
     /** Asks again at once, unless the server does not hold requests open. */
-    const stillWaiting = async (state: string | null): Promise<void> => {
+    const stillWaiting = async (state: string): Promise<void> => {
       wait.state(state);
-      quick = performance.now() - asked < quickMilliseconds ? quick + 1 : 0;
+      quick = now() - asked < quickMilliseconds ? quick + 1 : 0;
       if (quick > 1) await this.#connection.rest(Math.min(0.05 * 2 ** Math.min(quick, 10), mostRest));
     };
     for (let iteration = 0; ; iteration++) {
-      asked = performance.now();
+      asked = now();
       const outcome = await this.#ask(requestId, type, iteration, true);
       if (!("contentType" in outcome)) {
         const { status } = outcome.kind === "status" ? outcome : { status: null };
@@ -86,29 +88,24 @@ export class Promises {
           continue;
         }
         const action = afterPollFailure(outcome, failures, refusals);
-        const now = performance.now();
-        firstFailure ??= now;
-        firstBilling = status === 402 ? (firstBilling ?? now) : null;
-        const tooLong =
-          status !== 408 &&
-          !(outcome.kind === "broken" && outcome.slow) &&
-          now - firstFailure > 1000 * (status === 402 ? options.billingSeconds : options.patienceSeconds);
-        if (action.kind === "final" || action.kind === "resubmit" || tooLong) {
-          throw new ServerError(`${what} failed: ${describeFailure(outcome)}.`, status, resumeHint);
+        const isSpent = !isHeldOpen(outcome) && patience.isSpent(status === 402);
+        if (action.kind === "final" || action.kind === "resubmit" || isSpent) {
+          throw new ServerError(`${what} failed: ${describeFailure(outcome)}.`, status, hintFor(status));
         }
         if (status === 400 || status === 409) refusals += 1;
         failures = status === 408 ? 0 : failures + 1;
-        if (action.seconds > 0) await this.#connection.pause(action.seconds, wait, outcome);
         if (outcome.kind === "status" && status === 408)
           await stillWaiting(describeQueue(readQueueState(outcome.body)));
+        else await this.#connection.pause(action.seconds, wait, outcome);
         continue;
       }
-      [failures, refusals, firstFailure] = [0, 0, null];
+      [failures, refusals] = [0, 0];
+      patience.restore();
       const answer = await this.#read(requestId, type, iteration, readFutureAnswer(outcome.contentType, outcome.bytes));
       if (answer.kind === "result") return answer;
       if (answer.kind === "waiting") await stillWaiting(describeQueue(answer));
       else if (answer.kind === "failed") {
-        throw new ServerError(`${what} failed on the server: ${answer.error.split("\n")[0]}.`, 200, resumeHint);
+        throw new ServerError(`${what} failed on the server: ${firstLine(answer.error)}.`, 200, failedHint);
       }
     }
   }
@@ -120,7 +117,13 @@ export class Promises {
       const outcome = await this.#ask(requestId, type, iteration, false);
       // What goes wrong here is met by asking for the size again.
       if (!("contentType" in outcome)) return { kind: "waiting", queueState: null, reason: describeFailure(outcome) };
-      return readFutureAnswer(outcome.contentType, outcome.bytes);
+      const result = readFutureAnswer(outcome.contentType, outcome.bytes);
+      if (result.kind !== "large") return result;
+      return {
+        kind: "waiting",
+        queueState: null,
+        reason: "the server tells the size of the result and does not send it",
+      };
     });
   }
 
@@ -142,19 +145,22 @@ export class Promises {
   }
 }
 
+const failedHint = `Its words, or its log, say what to change. ${resumeHint}`;
+
 const queueWords = {
   active: "the server is working on it",
   paused_capacity: "the server has no capacity free",
   paused_rate_limit: "the server limits the rate",
 } as const;
 
-/** Why a promise is not kept yet, in words; null where the server does not say. */
-function describeQueue({
+/** Why a promise is not kept yet, in words. */
+export function describeQueue({
   queueState,
   reason,
-}: Pick<Extract<FutureAnswer, { kind: "waiting" }>, "queueState" | "reason">): string | null {
-  const words = queueState === null ? null : queueWords[queueState];
-  if (reason === null) return words;
-  const line = reason.replace(/\s+/g, " ").slice(0, 200);
-  return words === null ? line : `${words} (${line})`;
+}: Pick<Extract<FutureAnswer, { kind: "waiting" }>, "queueState" | "reason">): string {
+  const words =
+    queueState === null ? "the server answers that it is not done, without a reason" : queueWords[queueState];
+  if (reason === null || reason === "") return words;
+  const line = firstLine(reason);
+  return queueState === null ? line : `${words} (${line})`;
 }

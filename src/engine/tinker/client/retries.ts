@@ -75,6 +75,10 @@ export type PollAction =
   | { readonly kind: "resubmit" }
   | { readonly kind: "final" };
 
+/** A poll that ended because the server held it open for as long as it, or whoever is between, does: nothing has failed. */
+export const isHeldOpen = (failure: Failure): boolean =>
+  failure.kind === "status" ? failure.status === 408 : failure.kind === "broken" && failure.slow === true;
+
 const mostRefusals = 5;
 const mostPollDelay = 30;
 

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { UsageError } from "../../../errors.ts";
 import { readJson } from "../wire/body.ts";
 import { endpoints } from "../wire/messages.ts";
+import { firstLine } from "../wire/said.ts";
 import { askOnce, readFirst } from "./ask-once.ts";
 import { type Connection, resumeHint, ServerError } from "./connection.ts";
 import { type Heartbeat, startHeartbeat } from "./heartbeat/heartbeat.ts";
@@ -15,7 +16,6 @@ type ClientConfig = z.output<typeof endpoints.clientConfig.response>;
 
 /** The version of the SDK whose dialect is spoken. */
 const dialect = "0.25.0";
-const heartbeatSeconds = 10;
 
 export interface Session {
   readonly id: string;
@@ -41,10 +41,11 @@ export async function beginSession(connection: Connection, model: string): Promi
   const capabilities = await askOnce(connection, "GET", endpoints.capabilities.path);
   const served = readFirst(connection, endpoints.capabilities, capabilities).supported_models;
   const names = served.flatMap(({ model_name: name }) => name ?? []);
+  const shown = names.slice(0, 12).map((name) => firstLine(name, 100));
   if (names.length > 0 && !names.includes(model)) {
     throw new UsageError(
       `The server ${baseUrl} does not serve the model "${model}".`,
-      `Give one that it serves with --model: ${names.slice(0, 12).join(", ")}${names.length > 12 ? ", …" : ""}. Where its tokenizer is elsewhere, add --tokenizer FOLDER.`,
+      `Give one that it serves with --model: ${shown.join(", ")}${names.length > 12 ? ", …" : ""}. Where its tokenizer is elsewhere, add --tokenizer FOLDER.`,
     );
   }
   const title = await titleOf(connection);
@@ -53,15 +54,19 @@ export async function beginSession(connection: Connection, model: string): Promi
   const how = { repeat: "harmless", what: "beginning a session" } as const;
   const { session_id: id, error_message: problem } = await connection.call(endpoints.createSession, body, how);
   if (problem != null && problem !== "") {
-    throw new UsageError(`The server ${baseUrl} began no session: ${problem}`, "See the server's own documentation.");
+    throw new UsageError(
+      `The server ${baseUrl} began no session: ${firstLine(problem)}`,
+      "See the server's own documentation.",
+    );
   }
-  const everySeconds = heartbeatSeconds * connection.options.pace;
+  const { address, heartbeatSeconds: everySeconds } = connection.options;
   const lost = (status: number): void => {
     const why = `The server ${baseUrl} no longer knows this session (${status}): it was started anew, or heard nothing of it for too long.`;
     connection.end(new ServerError(why, status, resumeHint));
   };
-  heartbeat = startHeartbeat({ address: connection.options.address, sessionId: id, everySeconds }, (news) => {
+  heartbeat = startHeartbeat({ address, sessionId: id, everySeconds }, (news) => {
     if (news.kind === "lost") lost(news.status);
+    else connection.missed(news.seconds, news.reason);
   });
   const counts = { model: 0, sampler: 0 };
   return {

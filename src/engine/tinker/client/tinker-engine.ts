@@ -10,7 +10,8 @@ import { WireError } from "../wire/wire-error.ts";
 import { addressOf } from "./address.ts";
 import { noTinkerServer } from "./ask-once.ts";
 import { baseNaming } from "./checkpoint.ts";
-import { Connection, resumeHint, ServerError } from "./connection.ts";
+import { type Clock, monotonicClock } from "./clock.ts";
+import { Connection, type ConnectionOptions, resumeHint, ServerError } from "./connection.ts";
 import { wireData, wireLossConfig } from "./data.ts";
 import { connectionLimits } from "./limits.ts";
 import { type AdapterOptions, type Link, TinkerModel } from "./model.ts";
@@ -37,8 +38,10 @@ export interface TinkerEngineOptions {
   readonly environment?: NodeJS.ProcessEnv;
   /** How long a request is tried again, in seconds, while the server does not answer or refuses for a while. */
   readonly patienceSeconds?: number;
-  /** Multiplies every wait; for tests. */
-  readonly pace?: number;
+  /** Seconds between two heartbeats. */
+  readonly heartbeatSeconds?: number;
+  /** Another one in tests. */
+  readonly clock?: Clock;
   /** Largest answer that is read, in bytes. */
   readonly mostBytes?: number;
 }
@@ -56,10 +59,12 @@ export async function openTinkerEngine(options: TinkerEngineOptions): Promise<En
   const { onProgress = () => undefined } = options;
   const companions = readCompanions(options.tokenizer);
   const tokenizer = openTokenizer(options.tokenizer, companions);
-  const board = new WaitingBoard();
+  const { clock = monotonicClock() } = options;
+  const board = new WaitingBoard(clock.now);
   const teller = tellWaiting(board, onProgress);
   try {
-    const connect = (greetingSeconds: number): Promise<Connected> => connectTo(options, board, greetingSeconds);
+    const connect = (greetingSeconds: number): Promise<Connected> =>
+      connectTo(options, { board, clock, greetingSeconds });
     const connected = await connect(connectionLimits.greetingSeconds);
     return new TinkerEngine({ connected, connect, companions, tokenizer, teller, options });
   } catch (error) {
@@ -79,17 +84,14 @@ interface Connected {
 
 async function connectTo(
   options: TinkerEngineOptions,
-  board: WaitingBoard,
-  greetingSeconds: number,
+  own: Pick<ConnectionOptions, "board" | "clock" | "greetingSeconds">,
 ): Promise<Connected> {
-  const { model, environment = process.env, pace = 1 } = options;
+  const { model, environment = process.env } = options;
   const connection = new Connection({
     ...connectionLimits,
     ...given(options),
-    greetingSeconds,
+    ...own,
     address: addressOf(options.baseUrl, environment),
-    board,
-    pace,
   });
   try {
     const session = await beginSession(connection, model);
@@ -107,8 +109,9 @@ async function connectTo(
   }
 }
 
-const given = ({ patienceSeconds, mostBytes }: TinkerEngineOptions) => ({
+const given = ({ patienceSeconds, heartbeatSeconds, mostBytes }: TinkerEngineOptions) => ({
   ...(patienceSeconds === undefined ? {} : { patienceSeconds }),
+  ...(heartbeatSeconds === undefined ? {} : { heartbeatSeconds }),
   ...(mostBytes === undefined ? {} : { mostBytes }),
 });
 

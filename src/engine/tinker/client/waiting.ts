@@ -1,5 +1,5 @@
-// What the client waits for, in words: nothing may hang without saying why. Times are of the monotonic clock, which does not
-// jump with the clock on the wall.
+// What the client waits for, in words: nothing may hang without saying why. Times are of a clock that does not jump with the
+// one on the wall.
 
 /** Something that was asked of the server. */
 export interface Wait {
@@ -13,6 +13,10 @@ interface Entry {
   readonly since: number;
   state: string | null;
 }
+
+/** What has waited for longer than this is told with what can be done. */
+const adviceSeconds = 60;
+const advice = "; Ctrl-C twice ends it here, and a run goes on with `sqlm resume`";
 
 export class WaitingBoard {
   readonly #entries = new Set<Entry>();
@@ -35,9 +39,14 @@ export class WaitingBoard {
     };
   }
 
+  /** Nothing is waited for. */
+  get isEmpty(): boolean {
+    return this.#entries.size === 0;
+  }
+
   /**
-   * `waiting 42 s for 3 × sampling: the server is at capacity`, about what has waited longest; null where nothing has waited for
-   * `seconds`.
+   * `waiting 42 s for 3 × sampling: the server is at capacity`, about what has waited longest, and after a minute what can be done
+   * about it; null where nothing has waited for `seconds`.
    */
   describe(seconds: number): string | null {
     const [oldest, ...rest] = [...this.#entries].sort((a, b) => a.since - b.since);
@@ -47,6 +56,6 @@ export class WaitingBoard {
     const alike = 1 + rest.filter(({ what }) => what === oldest.what).length;
     const state = oldest.state ?? rest.find((entry) => entry.what === oldest.what && entry.state !== null)?.state;
     const why = state == null ? "no word from the server yet" : state;
-    return `waiting ${Math.round(age)} s for ${alike > 1 ? `${alike} × ` : ""}${oldest.what}: ${why}`;
+    return `waiting ${Math.round(age)} s for ${alike > 1 ? `${alike} × ` : ""}${oldest.what}: ${why}${age < adviceSeconds ? "" : advice}`;
   }
 }

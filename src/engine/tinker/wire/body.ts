@@ -2,6 +2,7 @@
 // name are left out, as the protocol asks: a newer other side may send more.
 import { type DescMessage, fromBinary, type MessageShape } from "@bufbuild/protobuf";
 import type { z } from "zod";
+import { firstLine } from "./said.ts";
 import { WireError } from "./wire-error.ts";
 
 export type WireFormat = "json" | "protobuf";
@@ -33,7 +34,7 @@ export function readJson(expected: string, bytes: Uint8Array): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    const start = text.trim().slice(0, 60).replace(/\s+/g, " ");
+    const start = firstLine(text, 60);
     throw new WireError(expected, start === "" ? "the body is empty" : `no JSON but "${start}"`, { cause });
   }
 }

@@ -2,6 +2,7 @@
 // refuses, which every server says in its own way.
 import { z } from "zod";
 import { checkMessage, formatOf, readJson, type WireFormat } from "./body.ts";
+import { firstLine } from "./said.ts";
 import { WireError } from "./wire-error.ts";
 
 const queueStates = ["active", "paused_capacity", "paused_rate_limit"] as const;
@@ -109,6 +110,5 @@ export function problemOf(bytes: Uint8Array): string {
   } catch {
     // No JSON object: what was sent is all there is.
   }
-  const line = said.replace(/\s+/g, " ").trim();
-  return line.length <= 300 ? line : `${line.slice(0, 299)}…`;
+  return firstLine(said.replace(/\s+/g, " "));
 }

@@ -30,7 +30,8 @@ async function beat(): Promise<"go on" | "stop"> {
         "x-idempotency-key": randomUUID(),
       },
     });
-    await response.body.text();
+    // Whatever it says, however much.
+    await response.body.dump();
     const { statusCode } = response;
     if (statusCode === 404 || statusCode === 410) {
       tell({ kind: "lost", status: statusCode });

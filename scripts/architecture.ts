@@ -181,6 +181,14 @@ export const parts: readonly Part[] = [
     imports: [...stage, "engine definition", "topic contract", "cast", "play"],
     pure: true,
   },
+  // What a run remembers beside the weights, and how it comes back to it.
+  {
+    name: "progress",
+    floor: 7,
+    files: /^progress\.ts$/,
+    imports: [...stage, "store contract", "run options", "guard", "cast", "guarding", "exploring"],
+    pure: true,
+  },
   {
     name: "self-play",
     floor: 7,
@@ -198,6 +206,7 @@ export const parts: readonly Part[] = [
       "verify",
       "learn",
       "evaluate",
+      "progress",
       "run options",
       "guarding",
       "exploring",

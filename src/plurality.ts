@@ -1,4 +1,5 @@
 // Strict plurality: what the vote over answers and the vote over the outputs of programs count in the same way.
+import type { VerdictCore } from "./types.ts";
 
 /** Distinct values with their votes, most first, equal ones in code-unit order. */
 export type Counts = readonly (readonly [value: string, votes: number])[];
@@ -19,3 +20,7 @@ export function strictWinner(counts: Counts): string | null {
 export function isTie(counts: Counts): boolean {
   return counts.length > 1 && counts[0][1] === counts[1][1];
 }
+
+/** Whether a vote, or tests, ended with a label that every form of the question agrees on. */
+export const hasLabel = ({ problem, consistent }: Pick<VerdictCore, "problem" | "consistent">): boolean =>
+  problem === null && consistent;

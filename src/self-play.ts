@@ -4,9 +4,8 @@
 // Everything random is drawn from streams named by (seed, step, purpose), so a run that was killed and resumed from a
 // checkpoint equals one that was not. What knows the truth (`hidden`) is read in `diagnose` and in evaluation, after the
 // rewards are fixed; the only exception is a control of an experiment, which is passed in from outside.
-import { type Cast, loadCast, openCast, saveCast } from "./cast.ts";
+import { type Cast, openCast } from "./cast.ts";
 import type { RunConfig } from "./config/config.ts";
-import { RunStoppedError } from "./errors.ts";
 import { diagnose, truthMetrics } from "./evaluate/diagnose.ts";
 import { evaluate, heldOutKeys } from "./evaluate/evaluate.ts";
 import type { RunEvent, StepRecord } from "./events.ts";
@@ -15,27 +14,20 @@ import {
   afterStep,
   beginExploring,
   climbProbeKeys,
-  type ExploreMemory,
   type ExploreParts,
   idleExploring,
-  keptExploring,
-  nothingExplored,
   requestsOf,
-  restoredExploring,
 } from "./exploring.ts";
-import { type Lacking, watchForCollapse } from "./guard/collapse.ts";
+import { watchForCollapse } from "./guard/collapse.ts";
 import { health } from "./guard/health.ts";
 import type { Response } from "./guard/ladder.ts";
 import {
-  afterReturn,
   beginGuard,
-  type GuardMemory,
   type GuardParts,
   idleParts,
   lookAround,
   probeKeys,
   teacherOf,
-  trust,
   underGuard,
   withhold,
 } from "./guarding.ts";
@@ -43,27 +35,14 @@ import { judge } from "./learn/judge.ts";
 import { updateModel } from "./learn/update.ts";
 import { propose } from "./play/propose.ts";
 import { answersSaved, type SolveOptions, solve } from "./play/solve.ts";
+import { comeBack, type Progress, restore, save, trusted } from "./progress.ts";
 import { randomStream, seedFrom } from "./random.ts";
 import { Renewal } from "./renewal.ts";
 import { checkControl, checkFit, type SelfPlayOptions } from "./run-options.ts";
-import type { LoopState, RunStore, SavedCheckpoint } from "./store/store.ts";
+import type { RunStore } from "./store/store.ts";
 import { TeacherSeat } from "./teacher.ts";
 import type { Evaluation, Question } from "./types.ts";
 import { verify } from "./verify/verify.ts";
-
-/** What changes from step to step, beside the weights. */
-interface Progress {
-  step: number;
-  /** Step of the newest checkpoint. */
-  saved: number;
-  readonly seen: Set<string>;
-  readonly recent: Question[];
-  best: LoopState["best"];
-  lacking: Lacking;
-  explored: ExploreMemory;
-  /** Null where nothing is watched. */
-  guard: GuardMemory | null;
-}
 
 /** Who takes part in a step. */
 interface Players {
@@ -270,24 +249,6 @@ async function playStep(
 const stopsVotes = ({ voteStop, labelRule }: RunConfig): boolean =>
   voteStop === "decided" && labelRule === "consistent";
 
-/** Loads the newest model that the guard trusts, with its optimizer. Steps, questions and the record go on. */
-async function comeBack(store: RunStore, cast: Cast, progress: Progress): Promise<void> {
-  const { guard } = progress;
-  if (guard?.honest == null) return;
-  await loadCast(cast, (await trusted(store, guard.honest)).folder);
-  progress.guard = afterReturn(guard);
-}
-
-/** The checkpoint of a step that the guard trusts. Throws RunStoppedError where somebody removed it. */
-async function trusted(store: RunStore, step: number): Promise<SavedCheckpoint> {
-  const checkpoint = await store.checkpointOf(step);
-  if (checkpoint !== null) return checkpoint;
-  throw new RunStoppedError(
-    `The checkpoint of step ${step}, which the guard would come back to, is gone.`,
-    "Put its folder back, or make the run again with --guard note.",
-  );
-}
-
 function endOf(
   { step, guard }: Progress,
   { steps }: RunConfig,
@@ -326,46 +287,4 @@ async function examine(
     progress.best = { step: progress.step, passAt1: frontier.passAt1 };
   }
   return { type: "evaluation-end", step: progress.step, evaluation };
-}
-
-async function save({ store, config }: SelfPlayOptions, cast: Cast, progress: Progress): Promise<RunEvent> {
-  progress.guard = trust(progress.guard, progress.step, config);
-  const { guard } = progress;
-  const memory = {
-    ...keptExploring({ config }, progress.explored),
-    ...(guard !== null && { guard }),
-  };
-  const state: LoopState = {
-    step: progress.step,
-    seenKeys: [...progress.seen],
-    recent: progress.recent,
-    best: progress.best,
-    lacking: progress.lacking,
-    ...(Object.keys(memory).length > 0 && { memory }),
-    ...(guard?.honest == null ? {} : { keep: guard.honest }),
-  };
-  const { folder } = await store.saveCheckpoint(state, (into, makeFolder) => saveCast(cast, into, makeFolder));
-  progress.saved = progress.step;
-  return { type: "checkpoint-saved", step: progress.step, folder };
-}
-
-async function restore({ store, checkpoint: known }: SelfPlayOptions, cast: Cast): Promise<Progress> {
-  const checkpoint = known === undefined ? await store.latestCheckpoint() : known;
-  store.rewindTo(checkpoint?.step ?? 0);
-  if (checkpoint === null)
-    return {
-      step: 0,
-      saved: 0,
-      seen: new Set(),
-      recent: [],
-      best: null,
-      lacking: {},
-      explored: nothingExplored,
-      guard: null,
-    };
-  await loadCast(cast, checkpoint.folder);
-  const { step, seenKeys, recent, best, lacking = {}, memory } = checkpoint.state;
-  const guard = (memory?.["guard"] ?? null) as GuardMemory | null;
-  const explored = restoredExploring(memory);
-  return { step, saved: step, seen: new Set(seenKeys), recent: [...recent], best, lacking, explored, guard };
 }

@@ -1,8 +1,9 @@
 // Kinds do not die: for each cell (a kind at a difficulty) the run keeps how its newest solved questions were asked for and begun. A
 // cell that is rarely asked now is come back to: a proposal is begun as one of them was, and the proposer goes on by itself ("first
 // return, then explore", Go-Explore, Ecoffet et al. 2021, arXiv 2004.12919). Nothing here names a question's answer.
+import { hasLabel } from "../plurality.ts";
 import type { Random } from "../random.ts";
-import type { JudgedGroup, Judgement } from "../types.ts";
+import type { Judgement } from "../types.ts";
 import { cellOf } from "./cells.ts";
 import type { Memory } from "./memory.ts";
 
@@ -31,8 +32,6 @@ const fade = 0.9;
 /** How much more often a cell is come back to for each unit that its solved share has fallen. */
 const fallWeight = 4;
 
-const isLabelled = ({ verdict }: JudgedGroup): boolean => verdict.problem === null && verdict.consistent;
-
 export const archive: Memory<Archive, "groups" | "proposals"> = {
   name: "archive",
   empty: {},
@@ -41,7 +40,7 @@ export const archive: Memory<Archive, "groups" | "proposals"> = {
     const cells: Record<string, ArchivedCell> = Object.fromEntries(faded);
     for (const [cell, asked] of Map.groupBy(groups, ({ question }) => cellOf(question))) {
       const before = cells[cell] ?? { recent: 0, solved: 0, best: 0, beginnings: [] };
-      const labelled = asked.filter(isLabelled);
+      const labelled = asked.filter(({ verdict }) => hasLabel(verdict));
       const share = labelled.length / asked.length;
       // The first questions of a cell are its mean; later ones move it the more the more they are.
       const weight = before.best === 0 && before.recent === 0 ? 1 : 1 - fade ** asked.length;

@@ -1,6 +1,7 @@
 // What a guard remembers from look to look and what it makes of one: tests and charts over fixed questions (probes), which
 // no training sees. Pure; who asks the probes and who acts on alarms is above.
 import type { GuardSettings } from "../config/guard.ts";
+import { hasLabel } from "../plurality.ts";
 import type { Question, Verdict, VerifiedGroup } from "../types.ts";
 import { type ControlChart, chart, emptyChart, referenceLooks, restart } from "./control-chart.ts";
 import { type EProcess, emptyEProcess, evidence, observe } from "./e-process.ts";
@@ -76,7 +77,7 @@ export function beginWatch(probes: readonly Probe[]): WatchState {
 
 /** Whether the vote elected one winner in all forms of the question, by half of the answers or more. */
 export function isSolved({ verdict }: Pick<VerifiedGroup, "verdict">): boolean {
-  return verdict.problem === null && verdict.consistent && verdict.agreement >= 0.5;
+  return hasLabel(verdict) && verdict.agreement >= 0.5;
 }
 
 /**

@@ -2,6 +2,7 @@
 // inputs are verdicts and settings. Advantages are the next stage (advantages.ts). A formula is a row of a table; the
 // compiler wants one for each name in config/learn.ts.
 import type { proposerRewards, RewardSettings } from "../config/learn.ts";
+import { hasLabel } from "../plurality.ts";
 import type { GroupSignal, Proposal, VerdictCore, VerifiedGroup } from "../types.ts";
 import { withBonuses } from "./bonuses.ts";
 
@@ -23,8 +24,8 @@ export type ProposerRewardRow = (
  */
 export const proposerRewardRows: Readonly<Record<(typeof proposerRewards)[number], ProposerRewardRow>> = {
   sqlm: ({ problem, disputed }) => (problem === null && disputed ? 1 : 0),
-  band: ({ successRate: p, problem, consistent }, { bandLow, bandHigh }) =>
-    problem === null && consistent && p >= bandLow && p <= bandHigh ? 1 : 0,
+  band: (verdict, { bandLow, bandHigh }) =>
+    hasLabel(verdict) && verdict.successRate >= bandLow && verdict.successRate <= bandHigh ? 1 : 0,
   variance: ({ successRate: p }) => 4 * p * (1 - p),
   "r-zero": ({ successRate: p }) => Math.max(0, 1 - 2 * Math.abs(p - 0.5)),
   learnability: ({ successRate: p, problem }) => (problem === null && p > 0 ? 1 - p : 0),
@@ -38,7 +39,7 @@ export function questionReward(
   verdict: VerdictCore,
   settings: Pick<RewardSettings, "proposerReward" | "bandLow" | "bandHigh" | "consistentVote">,
 ): number {
-  if (settings.consistentVote && !(verdict.problem === null && verdict.consistent)) return 0;
+  if (settings.consistentVote && !hasLabel(verdict)) return 0;
   return proposerRewardRows[settings.proposerReward](verdict, settings);
 }
 

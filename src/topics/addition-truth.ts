@@ -14,7 +14,7 @@ import {
   writeResult,
 } from "./addition-notation.ts";
 import type { HiddenTruth } from "./define-topic.ts";
-import { drawDistinct, type SeedLine, type SeedLines } from "./draw.ts";
+import { drawDistinct, noSuchDifficulty, type SeedLine, type SeedLines } from "./draw.ts";
 
 /** The exact result as a canonical integer. */
 export const sumOf = ({ left, right }: Addition): string => String(BigInt(left) + BigInt(right));
@@ -83,8 +83,9 @@ export const additionTruth: HiddenTruth = {
   frontier: 2,
   heldOut(difficulty, count, random) {
     if (!Number.isInteger(difficulty) || difficulty < 1 || difficulty > maxAddendDigits) {
-      throw new UsageError(
-        `Addition has no questions of difficulty ${difficulty}.`,
+      throw noSuchDifficulty(
+        "Addition",
+        difficulty,
         `Difficulty is the digits of the longer operand, 1 to ${maxAddendDigits}.`,
       );
     }

@@ -1,7 +1,6 @@
 // Algebra as textbooks put it, for models that were taught from them: the unknown is x and stands on the left, solutions are small
 // whole numbers, stories begin with the known number. What the seed model's notation also has (sides exchanged, fractions, facts in any
 // order) such a model gets wrong so often that no vote is left (docs/decisions/0058).
-import { UsageError } from "../errors.ts";
 import { type Random, randomStream } from "../random.ts";
 import type { Question, Restatement } from "../types.ts";
 import { halve } from "./algebra.ts";
@@ -17,7 +16,7 @@ import {
   toQuestion,
   withDoubledNumbers,
 } from "./algebra-notation.ts";
-import { drawDistinct } from "./draw.ts";
+import { drawDistinct, noSuchDifficulty } from "./draw.ts";
 
 const term = (coefficient: number, name: string | null = null, shift = 0): Term => ({ coefficient, name, shift });
 
@@ -86,7 +85,7 @@ function drawTextbook(difficulty: number, random: Random): AlgebraQuestion {
 /** Held-out questions. Throws UsageError for a difficulty without questions. */
 export function textbookQuestions(difficulty: number, count: number, random: Random): readonly Question[] {
   if (![1, 2, 3, 4].includes(difficulty)) {
-    throw new UsageError(`Algebra has no questions of difficulty ${difficulty}.`, "Difficulties are 1 to 4.");
+    throw noSuchDifficulty("Algebra", difficulty, "Difficulties are 1 to 4.");
   }
   return drawDistinct(count, () => toQuestion(drawTextbook(difficulty, random)));
 }

@@ -21,7 +21,7 @@ import {
   writeQuestion,
 } from "./algebra-notation.ts";
 import type { HiddenTruth } from "./define-topic.ts";
-import { drawDistinct, type SeedLines } from "./draw.ts";
+import { drawDistinct, noSuchDifficulty, type SeedLines } from "./draw.ts";
 
 /** `slope · name = constant`, what every question comes down to. */
 interface Reduced {
@@ -258,7 +258,7 @@ export const algebraTruth: HiddenTruth = {
   frontier: 4,
   heldOut(difficulty, count, random) {
     if (!levels.some((level) => level === difficulty)) {
-      throw new UsageError(`Algebra has no questions of difficulty ${difficulty}.`, "Difficulties are 1 to 4.");
+      throw noSuchDifficulty("Algebra", difficulty, "Difficulties are 1 to 4.");
     }
     return drawDistinct(count, () => toQuestion(drawAlgebra(difficulty, random)));
   },

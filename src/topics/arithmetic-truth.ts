@@ -14,6 +14,7 @@ import {
   sumQuestion,
 } from "./arithmetic-notation.ts";
 import type { HiddenTruth } from "./define-topic.ts";
+import { noSuchDifficulty } from "./draw.ts";
 
 /** The exact result as a canonical integer. */
 export function truth({ left, operator, right }: Sum): string {
@@ -49,8 +50,9 @@ export function drawSum(operator: Operator, digits: number, random: Random): Sum
  */
 function drawHeldOut(difficulty: number, count: number, random: Random): Question[] {
   if (!Number.isInteger(difficulty) || difficulty < 1 || difficulty > maxDifficulty("*")) {
-    throw new UsageError(
-      `Arithmetic has no questions of difficulty ${difficulty}.`,
+    throw noSuchDifficulty(
+      "Arithmetic",
+      difficulty,
       `Difficulty is the digits of the longer operand, one more for a product: 1 to ${maxDifficulty("*")}.`,
     );
   }

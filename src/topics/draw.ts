@@ -1,4 +1,5 @@
 // Shared by the modules that know a topic's truth: drawing held-out questions, and lines of seed-model text.
+import { UsageError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import type { Question } from "../types.ts";
 import type { HiddenTruth } from "./define-topic.ts";
@@ -35,3 +36,7 @@ export function drawDistinct(count: number, draw: () => Question): Question[] {
 
 /** Questions as they are drawn for evaluation, without what knows their answers. */
 export const questionsOf = ({ levels, heldOut }: HiddenTruth): QuestionGenerator => ({ levels, draw: heldOut });
+
+/** For a difficulty that a topic has no questions of; `what` says what its difficulties are. */
+export const noSuchDifficulty = (topic: string, difficulty: number, what: string): UsageError =>
+  new UsageError(`${topic} has no questions of difficulty ${difficulty}.`, what);

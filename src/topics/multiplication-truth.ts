@@ -3,7 +3,7 @@
 import { UsageError } from "../errors.ts";
 import type { Random } from "../random.ts";
 import type { HiddenTruth } from "./define-topic.ts";
-import { drawDistinct, type SeedLines } from "./draw.ts";
+import { drawDistinct, noSuchDifficulty, type SeedLines } from "./draw.ts";
 import {
   answerMark,
   maxFactorDigits,
@@ -76,8 +76,9 @@ export const multiplicationTruth: HiddenTruth = {
   frontier: 6,
   heldOut(difficulty, count, random) {
     if (!levels.some((level) => level === difficulty)) {
-      throw new UsageError(
-        `Multiplication has no questions of difficulty ${difficulty}.`,
+      throw noSuchDifficulty(
+        "Multiplication",
+        difficulty,
         "Difficulty is the digits of both operands together, 2 to 6.",
       );
     }

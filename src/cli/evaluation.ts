@@ -33,8 +33,8 @@ export async function examinedModels(
 }
 
 /**
- * How many questions are asked together, each with `samples` answers and the most likely one: enough at first to keep the engine busy
- * with a large model, and as many as half a minute allows, since what is under way when the process is killed is lost.
+ * How many questions are asked together, each with `samples` answers and the most likely one: enough to keep the engine busy
+ * with a large model, and as many more as half a minute allows, since what is under way when the process is killed is lost.
  */
 export function paceOf(samples: number): NonNullable<ExamOptions["pace"]> {
   return { questions: Math.max(1, Math.ceil(32 / (samples + 1))), seconds: 30 };

@@ -40,8 +40,8 @@ export interface ExamOptions {
   readonly samples: number;
   readonly seed: number;
   /**
-   * Questions that are asked together at first, and how many seconds that should take: more are asked at a time where it takes less.
-   * All at once where left out. What a model answers does not depend on it.
+   * Questions that are asked together at least, and how many seconds that should take: more are asked at a time where it takes less.
+   * Fewer would take a large model little less time. All at once where left out. What a model answers does not depend on it.
    */
   readonly pace?: { readonly questions: number; readonly seconds: number };
   /** Called when questions are judged, with all that are. */
@@ -82,7 +82,7 @@ export async function holdExam(examinee: Examinee, exam: Exam, options: ExamOpti
     const measured = sampled === undefined || examinee.sampled !== sampled;
     if (options.pace !== undefined && measured) {
       if (seconds < options.pace.seconds / 2) together *= 2;
-      else if (seconds > options.pace.seconds) together = Math.ceil(together / 2);
+      else if (seconds > options.pace.seconds) together = Math.max(options.pace.questions, Math.ceil(together / 2));
     }
     options.onJudged?.(outcomes);
   }

@@ -1,5 +1,5 @@
 // An exam asks each question once greedily and some times at temperature 1, and counts what is right. Played by a scripted model.
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { createScriptedPolicy } from "../../src/engine/scripted.ts";
 import { compareExams } from "../../src/evaluate/compare.ts";
 import { type Exam, holdExam, type QuestionOutcome, scoresOf } from "../../src/evaluate/exam.ts";
@@ -39,8 +39,8 @@ describe("an exam", () => {
       onJudged: (outcomes) => seen.push(outcomes.length),
     });
     expect(parts).toEqual(whole);
-    // Each call takes too long, so the next asks less.
-    expect(seen).toEqual([2, 3, 4, 5]);
+    // Each call takes too long, yet fewer than at first would be slower still.
+    expect(seen).toEqual([2, 4, 5]);
     const quick: number[] = [];
     const growing = { questions: 1, seconds: 1e9 };
     const grown = await holdExam(player, exam(texts, player.tokenizer), {
@@ -62,6 +62,29 @@ describe("an exam", () => {
     expect(whole.map(({ question: { text } }) => text)).toEqual(texts);
     const other = await holdExam(player, exam(texts, player.tokenizer), { ...options, seed: 4 });
     expect(other).not.toEqual(whole);
+  });
+
+  test("asks fewer together where a call took too long, and never fewer than at first", async () => {
+    let now = 0;
+    const clock = vi.spyOn(performance, "now").mockImplementation(() => now);
+    // From the third call on an answer takes two seconds.
+    let answers = 0;
+    const reply = ({ prompt }: { readonly prompt: string }): string => {
+      if (++answers > 6) now += 2000;
+      return prompt;
+    };
+    const player = createScriptedPolicy({ reply });
+    const judged: number[] = [];
+    const texts = Array.from({ length: 20 }, (_, i) => String(i));
+    await holdExam(player, exam(texts, player.tokenizer), {
+      samples: 0,
+      seed: 3,
+      pace: { questions: 2, seconds: 3 },
+      onJudged: (outcomes) => judged.push(outcomes.length),
+    });
+    clock.mockRestore();
+    // 2, 4, then 8 in 16 seconds, 4 in 8, and 2 in 4.
+    expect(judged).toEqual([2, 6, 14, 18, 20]);
   });
 
   test("a question that leaves no room counts as wrong; where none does, nobody can be examined", async () => {

@@ -8,18 +8,10 @@ export class SessionCache {
   readonly #capacity: number;
   /** Least recently used first. */
   readonly #sessions = new Map<string, Session>();
-  readonly #beside: SessionCache[] = [];
 
   constructor(options: SessionOptions, capacity: number) {
     this.#options = options;
     this.#capacity = capacity;
-  }
-
-  /** An empty cache whose sessions differ from these in some options; it is disposed of with this one. */
-  beside(options: Partial<SessionOptions>, capacity: number): SessionCache {
-    const cache = new SessionCache({ ...this.#options, ...options }, capacity);
-    this.#beside.push(cache);
-    return cache;
   }
 
   /** The session of this name, from the graph that `build` gives if there is none yet. */
@@ -34,7 +26,6 @@ export class SessionCache {
 
   /** Gives all sessions back. */
   async dispose(): Promise<void> {
-    for (const cache of this.#beside) await cache.dispose();
     for (const session of this.#sessions.values()) await session.dispose();
     this.#sessions.clear();
   }

@@ -26,8 +26,7 @@ export class Head {
 
   constructor(layout: WeightLayout, sessions: SessionCache) {
     this.#layout = layout;
-    // Slices are small and many, and their memory is soon wanted again.
-    this.#sessions = sessions.beside({ keepMemory: true }, 4);
+    this.#sessions = sessions;
   }
 
   /** Gives memory back that only the next call needs again. */

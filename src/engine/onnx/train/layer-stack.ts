@@ -27,11 +27,6 @@ export interface ForwardPass {
 export class LayerStack {
   readonly #layout: WeightLayout;
   readonly #sessions: SessionCache;
-  /**
-   * Where layers are kept, most of the time goes into their backward pass: it has its memory ready, a tenth faster. One at a time, since
-   * each session has its own.
-   */
-  readonly #gradientSessions: SessionCache;
   readonly #workspace = new Workspace();
   /** By number of levels. */
   readonly #kept = new Map<number, readonly KeptValue[]>();
@@ -39,7 +34,6 @@ export class LayerStack {
   constructor(layout: WeightLayout, sessions: SessionCache) {
     this.#layout = layout;
     this.#sessions = sessions;
-    this.#gradientSessions = sessions.beside({ keepMemory: true }, 1);
   }
 
   /** Gives memory back that only the next call needs again. */
@@ -99,8 +93,7 @@ export class LayerStack {
     let [next, free] = [last, other];
     for (let layer = this.#layout.config.layers - 1; layer >= 0; layer--) {
       const keep = Object.keys(kept[layer]).length > 0;
-      const sessions = keep ? this.#gradientSessions : this.#sessions;
-      const session = await sessions.get(`layer gradient ${levels}${keep ? " kept" : ""}`, () =>
+      const session = await this.#sessions.get(`layer gradient ${levels}${keep ? " kept" : ""}`, () =>
         layerBackwardGraph(this.#layout, levels, keep),
       );
       const own = layerGradients(gradients, layer);

@@ -36,8 +36,8 @@ export function activationBudget(config: ModelConfig): number {
 /** Above, matrix products are no faster. */
 const mostRows = 2048;
 /** Values of logits that are in memory at a time, for all chosen rows together, and of the head's rows that they come from. */
-const logitsPerSlice = 2 ** 22;
-const headPerSlice = 2 ** 23;
+const logitsPerSlice = 2 ** 21;
+const headPerSlice = 2 ** 22;
 
 /** Tokens of the vocabulary that the head looks at together, for so many chosen rows. */
 export function vocabularySlice({ vocabSize, hiddenSize }: ModelConfig, picks: number): number {

@@ -17,6 +17,8 @@ import type { PlayerId, WorkerCalls } from "./protocol.ts";
 
 /** Shapes that are kept ready: more than the batches of one call usually have, so that calls do not build them again. */
 const sessionLimit = 12;
+/** With an adapter: graphs of a layer for each number of levels, there and back, kept or not, and those of the head. */
+const layerSessionLimit = 16;
 
 /** A policy where it can train; null for a frozen player. */
 interface Seat {
@@ -52,7 +54,7 @@ export function createPlayers(
   const report = (stage: EngineProgress["stage"]) => (done: number, total: number, tokens: number) =>
     onProgress({ stage, done, total, tokens });
   const sampler = createSampler(layout, { threads, frozen, onProgress: report("sampling") });
-  const trainingSessions = new SessionCache(sessionOptions, sessionLimit);
+  const trainingSessions = new SessionCache(sessionOptions, frozen === null ? sessionLimit : layerSessionLimit);
   // One for all policies and for scoring, whose memory it lends to whoever is at work.
   const packed = frozen === null ? null : new PackedRuns(layout, trainingSessions, activationBytes);
   const scoringSessions = new SessionCache(sessionOptions, sessionLimit);

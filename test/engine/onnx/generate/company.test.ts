@@ -170,7 +170,7 @@ describe.each(Object.entries(wide).map(([name, config], i) => ({ name, config, f
           };
           const sequences = asks.flatMap(sequencesOf);
           let putBack = 0;
-          using caches = new RowCaches(config, sequences, (blocks, step) =>
+          using caches = new RowCaches(config, sequences, 4, (blocks, step) =>
             session.run({ ...feeds, ...blocks }, step, settings),
           );
           const original = caches.putBack.bind(caches);

@@ -31,7 +31,7 @@ const advance = async (caches: RowCaches, rows: Row[], uniforms: number[], most 
 test("eight samples of one prompt are one row until they differ", async () => {
   const steps: StepTokens[] = [];
   const sequences = sequencesOf({ promptTokens: [1, 2, 3], numSamples: 8, seed: 1, first: 0 }, 0);
-  using caches = new RowCaches(config, sequences, recordedSteps(steps));
+  using caches = new RowCaches(config, sequences, 4, recordedSteps(steps));
   const rows = await caches.begin(sequences);
   steps.length = 0;
   await advance(caches, rows, [0.1, 0.1, 0.1, 0.1, 0.5, 0.5, 0.5, 0.9]);
@@ -62,7 +62,7 @@ test("whatever is drawn, each history is computed once a step, behind its own bl
       const sequences = prompts.flatMap((promptTokens, ask) =>
         sequencesOf({ promptTokens, numSamples: samples, seed: 1, first: 0 }, ask),
       );
-      using caches = new RowCaches(config, sequences, recordedSteps(steps));
+      using caches = new RowCaches(config, sequences, 4, recordedSteps(steps));
       let rows = await caches.begin(sequences);
       const emptied = { blocks: 0 };
       for (let turn = 0; rows.length > 0; turn++) {

@@ -19,22 +19,30 @@ export interface Target {
   readonly place: number;
 }
 
-const firstCapacity = 16;
 const growth = 1.5;
 
 export class BlockPool {
   readonly #heads: number;
   readonly #headSize: number;
   /** Keys of layer 0, values of layer 0, keys of layer 1, … */
-  readonly #tensors: Float32Array[];
+  readonly #parts: number;
   /** Block 0 belongs to nobody and holds zeros: it stands where a row has fewer blocks than others. */
   readonly #owners: (BlockList | null)[] = [null];
-  #capacity = firstCapacity;
+  #capacity: number;
+  /**
+   * One array for all parts, each with room for `#capacity` blocks: large enough for pages of its own, of which those that no block has
+   * reached take no memory, and which all go back to the system in the end. In an array for each part, that grew, they stayed with the
+   * process in pieces.
+   */
+  #array: Float32Array;
 
-  constructor({ layers, keyValueHeads, headSize }: ModelConfig) {
+  /** `capacity`: blocks that it will hold, at most; more take a copy of everything. */
+  constructor({ layers, keyValueHeads, headSize }: ModelConfig, capacity: number) {
     this.#heads = keyValueHeads;
     this.#headSize = headSize;
-    this.#tensors = Array.from({ length: 2 * layers }, () => new Float32Array(firstCapacity * this.#blockLength));
+    this.#parts = 2 * layers;
+    this.#capacity = capacity + 1;
+    this.#array = this.#makeArray();
   }
 
   get #blockLength(): number {
@@ -58,6 +66,13 @@ export class BlockPool {
     // From the last one on, so that few have to move.
     for (const block of [...list.blocks].sort((a, b) => b - a)) this.#remove(block);
     list.blocks.length = 0;
+    // A prompt's blocks are needed until its rows have copies: what held them goes back.
+    if (this.size === 1) this.#renew();
+  }
+
+  #renew(): void {
+    giveBack(this.#array);
+    this.#array = this.#makeArray();
   }
 
   #remove(block: number): void {
@@ -79,22 +94,34 @@ export class BlockPool {
 
   #copy(from: BlockPool, source: number, target: number): void {
     const length = this.#blockLength;
-    for (const [i, tensor] of this.#tensors.entries()) {
-      tensor.set(from.#tensors[i].subarray(source * length, (source + 1) * length), target * length);
+    for (let part = 0; part < this.#parts; part++) {
+      const start = from.#startOf(part) + source * length;
+      this.#array.set(from.#array.subarray(start, start + length), this.#startOf(part) + target * length);
     }
+  }
+
+  /** Where a part's blocks begin. */
+  #startOf(part: number): number {
+    return part * this.#capacity * this.#blockLength;
+  }
+
+  #makeArray(): Float32Array {
+    return new Float32Array(this.#parts * this.#capacity * this.#blockLength);
   }
 
   /** Writes new positions: `states` [2 · layers, count, keyValueHeads · headSize]. */
   write(states: Float32Array, targets: readonly Target[]): void {
     const [heads, size] = [this.#heads, this.#headSize];
     const width = heads * size;
-    const count = states.length / (this.#tensors.length * width);
-    for (const [i, tensor] of this.#tensors.entries()) {
+    const count = states.length / (this.#parts * width);
+    const array = this.#array;
+    for (let part = 0; part < this.#parts; part++) {
+      const start = this.#startOf(part);
       for (const { from, block, place } of targets) {
         for (let head = 0; head < heads; head++) {
-          let source = (i * count + from) * width + head * size;
-          let target = ((block * heads + head) * blockSize + place) * size;
-          for (const end = source + size; source < end; ) tensor[target++] = states[source++];
+          let source = (part * count + from) * width + head * size;
+          let target = start + ((block * heads + head) * blockSize + place) * size;
+          for (const end = source + size; source < end; ) array[target++] = states[source++];
         }
       }
     }
@@ -105,26 +132,28 @@ export class BlockPool {
     const shape = [this.size, this.#heads, blockSize, this.#headSize];
     const length = this.size * this.#blockLength;
     return Object.fromEntries(
-      this.#tensors.map((tensor, i) => [
-        `${name}_${i % 2 === 0 ? "keys" : "values"}_${i >> 1}`,
-        float32Tensor(shape, tensor.subarray(0, length)),
+      Array.from({ length: this.#parts }, (_, part) => [
+        `${name}_${part % 2 === 0 ? "keys" : "values"}_${part >> 1}`,
+        float32Tensor(shape, this.#array.subarray(this.#startOf(part), this.#startOf(part) + length)),
       ]),
     );
   }
 
   #grow(): void {
+    const [old, length] = [this.#array, this.size * this.#blockLength];
+    const starts = Array.from({ length: this.#parts }, (_, part) => this.#startOf(part));
     this.#capacity = Math.ceil(this.#capacity * growth);
-    for (const [i, tensor] of this.#tensors.entries()) {
-      const larger = new Float32Array(this.#capacity * this.#blockLength);
-      larger.set(tensor);
-      this.#tensors[i] = larger;
-      giveBack(tensor);
+    this.#array = this.#makeArray();
+    for (const [part, start] of starts.entries()) {
+      this.#array.set(old.subarray(start, start + length), this.#startOf(part));
     }
+    giveBack(old);
   }
 
   dispose(): void {
     this.#owners.length = 0;
-    for (const tensor of this.#tensors.splice(0)) giveBack(tensor);
+    giveBack(this.#array);
+    this.#array = new Float32Array(0);
   }
 }
 

@@ -8,7 +8,7 @@ import { type Sequence, uniformOf } from "../sequences.ts";
 import type { Row, RowCaches } from "./row-caches.ts";
 import { blockSize } from "./step-attention.ts";
 
-interface GenerationLimits {
+export interface GenerationLimits {
   /** Rows at a time, at most, … */
   readonly rows: number;
   /** … and those of a step, which all differ. */

@@ -57,10 +57,8 @@ export class RowCaches implements Disposable {
   /** What all prompts begin with, where only that is shared. */
   readonly #common: { readonly tokens: readonly number[]; readonly list: BlockList };
 
-  /** `sequences`: all that will begin. */
-  constructor(config: ModelConfig, sequences: readonly Sequence[], run: RunStep) {
-    const pool = (): BlockPool => new BlockPool(config);
-    this.#pools = { shared: pool(), own: pool(), kept: pool(), none: pool() };
+  /** `sequences`: all that will begin; `ownBlocks`: what their rows will have for themselves at a time, about, at most. */
+  constructor(config: ModelConfig, sequences: readonly Sequence[], ownBlocks: number, run: RunStep) {
     this.#run = run;
     for (const { prompt } of sequences) {
       const key = prompt.join();
@@ -74,6 +72,9 @@ export class RowCaches implements Disposable {
     const prompts = [...this.#prompts.values()].map(({ tokens }) => tokens);
     const shared = sharesBeginningOnly(prompts, sequences.length) ? commonBlocks(prompts) : 0;
     this.#common = { tokens: prompts[0].slice(0, shared * blockSize), list: { blocks: [] } };
+    const ofPrompts = prompts.reduce((sum, { length }) => sum + Math.ceil(length / blockSize), shared);
+    const pool = (blocks: number): BlockPool => new BlockPool(config, blocks);
+    this.#pools = { shared: pool(ofPrompts), own: pool(ownBlocks), kept: pool(ofPrompts), none: pool(0) };
   }
 
   /** Blocks in use. */

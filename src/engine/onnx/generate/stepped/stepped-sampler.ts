@@ -3,15 +3,17 @@
 // rows take part generation.ts's.
 
 import type { Completion } from "../../../../types.ts";
+import type { SampleOptions } from "../../../engine.ts";
 import { float32Data, type Tensor, type Tensors } from "../../runtime/runtime.ts";
 import { blockNames, inBlocks, type WeightLayout } from "../../transformer/linear.ts";
 import type { Sampler, SamplerOptions } from "../sampler.ts";
-import { sequencesOf } from "../sequences.ts";
+import { type Sequence, sequencesOf } from "../sequences.ts";
 import { bytesOfBlock } from "./block-pool.ts";
-import { generate } from "./generation.ts";
+import { type GenerationLimits, generate } from "./generation.ts";
 import { fewestRows, mostCacheBytes, mostRows, rowsAtOnce } from "./limits.ts";
 import { linearGroups, packAdapters } from "./linear-groups.ts";
 import { RowCaches } from "./row-caches.ts";
+import { blockSize } from "./step-attention.ts";
 import { StepSession } from "./step-session.ts";
 
 export function createSteppedSampler(layout: WeightLayout, options: SamplerOptions): Sampler {
@@ -29,7 +31,7 @@ export function createSteppedSampler(layout: WeightLayout, options: SamplerOptio
       const sequences = asks.flatMap(sequencesOf);
       if (sequences.length === 0) return asks.map(() => []);
       const { session, feeds } = await sessions.open(weights);
-      using caches = new RowCaches(config, sequences, (blocks, step) =>
+      using caches = new RowCaches(config, sequences, ownBlocks(sequences, settings, limits), (blocks, step) =>
         session.run({ ...feeds, ...blocks }, step, settings),
       );
       const completions = await generate({ caches, sequences, settings, limits, watch, onProgress });
@@ -39,6 +41,22 @@ export function createSteppedSampler(layout: WeightLayout, options: SamplerOptio
     },
     dispose: () => sessions.dispose(),
   };
+}
+
+/**
+ * Blocks that rows have for themselves at a time: as many as the limit says, or as the fewest rows need, and those that begin. Room for
+ * more than twice the limit is made when it is needed, for a machine may refuse to set so much aside.
+ */
+function ownBlocks(
+  sequences: readonly Sequence[],
+  { maxTokens }: SampleOptions,
+  { fewestRows, blocks }: Pick<GenerationLimits, "fewestRows" | "blocks">,
+): number {
+  const longest = sequences.reduce((most, { prompt }) => Math.max(most, prompt.length), 0);
+  const ofPrompt = Math.ceil(longest / blockSize);
+  const ofRow = ofPrompt + Math.ceil(maxTokens / blockSize);
+  const most = Math.min(2 * blocks, Math.max(blocks, fewestRows * ofRow)) + fewestRows * ofPrompt;
+  return Math.min(sequences.length * ofRow, most);
 }
 
 /** The one session there is, since each packs the weights for itself, and what it is fed. */

@@ -20,6 +20,11 @@ export function formatDuration(seconds: number): string {
   return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
 }
 
+/** `2,816`, `0.846 M`: a number of tokens, as prices count them. */
+export function formatTokens(tokens: number): string {
+  return tokens < 100_000 ? Math.round(tokens).toLocaleString("en") : `${(tokens / 1e6).toFixed(3)} M`;
+}
+
 /** `512 B`, `3.4 MB`. */
 export function formatBytes(bytes: number): string {
   const units = ["B", "kB", "MB", "GB", "TB"];

@@ -67,7 +67,9 @@ export const server = {
     z
       .string()
       .default("model")
-      .describe("Folder or hub id with the tokenizer of the server's model; model: under the model's own name."),
+      .describe(
+        "Folder, GGUF file or hub id with the tokenizer of the server's model; model: under the model's own name.",
+      ),
   ),
 };
 

@@ -9,7 +9,7 @@ import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
 import { addConfigFlags } from "../config-flags.ts";
 import { configOf } from "../config-options.ts";
 import { fetchWithProgress } from "../fetch-model.ts";
-import { formatBytes, formatDuration, formatTable } from "../format.ts";
+import { formatBytes, formatDuration, formatTable, formatTokens } from "../format.ts";
 import { openTopicFor } from "../open-topic.ts";
 import type { Parts } from "../parts.ts";
 import { describeMemory, planRun } from "../plan-run.ts";
@@ -89,11 +89,10 @@ async function planOnServer(
   terminal.status(null);
   const seconds = rates === null ? null : tokens.sample / rates.sample + tokens.train / rates.train;
   const dollars = prices === null ? null : costOf(tokens, prices);
-  const inMillions = (value: number): string => `${(value / 1e6).toFixed(3)} M`;
   const rows = (["prefill", "sample", "train"] as const).map((kind) => [
     { prefill: "prompts", sample: "samples", train: "training" }[kind],
-    inMillions(tokens[kind]),
-    inMillions(tokens[kind] * config.steps),
+    formatTokens(tokens[kind]),
+    formatTokens(tokens[kind] * config.steps),
     prices === null ? "" : `$${((tokens[kind] * prices[kind]) / 1e6).toFixed(3)} a step`,
   ]);
   terminal.say(

@@ -5,7 +5,16 @@ import { didYouMean, UsageError } from "../../errors.ts";
 import { type MetricSeries, metricSeries, openReader, type RunOverview, runOverview } from "../../store/queries.ts";
 import { type RecordedTokens, recordedTokens } from "../../store/view-tokens.ts";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
-import { formatBytes, formatDuration, formatNumber, formatShare, formatTable, oneLine, sparkline } from "../format.ts";
+import {
+  formatBytes,
+  formatDuration,
+  formatNumber,
+  formatShare,
+  formatTable,
+  formatTokens,
+  oneLine,
+  sparkline,
+} from "../format.ts";
 import { healthOf } from "../health-of.ts";
 import { costOf, type Prices, readPrices } from "../plan-server.ts";
 import { beforeAfterTable, levelTable } from "../step-line.ts";
@@ -39,10 +48,9 @@ export function showCommand(): Command {
 /** What the run has taken of a server, in a sentence. */
 function costSoFar(tokens: RecordedTokens, prices: Prices): { says: string; tokens: RecordedTokens; dollars: number } {
   const dollars = costOf(tokens, prices);
-  const say = (value: number): string => `${(value / 1e6).toFixed(3)} M`;
   const says =
-    `Cost so far: $${dollars.toFixed(2)}, of ${say(tokens.prefill)} tokens of prompts, ${say(tokens.sample)} sampled and ` +
-    `${say(tokens.train)} trained; evaluations not counted.`;
+    `Cost so far: $${dollars.toFixed(2)}, of ${formatTokens(tokens.prefill)} tokens of prompts, ${formatTokens(tokens.sample)} sampled and ` +
+    `${formatTokens(tokens.train)} trained; evaluations not counted.`;
   return { says, tokens, dollars };
 }
 

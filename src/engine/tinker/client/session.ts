@@ -45,7 +45,7 @@ export async function beginSession(connection: Connection, model: string): Promi
   if (names.length > 0 && !names.includes(model)) {
     throw new UsageError(
       `The server ${baseUrl} does not serve the model "${model}".`,
-      `Give one that it serves with --model: ${shown.join(", ")}${names.length > 12 ? ", …" : ""}. Where its tokenizer is elsewhere, add --tokenizer FOLDER.`,
+      `Give one that it serves with --model: ${shown.join(", ")}${names.length > 12 ? ", …" : ""}. Where its tokenizer is elsewhere, add --tokenizer, a folder or a GGUF file.`,
     );
   }
   const title = await titleOf(connection);

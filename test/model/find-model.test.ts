@@ -39,6 +39,18 @@ it("finds the newest checkpoint of a run, before a shipped model of the same nam
   expect(findModel({ model: "arithmetic" })).toBe(shipped("arithmetic"));
 });
 
+it("of a server's model finds the tokenizer: a folder, a shipped model, a GGUF file", () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, "tokenizer.json"), "{}");
+  const file = join(folder, "model.gguf");
+  writeFileSync(file, "GGUF");
+  const of = (tokenizer: string): string => findModel({ engine: "tinker", model: "org/served", tokenizer });
+  expect(of(folder)).toBe(folder);
+  expect(of(file)).toBe(file);
+  expect(of("arithmetic")).toBe(shipped("arithmetic"));
+  expect(() => of(join(folder, "other.gguf"))).toThrow(/no tokenizer ".*other\.gguf"/);
+});
+
 it("says what to do where there is none", () => {
   const { workspace } = workspaceOf("young", []);
   const problems: readonly (readonly [request: Parameters<typeof findModel>[0], message: RegExp, hint: RegExp])[] = [

@@ -4,6 +4,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import type { Ask, SampleOptions } from "../../../../src/engine/engine.ts";
 import { createSampler } from "../../../../src/engine/onnx/generate/sampler.ts";
 import { sequencesOf } from "../../../../src/engine/onnx/generate/sequences.ts";
+import type { RunStep } from "../../../../src/engine/onnx/generate/stepped/compute-prompts.ts";
 import { generate } from "../../../../src/engine/onnx/generate/stepped/generation.ts";
 import { linearGroups, packAdapters } from "../../../../src/engine/onnx/generate/stepped/linear-groups.ts";
 import { RowCaches } from "../../../../src/engine/onnx/generate/stepped/row-caches.ts";
@@ -170,9 +171,8 @@ describe.each(Object.entries(wide).map(([name, config], i) => ({ name, config, f
           };
           const sequences = asks.flatMap(sequencesOf);
           let putBack = 0;
-          using caches = new RowCaches(config, sequences, 4, (blocks, step) =>
-            session.run({ ...feeds, ...blocks }, step, settings),
-          );
+          const run: RunStep = (blocks, step) => session.run({ ...feeds, ...blocks }, step, settings);
+          using caches = new RowCaches(config, sequences, run, { ownBlocks: 4, aheadBlocks: 4 });
           const original = caches.putBack.bind(caches);
           caches.putBack = (row) => {
             putBack++;

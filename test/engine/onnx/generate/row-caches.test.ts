@@ -14,7 +14,7 @@ const width = config.keyValueHeads * config.headSize;
 function recordedSteps(steps: StepTokens[]) {
   return (_: unknown, step: StepTokens) => {
     steps.push(step);
-    const states = new Float32Array(2 * config.layers * step.rows.length * step.time * width);
+    const states = new Float32Array(2 * config.layers * step.tokens.length * width);
     const next = step.uniforms.map((uniform) => Math.floor(uniform * 10));
     return Promise.resolve({ states, next, logprobs: Float32Array.from(next) });
   };
@@ -31,7 +31,7 @@ const advance = async (caches: RowCaches, rows: Row[], uniforms: number[], most 
 test("eight samples of one prompt are one row until they differ", async () => {
   const steps: StepTokens[] = [];
   const sequences = sequencesOf({ promptTokens: [1, 2, 3], numSamples: 8, seed: 1, first: 0 }, 0);
-  using caches = new RowCaches(config, sequences, 4, recordedSteps(steps));
+  using caches = new RowCaches(config, sequences, recordedSteps(steps), { ownBlocks: 4, aheadBlocks: 0 });
   const rows = await caches.begin(sequences);
   steps.length = 0;
   await advance(caches, rows, [0.1, 0.1, 0.1, 0.1, 0.5, 0.5, 0.5, 0.9]);
@@ -62,7 +62,7 @@ test("whatever is drawn, each history is computed once a step, behind its own bl
       const sequences = prompts.flatMap((promptTokens, ask) =>
         sequencesOf({ promptTokens, numSamples: samples, seed: 1, first: 0 }, ask),
       );
-      using caches = new RowCaches(config, sequences, 4, recordedSteps(steps));
+      using caches = new RowCaches(config, sequences, recordedSteps(steps), { ownBlocks: 4, aheadBlocks: 0 });
       let rows = await caches.begin(sequences);
       const emptied = { blocks: 0 };
       for (let turn = 0; rows.length > 0; turn++) {
@@ -80,8 +80,8 @@ test("whatever is drawn, each history is computed once a step, behind its own bl
         for (const step of steps) {
           expect(step.rows.length).toBeLessThanOrEqual(most);
           // Every place before the one that is computed is seen, once.
-          for (const [row, chunks] of step.rows.entries()) {
-            expect(chunks.reduce((sum, { places }) => sum + places, 0)).toBe(step.starts[row]);
+          for (const [row, { chunks }] of step.rows.entries()) {
+            expect(chunks.reduce((sum, { places }) => sum + places, 0)).toBe(step.positions[row]);
             expect(new Set(chunks.map(({ pool, block }) => `${pool} ${block}`)).size).toBe(chunks.length);
           }
         }

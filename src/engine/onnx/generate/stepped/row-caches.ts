@@ -3,13 +3,13 @@
 // rest for itself: whichever is less to read at every step. What a row gets is the same.
 
 import type { ModelConfig } from "../../../../model/model-config.ts";
-import type { Tensors } from "../../runtime/runtime.ts";
 import type { Sequence } from "../sequences.ts";
 import { type BlockList, BlockPool, type Target } from "./block-pool.ts";
-import { commonBlocks, type Piece, pieceLength, piecesOf, placesInBlocks } from "./prompts.ts";
+import { computePrompts, type RunStep, type UnreadPrompt } from "./compute-prompts.ts";
+import { blocksOf, commonBlocks, placesInBlocks } from "./prompts.ts";
 import { blockSize } from "./step-attention.ts";
 import type { Chunk } from "./step-indices.ts";
-import type { StepResult, StepTokens } from "./step-session.ts";
+import type { StepResult } from "./step-session.ts";
 
 /** A sequence under way. */
 export interface Row {
@@ -43,23 +43,26 @@ interface Prompt {
 /** For each row. */
 export type Drawn = Pick<StepResult, "next"> & { readonly logprobs: readonly number[] };
 
-/** Runs a step with keys and values from the given feeds. */
-export type RunStep = (blocks: Tensors, step: StepTokens) => Promise<StepResult>;
-
-/** New positions that one run computes of prompts, at most; a single piece may have more. */
-const mostPromptPositions = 512;
+export interface CacheLimits {
+  /** Blocks that rows will have for themselves at a time, about, at most. */
+  readonly ownBlocks: number;
+  /** Blocks that there may be of prompts of which no row has begun. */
+  readonly aheadBlocks: number;
+}
 
 /** Owns the memory of keys and values until it is disposed of. */
 export class RowCaches implements Disposable {
   readonly #pools: Readonly<Record<"shared" | "own" | "kept" | "none", BlockPool>>;
   readonly #run: RunStep;
+  readonly #aheadBlocks: number;
   readonly #prompts = new Map<string, Prompt>();
   /** What all prompts begin with, where only that is shared. */
   readonly #common: { readonly tokens: readonly number[]; readonly list: BlockList };
 
-  /** `sequences`: all that will begin; `ownBlocks`: what their rows will have for themselves at a time, about, at most. */
-  constructor(config: ModelConfig, sequences: readonly Sequence[], ownBlocks: number, run: RunStep) {
+  /** `sequences`: all that will begin. */
+  constructor(config: ModelConfig, sequences: readonly Sequence[], run: RunStep, { ownBlocks, aheadBlocks }: CacheLimits) {
     this.#run = run;
+    this.#aheadBlocks = aheadBlocks;
     for (const { prompt } of sequences) {
       const key = prompt.join();
       const known = this.#prompts.get(key);
@@ -72,7 +75,7 @@ export class RowCaches implements Disposable {
     const prompts = [...this.#prompts.values()].map(({ tokens }) => tokens);
     const shared = sharesBeginningOnly(prompts, sequences.length) ? commonBlocks(prompts) : 0;
     this.#common = { tokens: prompts[0].slice(0, shared * blockSize), list: { blocks: [] } };
-    const ofPrompts = prompts.reduce((sum, { length }) => sum + Math.ceil(length / blockSize), shared);
+    const ofPrompts = prompts.reduce((sum, { length }) => sum + blocksOf(length), shared);
     const pool = (blocks: number): BlockPool => new BlockPool(config, blocks);
     this.#pools = { shared: pool(ofPrompts), own: pool(ownBlocks), kept: pool(ofPrompts), none: pool(0) };
   }
@@ -86,15 +89,15 @@ export class RowCaches implements Disposable {
   get promptBlocks(): number {
     if (this.#common.tokens.length === 0) return 0;
     const longest = Math.max(...[...this.#prompts.values()].map(({ tokens }) => tokens.length));
-    return Math.ceil((longest - this.#common.tokens.length) / blockSize);
+    return blocksOf(longest - this.#common.tokens.length);
   }
 
   /** Makes rows of sequences, computing prompts that are not there yet. */
   async begin(sequences: readonly Sequence[]): Promise<Row[]> {
     const prompts = sequences.map(({ prompt }) => this.#promptOf(prompt));
-    await this.#compute(
-      [...new Set(prompts)].filter(({ shared, kept }) => shared.blocks.length + kept.blocks.length === 0),
-    );
+    const unread = new Set(prompts.filter((prompt) => !isRead(prompt)));
+    if (unread.size > 0) await this.#compute([...unread, ...this.#ahead(unread)]);
+    if (this.#common.tokens.length === 0) this.#share(prompts);
     const { own, kept } = this.#pools;
     const states = new Map(prompts.map((prompt): [Prompt, RowState] => [prompt, { own: { blocks: [] }, rows: 0 }]));
     for (const [prompt, state] of states) own.copyFrom(kept, prompt.kept.blocks, state.own);
@@ -108,6 +111,15 @@ export class RowCaches implements Disposable {
     });
   }
 
+  /** Moves the blocks of prompts to where all of their rows see them. */
+  #share(prompts: readonly Prompt[]): void {
+    const { shared, kept } = this.#pools;
+    for (const prompt of prompts) {
+      shared.copyFrom(kept, prompt.kept.blocks, prompt.shared);
+      kept.release(prompt.kept);
+    }
+  }
+
   #promptOf(prompt: readonly number[]): Prompt {
     const found = this.#prompts.get(prompt.join());
     if (found === undefined) throw new Error("A sequence begins that was not planned.");
@@ -119,67 +131,28 @@ export class RowCaches implements Disposable {
     const { tokens, list } = this.#common;
     if (tokens.length > 0 && list.blocks.length === 0) {
       const beginning = { blocks: [] };
-      await this.#computePieces([{ tokens, list: beginning }]);
+      await this.#read([{ tokens, list: beginning }]);
       shared.copyFrom(kept, beginning.blocks, list);
       kept.release(beginning);
     }
-    await this.#computePieces(prompts.map((prompt) => ({ tokens: prompt.tokens, list: prompt.kept })));
-    if (tokens.length > 0) return;
-    for (const prompt of prompts) {
-      shared.copyFrom(kept, prompt.kept.blocks, prompt.shared);
-      kept.release(prompt.kept);
-    }
+    await this.#read(prompts.map((prompt) => ({ tokens: prompt.tokens, list: prompt.kept })));
   }
 
-  /** Computes what is behind the common beginning, as soon as that is there, into blocks of the pool `kept`. */
-  async #computePieces(
-    prompts: readonly { readonly tokens: readonly number[]; readonly list: BlockList }[],
-  ): Promise<void> {
+  /** Behind the common beginning, as soon as that is there. */
+  #read(prompts: readonly UnreadPrompt[]): Promise<void> {
     const { kept, shared, none } = this.#pools;
-    const { list: common } = this.#common;
-    const beginning = common.blocks.length * blockSize;
-    const depths = piecesOf(prompts.map(({ tokens }) => tokens));
-    for (const [depth, pieces] of depths.entries()) {
-      const start = depth * pieceLength;
-      if (start < beginning) continue;
-      for (const batch of batchesOf(pieces)) {
-        const time = batch[0].tokens.length;
-        const rows = batch.map(({ prompts: [first] }) => [
-          ...common.blocks.map((block): Chunk => ({ pool: "shared", block, places: blockSize })),
-          ...prompts[first].list.blocks.map((block): Chunk => ({ pool: "own", block, places: blockSize })),
-        ]);
-        const earlier = beginning > 0 ? shared : none;
-        const { states } = await this.#run(
-          { ...earlier.feeds("shared"), ...kept.feeds("own") },
-          {
-            rows,
-            time,
-            sizes: { shared: earlier.size, own: kept.size },
-            tokens: batch.flatMap(({ tokens }) => tokens),
-            starts: batch.map(() => start),
-            draws: [],
-            uniforms: [],
-          },
-        );
-        const lists = batch.map((piece) => piece.prompts.map((i) => prompts[i].list));
-        kept.write(states, this.#pieceTargets(lists, time));
-      }
-    }
+    const { list } = this.#common;
+    return computePrompts(prompts, { pool: list.blocks.length > 0 ? shared : none, list }, kept, this.#run);
   }
 
-  /** New blocks for a piece of each list of lists, and where its positions go. */
-  #pieceTargets(lists: readonly (readonly BlockList[])[], time: number): Target[] {
-    return lists.flatMap((sharing, row) =>
-      sharing.flatMap((list) => {
-        for (let place = 0; place < time; place += blockSize) this.#pools.kept.extend(list);
-        const blocks = list.blocks.slice(-time / blockSize);
-        return Array.from({ length: time }, (_, i) => ({
-          from: row * time + i,
-          block: blocks[Math.floor(i / blockSize)],
-          place: i % blockSize,
-        }));
-      }),
-    );
+  /** The prompts that come next, as many as there is room for: read together with others, what they begin with like those is computed once. */
+  #ahead(reading: ReadonlySet<Prompt>): Prompt[] {
+    let room = this.#aheadBlocks - this.#pools.kept.size;
+    return [...this.#prompts.values()].filter((prompt) => {
+      if (prompt.waiting === 0 || reading.has(prompt) || isRead(prompt)) return false;
+      room -= blocksOf(prompt.tokens.length - this.#common.tokens.length);
+      return room >= 0;
+    });
   }
 
   /** What a row sees beside the position that it computes next. */
@@ -237,11 +210,11 @@ export class RowCaches implements Disposable {
     const result = await this.#run(
       { ...shared.feeds("shared"), ...own.feeds("own") },
       {
-        rows: rows.map((row) => this.#chunksOf(row)),
+        rows: rows.map((row, i) => ({ chunks: this.#chunksOf(row), keys: [i], from: 0 })),
         time: 1,
         sizes: { shared: shared.size, own: own.size },
         tokens: rows.map(lastToken),
-        starts: rows.map(({ prompt, tokens }) => prompt.tokens.length + tokens.length),
+        positions: rows.map(({ prompt, tokens }) => prompt.tokens.length + tokens.length),
         draws,
         uniforms,
       },
@@ -305,6 +278,9 @@ function partsOf(rows: readonly Row[]): Map<RowState, Row[][]> {
   return new Map([...states].map(([state, sharing]) => [state, [...Map.groupBy(sharing, lastToken).values()]]));
 }
 
+/** Whether its blocks are there. */
+const isRead = ({ shared, kept }: Prompt): boolean => shared.blocks.length + kept.blocks.length > 0;
+
 function newPrompt(prompt: readonly number[]): Prompt {
   return { tokens: prompt.slice(0, -1), shared: { blocks: [] }, kept: { blocks: [] }, waiting: 1, left: 1 };
 }
@@ -315,20 +291,7 @@ function newPrompt(prompt: readonly number[]): Prompt {
  */
 function sharesBeginningOnly(prompts: readonly (readonly number[])[], rows: number): boolean {
   const common = commonBlocks(prompts);
-  const all = prompts.reduce((sum, { length }) => sum + Math.ceil(length / blockSize), 0);
+  const all = prompts.reduce((sum, { length }) => sum + blocksOf(length), 0);
   const rest = all / prompts.length - common;
   return common > 0 && common + rows * rest < all;
-}
-
-/** Pieces of equal length together, as many as one run shall compute. */
-function batchesOf(pieces: readonly Piece[]): Piece[][] {
-  const batches: Piece[][] = [];
-  for (const piece of [...pieces].sort((a, b) => b.tokens.length - a.tokens.length)) {
-    const last = batches.at(-1);
-    const time = piece.tokens.length;
-    if (last !== undefined && last[0].tokens.length === time && (last.length + 1) * time <= mostPromptPositions) {
-      last.push(piece);
-    } else batches.push([piece]);
-  }
-  return batches;
 }

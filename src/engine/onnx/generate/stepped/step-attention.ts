@@ -3,6 +3,8 @@
 // Blocks have `blockSize` places each and stand in two pools: those that several rows see, and those of single rows. A block is
 // multiplied with the queries of all of its rows at once (its slots), so it is read once, and nothing else is read,
 // however long other rows are. Which rows these are, and which blocks a row sees, say index tensors (step-indices.ts).
+// New positions are given one behind another, whatever row they are of, and laid out by rows for attention alone: what is filled up there is not
+// computed elsewhere, and a key that several rows have in common is one position.
 // What a row gets does not depend on the pools in which its blocks stand, nor on other rows: its sums run over its blocks in
 // their order.
 
@@ -27,38 +29,47 @@ export interface Pools {
   readonly own: Value;
 }
 
-/** What all layers of a step share. Sizes: rows, time (new positions a row), chunks (the most blocks that a row sees). */
+/**
+ * What all layers of a step share. Sizes: n (new positions), rows, queries and time (the most new positions that a row computes and
+ * has), chunks (the most blocks that a row sees).
+ */
 export interface StepIndices {
   /** int32 [blocks, keyValueHeads, slots]: whose queries, as row · keyValueHeads + head. */
   readonly queries: Pools;
-  /** int32 [blocks, keyValueHeads, slots · perKey · time]: where a block's shares stand among those of all rows. */
+  /** int32 [blocks, keyValueHeads, slots · perKey · queries]: where a block's shares stand among those of all rows. */
   readonly shares: Pools;
-  /** int32 [rows, keyValueHeads, perKey, time, chunks]: where a row's scores stand among those of all blocks, shared ones first. */
+  /** int32 [rows, keyValueHeads, perKey, queries, chunks]: where a row's scores stand among those of all blocks, shared ones first. */
   readonly chunks: Value;
-  /** The same, turned: int32 [chunks, rows, keyValueHeads, perKey, time]. */
+  /** The same, turned: int32 [chunks, rows, keyValueHeads, perKey, queries]. */
   readonly chunksFirst: Value;
   /** float32 [rows, 1, 1, 1, old]: 0 where a place of a row's blocks (chunks · blockSize) is its own, else a large negative number. */
   readonly visible: Value;
-  /** float32 [time, time]: the same among the new positions. */
+  /** float32 [rows, 1, 1, queries, time]: the same among the new positions. */
   readonly causal: Value;
+  /** int32 [rows, queries] and [rows, time]: which new positions are a row's queries and its keys. */
+  readonly newQueries: Value;
+  readonly newKeys: Value;
+  /** int32 [n]: where each new position stands among the queries of all rows. */
+  readonly back: Value;
   /** int64 vectors for Reshape. */
   readonly sizes: Readonly<Record<"queries" | "keys" | "byRowAndHead" | "freshByHead" | "freshByQuery", Value>>;
   /** int64 [1]. */
   readonly old: Value;
 }
 
-/** `positions` is int64 [rows, time]. */
-export function declareIndices(graph: Graph, config: ModelConfig, positions: Value): StepIndices {
+/** Declares the inputs that step-indices.ts makes. */
+export function declareIndices(graph: Graph, config: ModelConfig): StepIndices {
   const { heads, keyValueHeads, headSize } = config;
   const perKey = heads / keyValueHeads;
   const index = (name: string, shape: Shape): Value => graph.input(name, shape, "int32");
   const visible = graph.input("visible", ["rows", 1, 1, 1, "old"]);
-  const [rows, time] = [sizeOf(positions, 0), sizeOf(positions, 1)];
+  const [newQueries, newKeys] = [index("new_queries", ["rows", "queries"]), index("new_keys", ["rows", "time"])];
+  const [rows, queries, time] = [sizeOf(newQueries, 0), sizeOf(newQueries, 1), sizeOf(newKeys, 1)];
   const sizes = (...parts: (Value | number)[]): Value => {
     const [first, ...rest] = parts.map((part) => (typeof part === "number" ? graph.integers([part]) : part));
     return concatenate([first, ...rest], 0);
   };
-  const chunks = index("chunks", ["rows", keyValueHeads, perKey, "time", "chunks"]);
+  const chunks = index("chunks", ["rows", keyValueHeads, perKey, "queries", "chunks"]);
   return {
     queries: {
       shared: index("shared_queries", ["shared_blocks", keyValueHeads, "shared_slots"]),
@@ -71,13 +82,16 @@ export function declareIndices(graph: Graph, config: ModelConfig, positions: Val
     chunks,
     chunksFirst: transpose(chunks, [4, 0, 1, 2, 3]),
     visible,
-    causal: graph.input("causal", ["time", "time"]),
+    causal: graph.input("causal", ["rows", 1, 1, "queries", "time"]),
+    newQueries,
+    newKeys,
+    back: index("back", ["n"]),
     sizes: {
-      queries: sizes(rows, time, keyValueHeads, perKey, headSize),
+      queries: sizes(rows, queries, keyValueHeads, perKey, headSize),
       keys: sizes(rows, time, keyValueHeads, headSize),
-      byRowAndHead: sizes(-1, multiply(time, graph.integers([perKey])), headSize),
+      byRowAndHead: sizes(-1, multiply(queries, graph.integers([perKey])), headSize),
       freshByHead: sizes(rows, keyValueHeads, -1, time),
-      freshByQuery: sizes(rows, keyValueHeads, perKey, time, time),
+      freshByQuery: sizes(rows, keyValueHeads, perKey, queries, time),
     },
     old: sizeOf(visible, 4),
   };
@@ -96,8 +110,8 @@ export function declarePools(
 }
 
 /**
- * query [rows, time, heads · headSize], key and value [rows, time, keyValueHeads · headSize], the first two rotated. Gives the
- * context [rows · time, heads · headSize].
+ * query [n, heads · headSize], key and value [n, keyValueHeads · headSize], the first two rotated. Gives the context
+ * [n, heads · headSize].
  */
 export function stepAttention(
   { heads, keyValueHeads, headSize }: ModelConfig,
@@ -106,33 +120,34 @@ export function stepAttention(
   { query, key, value }: Readonly<Record<"query" | "key" | "value", Value>>,
 ): Value {
   const perKey = heads / keyValueHeads;
-  const { sizes } = indices;
+  const { sizes, newQueries, newKeys } = indices;
   const scaled = multiply(query, query.graph.scalar(headSize ** -0.5));
-  const split = reshapeTo(scaled, sizes.queries, ["rows", "time", keyValueHeads, perKey, headSize]);
-  // From here on queries stand as [rows, keyValueHeads, perKey, time, …], so that those of one key head are side by side.
-  const queries = transpose(split, [0, 2, 3, 1, 4]);
+  const ofRows = ["rows", "queries", keyValueHeads, perKey, headSize];
+  // From here on queries stand as [rows, keyValueHeads, perKey, queries, …], so that those of one key head are side by side.
+  const queries = transpose(reshapeTo(gatherInto(newQueries, scaled), sizes.queries, ofRows), [0, 2, 3, 1, 4]);
   const newest = (x: Value): Value =>
-    transpose(reshapeTo(x, sizes.keys, ["rows", "time", keyValueHeads, headSize]), [0, 2, 1, 3]);
-  const byHead = reshapeLike(queries, [0, 0, -1, headSize], ["rows", keyValueHeads, "perKey·time", headSize]);
+    transpose(reshapeTo(gatherInto(newKeys, x), sizes.keys, ["rows", "time", keyValueHeads, headSize]), [0, 2, 1, 3]);
+  const byHead = reshapeLike(queries, [0, 0, -1, headSize], ["rows", keyValueHeads, "perKey·queries", headSize]);
   const amongNew = matMulTransposed(byHead, newest(key));
-  const fresh = reshapeTo(amongNew, sizes.freshByQuery, ["rows", keyValueHeads, perKey, "time", "time"]);
+  const fresh = reshapeTo(amongNew, sizes.freshByQuery, ["rows", keyValueHeads, perKey, "queries", "time"]);
   const scores = concatenate(
     [add(oldScores(indices, pools.keys, byHead), indices.visible), add(fresh, indices.causal)],
     4,
   );
   const [ofOld, ofNew] = splitLast(softmax(scores), indices.old, ["old", "time"]);
-  const ofNewByHead = reshapeTo(ofNew, sizes.freshByHead, ["rows", keyValueHeads, "perKey·time", "time"]);
+  const ofNewByHead = reshapeTo(ofNew, sizes.freshByHead, ["rows", keyValueHeads, "perKey·queries", "time"]);
   const fromNew = matMul(ofNewByHead, newest(value));
-  const ofQuery = ["rows", keyValueHeads, perKey, "time", headSize];
+  const ofQuery = ["rows", keyValueHeads, perKey, "queries", headSize];
   const context = add(
     oldContext(indices, pools.values, ofOld),
     reshapeLike(fromNew, [0, 0, perKey, -1, headSize], ofQuery),
   );
   const width = heads * headSize;
-  return reshapeLike(transpose(context, [0, 3, 1, 2, 4]), [-1, width], ["n", width]);
+  const laidOut = reshapeLike(transpose(context, [0, 3, 1, 2, 4]), [-1, width], ["rows·queries", width]);
+  return gatherInto(indices.back, laidOut);
 }
 
-/** Scores of all places of a row's blocks: [rows, keyValueHeads, perKey, time, old]. `queries` [rows, keyValueHeads, perKey · time, headSize]. */
+/** Scores of all places of a row's blocks: [rows, keyValueHeads, perKey, queries, old]. `queries` [rows, keyValueHeads, perKey · queries, headSize]. */
 function oldScores({ queries: whose, chunks, sizes }: StepIndices, keys: Pools, queries: Value): Value {
   const [, keyValueHeads, perHead, headSize] = queries.shape;
   const byRowAndHead = reshapeTo(queries, sizes.byRowAndHead, ["rows·heads", perHead, headSize]);
@@ -142,7 +157,7 @@ function oldScores({ queries: whose, chunks, sizes }: StepIndices, keys: Pools, 
     const stacked = reshapeLike(
       mine,
       [0, 0, -1, headSize as number],
-      [blocks, keyValueHeads, "slots·perKey·time", headSize],
+      [blocks, keyValueHeads, "slots·perKey·queries", headSize],
     );
     return reshapeLike(matMulTransposed(stacked, keys[of]), [-1, blockSize], [`${of}_scores`, blockSize]);
   };
@@ -151,7 +166,7 @@ function oldScores({ queries: whose, chunks, sizes }: StepIndices, keys: Pools, 
   return reshapeLike(perRow, [0, 0, 0, 0, -1], [...chunks.shape.slice(0, 4), "old"]);
 }
 
-/** Values of a row's blocks, mixed by its shares [rows, keyValueHeads, perKey, time, old]: [rows, keyValueHeads, perKey, time, headSize]. */
+/** Values of a row's blocks, mixed by its shares [rows, keyValueHeads, perKey, queries, old]: [rows, keyValueHeads, perKey, queries, headSize]. */
 function oldContext({ shares: whose, chunksFirst }: StepIndices, values: Pools, shares: Value): Value {
   const headSize = values.own.shape[3] as number;
   const byBlock = reshapeLike(shares, [-1, blockSize], ["shares", blockSize]);

@@ -3,9 +3,9 @@
 // are packed once. Between steps the main program moves keys and values and decides who takes part (stepped-sampler.ts).
 
 import { parameterSpecs } from "../../../../model/model-config.ts";
-import { gatherInto, reshapeLike, reshapeTo, sizeOf } from "../../graph/decode-operators.ts";
+import { gatherInto, reshapeLike } from "../../graph/decode-operators.ts";
 import { Graph, type Value } from "../../graph/graph.ts";
-import { concatenate, reshape, rotary } from "../../graph/operators.ts";
+import { concatenate, rotary, unsqueeze } from "../../graph/operators.ts";
 import { float32Data } from "../../runtime/runtime.ts";
 import { decoderLayer, type LayerParts, outputLogits, rmsNormOf } from "../../transformer/decoder-layer.ts";
 import type { FrozenWeights } from "../../transformer/frozen-weights.ts";
@@ -16,22 +16,22 @@ import { type StepLinearOptions, stepLinear } from "./step-linear.ts";
 
 /**
  * Inputs: weights that are no constants, adapters (`packAdapters`), those of step-attention.ts and step-choice.ts, and
- * `tokens` and `positions` int64 [rows, time]; `last` int64 [ends], the positions row · time + i behind which tokens are wanted;
+ * `tokens` and `positions` int64 [n], where each new position stands in its sequence; `last` int64 [ends], those behind which tokens are wanted;
  * `cosines` and `sines` [positions, headSize / 2].
- * Outputs: `states` [2 · layers, rows · time, keyValueHeads · headSize], keys and values of the new positions, layer by layer; `next` int64 and `shares`
+ * Outputs: `states` [2 · layers, n, keyValueHeads · headSize], keys and values of the new positions, layer by layer; `next` int64 and `shares`
  * float32 [draws]; `logits` [ends, vocabulary].
  */
 export function buildStepGraph(options: StepLinearOptions): Graph {
   const { layout, frozen } = options;
   const { config } = layout;
   const graph = Graph.create();
-  const tokens = graph.input("tokens", ["rows", "time"], "int64");
-  const positions = graph.input("positions", ["rows", "time"], "int64");
+  const tokens = graph.input("tokens", ["n"], "int64");
+  const positions = graph.input("positions", ["n"], "int64");
   const parameters = declareParameters(graph, layout, frozen);
   const parts = stepParts(graph, parameters, options, positions);
-  const indices = declareIndices(graph, config, positions);
+  const indices = declareIndices(graph, config);
   const states: Value[] = [];
-  let hidden = embed(parameters, reshape(tokens, ["n"]));
+  let hidden = embed(parameters, tokens);
   for (let layer = 0; layer < config.layers; layer++) {
     const pools = declarePools(graph, config, layer);
     hidden = decoderLayer(config, parts, layer, hidden, (query, key, value) => {
@@ -69,14 +69,17 @@ function stepParts(graph: Graph, parameters: Parameters, options: StepLinearOpti
   const { headSize } = config;
   const tables = ["positions", headSize / 2];
   const [cosines, sines] = [graph.input("cosines", tables), graph.input("sines", tables)];
-  const sizes = concatenate([sizeOf(positions, 0), sizeOf(positions, 1), graph.integers([-1])], 0);
+  // Every position is a sequence of its own to the operator, which takes none that are longer than its tables.
+  const alone = unsqueeze(positions, 1);
   return {
     linear: stepLinear(graph, parameters, options),
     norm: rmsNormOf(config, parameters),
     heads: (x, heads, normHead) => {
       const perHead = ["n·heads", headSize];
       const normed = normHead === null ? x : normHead(reshapeLike(x, [-1, headSize], perHead));
-      return rotary(reshapeTo(normed, sizes, ["rows", "time", heads * headSize]), positions, cosines, sines);
+      const width = heads * headSize;
+      const rotated = rotary(reshapeLike(normed, [-1, 1, width], ["n", 1, width]), alone, cosines, sines);
+      return reshapeLike(rotated, [-1, width], ["n", width]);
     },
   };
 }

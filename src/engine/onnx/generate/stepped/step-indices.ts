@@ -11,10 +11,23 @@ export interface Chunk {
   readonly places: number;
 }
 
-/** Rows that take part in a step, each with its chunks in their order. */
+/** What a row has beside its blocks, by number among the new positions of a step. */
+export interface NewPositions {
+  /** Positions that follow the row's blocks, in their order; rows that are alike there may have the same ones. */
+  readonly keys: readonly number[];
+  /** The row computes those from this place on; each position is computed by one row. */
+  readonly from: number;
+}
+
+export interface StepRow extends NewPositions {
+  /** In their order. Every new position of the row sees all of them. */
+  readonly chunks: readonly Chunk[];
+}
+
+/** Rows that take part in a step. */
 export interface StepShape {
-  readonly rows: readonly (readonly Chunk[])[];
-  /** New positions of every row. */
+  readonly rows: readonly StepRow[];
+  /** Places that the keys of every row are filled up to. */
   readonly time: number;
   /** Blocks in the pools. */
   readonly sizes: Readonly<Record<Chunk["pool"], number>>;
@@ -23,23 +36,24 @@ export interface StepShape {
 /** Added to the scores of places that are not a row's own; its exponential is 0. */
 const masked = -1e9;
 
-/** Inputs of `declareIndices`, but for `positions`. */
+/** Inputs of `declareIndices`. */
 export function stepIndices({ heads, keyValueHeads }: ModelConfig, { rows, time, sizes }: StepShape): Tensors {
-  const perHead = (heads / keyValueHeads) * time;
+  const width = queriesPerRow(rows, time);
+  const perHead = (heads / keyValueHeads) * width;
   // An even number, so that places come in groups of 64: kernels that sum up many at a time then treat each place alike,
   // however many blocks other rows have.
-  const chunkCount = 2 * Math.ceil(Math.max(1, ...rows.map(({ length }) => length)) / 2);
+  const chunkCount = 2 * Math.ceil(Math.max(1, ...rows.map(({ chunks }) => chunks.length)) / 2);
   const slots = assignSlots(rows, sizes);
   // A product of a single row has a kernel of its own, whose sums differ in the last digits from those of several.
   const least = perHead === 1 ? 2 : 1;
   const slotCounts = { shared: Math.max(least, slots.most.shared), own: Math.max(least, slots.most.own) };
   const queries = { shared: emptyQueries("shared"), own: emptyQueries("own") };
   const shares = { shared: emptyShares("shared"), own: emptyShares("own") };
-  const chunks = new Int32Array(rows.length * heads * time * chunkCount);
+  const chunks = new Int32Array(rows.length * heads * width * chunkCount);
   const visible = new Float32Array(rows.length * chunkCount * blockSize).fill(masked);
   const ownScores = sizes.shared * keyValueHeads * slotCounts.shared * perHead;
 
-  for (const [row, list] of rows.entries()) {
+  for (const [row, { chunks: list }] of rows.entries()) {
     for (const [c, { pool, block, places }] of list.entries()) {
       const slot = slots.of[row][c];
       const start = (row * chunkCount + c) * blockSize;
@@ -69,10 +83,15 @@ export function stepIndices({ heads, keyValueHeads }: ModelConfig, { rows, time,
     own_queries: int32Tensor(queryShape("own"), queries.own),
     shared_shares: int32Tensor(shareShape("shared"), shares.shared),
     own_shares: int32Tensor(shareShape("own"), shares.own),
-    chunks: int32Tensor([rows.length, keyValueHeads, heads / keyValueHeads, time, chunkCount], chunks),
+    chunks: int32Tensor([rows.length, keyValueHeads, heads / keyValueHeads, width, chunkCount], chunks),
     visible: float32Tensor([rows.length, 1, 1, 1, chunkCount * blockSize], visible),
-    causal: causalMask(time),
+    ...newIndices(rows, time, width),
   };
+}
+
+/** How many queries each row is laid out with. Of rows with several places there are two at least, for the reason above. */
+function queriesPerRow(rows: StepShape["rows"], time: number): number {
+  return Math.max(Math.min(2, time), ...rows.map(({ keys, from }) => keys.length - from));
 }
 
 /** Rows that see the same block get different slots of it. */
@@ -81,13 +100,33 @@ function assignSlots(
   sizes: StepShape["sizes"],
 ): { readonly of: readonly (readonly number[])[]; readonly most: Readonly<Record<Chunk["pool"], number>> } {
   const used = { shared: new Int32Array(sizes.shared), own: new Int32Array(sizes.own) };
-  const of = rows.map((list) => list.map(({ pool, block }) => used[pool][block]++));
+  const of = rows.map(({ chunks }) => chunks.map(({ pool, block }) => used[pool][block]++));
   const most = (pool: Chunk["pool"]): number => used[pool].reduce((a, b) => Math.max(a, b), 0);
   return { of, most: { shared: most("shared"), own: most("own") } };
 }
 
-function causalMask(time: number): Tensors[string] {
-  const mask = new Float32Array(time * time);
-  for (let query = 0; query < time; query++) mask.fill(masked, query * time + query + 1, (query + 1) * time);
-  return float32Tensor([time, time], mask);
+/** How new positions are laid out by rows, `width` queries and `time` keys each, and where they stand among the queries. */
+function newIndices(rows: StepShape["rows"], time: number, width: number): Tensors {
+  const count = rows.reduce((sum, { keys, from }) => sum + keys.length - from, 0);
+  const queries = new Int32Array(rows.length * width);
+  const keys = new Int32Array(rows.length * time);
+  const back = new Int32Array(count);
+  const causal = new Float32Array(rows.length * width * time).fill(masked);
+  for (const [row, { keys: mine, from }] of rows.entries()) {
+    keys.set(mine, row * time);
+    for (let query = 0; query < width; query++) {
+      const place = from + query;
+      const start = (row * width + query) * time;
+      causal.fill(0, start, start + Math.min(place + 1, time));
+      if (place >= mine.length) continue;
+      queries[row * width + query] = mine[place];
+      back[mine[place]] = row * width + query;
+    }
+  }
+  return {
+    new_queries: int32Tensor([rows.length, width], queries),
+    new_keys: int32Tensor([rows.length, time], keys),
+    back: int32Tensor([count], back),
+    causal: float32Tensor([rows.length, 1, 1, width, time], causal),
+  };
 }

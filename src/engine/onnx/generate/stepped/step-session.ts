@@ -17,20 +17,20 @@ import { buildStepGraph } from "./step-graph.ts";
 import { type StepShape, stepIndices } from "./step-indices.ts";
 import type { StepLinearOptions } from "./step-linear.ts";
 
-/** New positions of some rows, row by row. */
+/** New positions of some rows. */
 export interface StepTokens extends StepShape {
-  /** [rows · time]. */
+  /** Of each new position its token, … */
   readonly tokens: readonly number[];
-  /** Positions of the first token of each row. */
-  readonly starts: readonly number[];
-  /** For each next token that is wanted its row, … */
+  /** … and where it stands in its sequence. */
+  readonly positions: readonly number[];
+  /** For each next token that is wanted the new position behind which it comes; they are draws of rows that have one position each, … */
   readonly draws: readonly number[];
   /** … and a number in [0, 1). */
   readonly uniforms: readonly number[];
 }
 
 export interface StepResult {
-  /** [2 · layers, rows · time, keyValueHeads · headSize]. */
+  /** [2 · layers, tokens, keyValueHeads · headSize]. */
   readonly states: Float32Array;
   /** For each uniform number. */
   readonly next: readonly number[];
@@ -60,21 +60,19 @@ export class StepSession {
 
   /** `weights`: those that are no constants of the graph, adapters, and the blocks. */
   async run(weights: Tensors, step: StepTokens, settings: SampleOptions): Promise<StepResult> {
-    const { rows, time, tokens, starts, draws, uniforms } = step;
+    const { tokens, positions, draws, uniforms } = step;
     // A product of a single row has a kernel of its own, whose sums differ in the last digits from those of several.
-    const single = rows.length * time === 1;
-    if (single) return this.run(weights, twice(step), settings);
-    const positions = starts.flatMap((start) => Array.from({ length: time }, (_, i) => start + i));
+    if (tokens.length === 1) return this.run(weights, twice(step), settings);
     const wanted = draws.length > 0 ? { draws, uniforms } : { draws: [0, 0], uniforms: [0, 0] };
-    const last = draws.length > 0 ? rows.map((_, row) => (row + 1) * time - 1) : [0, 0];
+    const last = draws.length > 0 ? tokens.map((_, i) => i) : [0, 0];
     const truncated = uniforms.length > 0 && isTruncated(this.#config, settings);
     const output = await this.#session.run(
       {
         ...weights,
         ...this.#rotaryFeeds(Math.max(...positions) + 1),
         ...stepIndices(this.#config, step),
-        tokens: int64Tensor([rows.length, time], tokens),
-        positions: int64Tensor([rows.length, time], positions),
+        tokens: int64Tensor([tokens.length], tokens),
+        positions: int64Tensor([tokens.length], positions),
         last: int64Tensor([last.length], last),
         draws: int64Tensor([wanted.draws.length], wanted.draws),
         ...choiceFeeds(settings, wanted.uniforms),
@@ -143,7 +141,9 @@ function choiceFeeds({ temperature }: SampleOptions, uniforms: readonly number[]
   };
 }
 
-function twice({ rows, tokens, starts, ...rest }: StepTokens): StepTokens {
+/** The one new position of a step, and again as a row of its own. */
+function twice({ rows, tokens, positions, ...rest }: StepTokens): StepTokens {
   const doubled = <T>(list: readonly T[]): T[] => [...list, ...list];
-  return { ...rest, rows: doubled(rows), tokens: doubled(tokens), starts: doubled(starts) };
+  const again = rows.map(({ keys, ...row }) => ({ ...row, keys: keys.map((key) => key + 1) }));
+  return { ...rest, rows: [...rows, ...again], tokens: doubled(tokens), positions: doubled(positions) };
 }

@@ -9,12 +9,16 @@ import { blockNames, inBlocks, type WeightLayout } from "../../transformer/linea
 import type { Sampler, SamplerOptions } from "../sampler.ts";
 import { type Sequence, sequencesOf } from "../sequences.ts";
 import { bytesOfBlock } from "./block-pool.ts";
+import type { RunStep } from "./compute-prompts.ts";
 import { type GenerationLimits, generate } from "./generation.ts";
 import { fewestRows, mostCacheBytes, mostRows, rowsAtOnce } from "./limits.ts";
 import { linearGroups, packAdapters } from "./linear-groups.ts";
 import { RowCaches } from "./row-caches.ts";
 import { blockSize } from "./step-attention.ts";
 import { StepSession } from "./step-session.ts";
+
+/** One in so many blocks may be of prompts that are read ahead. */
+const shareAhead = 8;
 
 export function createSteppedSampler(layout: WeightLayout, options: SamplerOptions): Sampler {
   const { config } = layout;
@@ -31,9 +35,11 @@ export function createSteppedSampler(layout: WeightLayout, options: SamplerOptio
       const sequences = asks.flatMap(sequencesOf);
       if (sequences.length === 0) return asks.map(() => []);
       const { session, feeds } = await sessions.open(weights);
-      using caches = new RowCaches(config, sequences, ownBlocks(sequences, settings, limits), (blocks, step) =>
-        session.run({ ...feeds, ...blocks }, step, settings),
-      );
+      const run: RunStep = (blocks, step) => session.run({ ...feeds, ...blocks }, step, settings);
+      using caches = new RowCaches(config, sequences, run, {
+        ownBlocks: ownBlocks(sequences, settings, limits),
+        aheadBlocks: Math.floor(limits.blocks / shareAhead),
+      });
       const completions = await generate({ caches, sequences, settings, limits, watch, onProgress });
       const rows: Completion[][] = asks.map(() => []);
       for (const [i, { ask }] of sequences.entries()) rows[ask].push(completions[i]);

@@ -19,7 +19,7 @@ import { askProbes, drawQuestions, probesByLevel } from "./play/probes.ts";
 import { seedFrom } from "./random.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
 import type { Topic } from "./topics/topic.ts";
-import type { Question, VerifiedGroup } from "./types.ts";
+import type { Answer, Question, VerifiedGroup } from "./types.ts";
 import { verify } from "./verify/verify.ts";
 
 /** What the guard of a run remembers, kept with every checkpoint. Plain JSON. */
@@ -201,9 +201,7 @@ function tooFewSolved({ probes }: WatchState): { readonly part: string; readonly
 async function firstLooks(parts: GuardParts, player: Player, questions: readonly Question[]): Promise<WatchState> {
   const groups = mostlySolved(await ask(parts, player, questions, "first"), parts.config.probeQuestions);
   const answers = groups.map(({ answers: [answer] }) => answer);
-  const scores = scored(player)
-    ? await player.score(answers.map(({ promptTokens, tokens }) => [...promptTokens, ...tokens]))
-    : null;
+  const scores = scored(player) ? await scoreSaid(player, answers) : null;
   const probes = groups.map((group, i): Probe => {
     const { promptTokens, tokens } = answers[i];
     const { question, verdict } = group;
@@ -240,10 +238,17 @@ async function ask(
 async function distance(player: Player, probes: readonly Probe[]): Promise<number | null> {
   const said = probes.flatMap(({ said: one }) => (one === null ? [] : [one]));
   if (said.length === 0) return null;
-  const scores = await player.score(said.map(({ promptTokens, tokens }) => [...promptTokens, ...tokens]));
+  const scores = await scoreSaid(player, said);
   const now = said.map(({ promptTokens }, i) => sum(scores[i].slice(promptTokens.length)));
   return sum(said.map(({ logprob }, i) => logprob - now[i])) / sum(said.map(({ tokens }) => tokens.length));
 }
+
+/** Log-probabilities of what was said behind each prompt. */
+const scoreSaid = (player: Player, said: readonly Pick<Answer, "promptTokens" | "tokens">[]): Promise<number[][]> =>
+  player.score(
+    said.map(({ promptTokens, tokens }) => [...promptTokens, ...tokens]),
+    said.map(({ promptTokens }) => promptTokens.length),
+  );
 
 const scored = ({ capabilities }: Player): boolean => capabilities.scores !== false;
 

@@ -146,8 +146,11 @@ export interface Player extends AsyncDisposable {
   readonly tokenizer: Tokenizer;
   /** Completions as [ask][sample]. One that a listener ended has `length` as its reason, unless it had ended by itself. */
   sample(asks: readonly Ask[], options: SampleOptions, listener?: SampleListener): Promise<Completion[][]>;
-  /** Log-probability of every token given those before it; entry 0 of each row is 0. */
-  score(sequences: readonly (readonly number[])[]): Promise<number[][]>;
+  /**
+   * Log-probability of every token given those before it; entry 0 of each row is 0. `first`: of each sequence the entry from
+   * which on they are wanted. Those before it may be 0, for an engine need not compute them.
+   */
+  score(sequences: readonly (readonly number[])[], first?: readonly number[]): Promise<number[][]>;
 }
 
 /** A player that learns: weights, the gradient accumulated so far and the state of its optimizer. */

@@ -3,7 +3,7 @@
 
 import type { Cast } from "../cast.ts";
 import type { LearningSettings, OptimizerSettings, RewardSettings } from "../config/learn.ts";
-import type { Policy } from "../engine/engine.ts";
+import type { Player, Policy } from "../engine/engine.ts";
 import { notFiniteHint, RunStoppedError } from "../errors.ts";
 import { randomStream } from "../random.ts";
 import type { Datum, Judgement } from "../types.ts";
@@ -85,7 +85,7 @@ async function trainOn(
   const totals: Record<string, number> = {};
   for (const [part, batch] of batches.entries()) {
     let data = batch;
-    if (reference !== null) data = withReference(data, await reference.score(data.map(({ tokens }) => tokens)));
+    if (reference !== null) data = withReference(data, await scoreTrained(reference, data));
     // Both are asked for at once: a server far away then loses no time between them.
     const [forward, update] = await bothOf(
       policy.forwardBackward(data, lossFn, {
@@ -135,11 +135,23 @@ async function correctBatches(
   const gaps: Record<string, number>[] = batches.slice(0, first).map(() => ({}));
   for (const [part, batch] of batches.entries()) {
     if (part < first) continue;
-    const logprobs = await policy.score(batch.map(({ tokens }) => tokens));
+    const logprobs = await scoreTrained(policy, batch);
     gaps.push({ ...samplerGap(batch, logprobs) });
     batches[part] = withImportance(batch, logprobs, cap);
   }
   return gaps;
+}
+
+/** Log-probabilities from the first token on that trains. */
+function scoreTrained(player: Pick<Player, "score">, data: readonly Datum[]): Promise<number[][]> {
+  const first = data.map(({ weights }) => {
+    const at = weights.findIndex((weight) => weight !== 0);
+    return at < 0 ? weights.length : at;
+  });
+  return player.score(
+    data.map(({ tokens }) => tokens),
+    first,
+  );
 }
 
 /** Learning rate of a step, counted from 1: a linear rise over `warmupSteps`, then the schedule. */

@@ -59,6 +59,15 @@ function describeScoring(fixture: EngineFixture): void {
       }
     });
 
+    it("is the same from where it is asked for", async () => {
+      const sequences = fixture.draw("from", 1, 7, 4);
+      const [all, later] = [await fixture.policy.score(sequences), await fixture.policy.score(sequences, [1, 3, 4])];
+      expect(later.map((row) => row.length)).toEqual([1, 7, 4]);
+      for (const [i, first] of [1, 3, 4].entries()) {
+        for (let t = first; t < all[i].length; t++) expect(Math.abs(later[i][t] - all[i][t])).toBeLessThan(1e-4);
+      }
+    });
+
     it("depends neither on the batch nor on what follows", async () => {
       const [long, short] = fixture.draw("causal", 9, 4);
       const [inBatch] = await fixture.policy.score([long, short]);

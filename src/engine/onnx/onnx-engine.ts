@@ -102,9 +102,9 @@ class OnnxPlayer implements Player {
     return this.connection.sample(this.id, own, options, listener);
   };
 
-  score: Player["score"] = async (sequences) => {
+  score: Player["score"] = async (sequences, first) => {
     checkSequences(this.capabilities, sequences);
-    return this.connection.call("score", this.id, sequences);
+    return this.connection.call("score", this.id, sequences, first);
   };
 
   [Symbol.asyncDispose] = async (): Promise<void> => {

@@ -34,9 +34,14 @@ export class PackedRuns {
   }
 
   /** See `Player.score`. */
-  async score(weights: AllWeights, sequences: Sequences, onTokens: OnTokens): Promise<number[][]> {
+  async score(
+    weights: AllWeights,
+    sequences: Sequences,
+    { first, onTokens }: { readonly first?: readonly number[] | undefined; readonly onTokens: OnTokens },
+  ): Promise<number[][]> {
     const logprobs = sequences.map((tokens) => tokens.map(() => 0));
-    for (const { batch } of this.#batches(sequences, () => true, scoringWork, onTokens)) {
+    const wanted = (index: number, token: number): boolean => token >= (first?.[index] ?? 0);
+    for (const { batch } of this.#batches(sequences, wanted, scoringWork, onTokens)) {
       const hidden = await this.#layers.forward(weights, batch);
       const asked = predictionsOf(batch.picks, sequences);
       const { logprobs: found } = await this.#headOf(weights, asked, hidden, false);

@@ -9,7 +9,11 @@ import { scoreGraph } from "./training-graph.ts";
 /** Calls may not overlap. */
 export interface Scorer {
   /** With the weights as they are at the time of the call; see `Player.score`. */
-  score(weights: ReadonlyMap<string, Tensor>, sequences: readonly (readonly number[])[]): Promise<number[][]>;
+  score(
+    weights: ReadonlyMap<string, Tensor>,
+    sequences: readonly (readonly number[])[],
+    first?: readonly number[],
+  ): Promise<number[][]>;
 }
 
 interface ScorerOptions {
@@ -27,8 +31,10 @@ export function createScorer(
 ): Scorer {
   const packed = layout.lora === null ? null : (shared ?? new PackedRuns(layout, sessions));
   return {
-    async score(weights, sequences) {
-      if (packed !== null) return packed.score(weights, sequences, (done, total) => onProgress(done, total, done));
+    async score(weights, sequences, first) {
+      if (packed !== null) {
+        return packed.score(weights, sequences, { first, onTokens: (done, total) => onProgress(done, total, done) });
+      }
       const weightFeeds = Object.fromEntries(weights);
       const logprobs: number[][] = sequences.map(() => []);
       const total = sequences.reduce((sum, { length }) => sum + length, 0);

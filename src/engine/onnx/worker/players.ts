@@ -105,7 +105,7 @@ export function createPlayers(
       const watch = followed === null ? undefined : watchOf(followed, asks, onPieces);
       return sampler.sample(seatOf(player).weights, asks, options, watch);
     },
-    score: async (player, sequences) => scorer.score(withFrozen(player), sequences),
+    score: async (player, sequences, first) => scorer.score(withFrozen(player), sequences, first),
     forwardBackward: async (policy, data, lossFn, lossConfig) =>
       trainerOf(policy).forwardBackward(data, lossFn, lossConfig),
     optimStep: async (policy, adam) => trainerOf(policy).optimStep(adam),

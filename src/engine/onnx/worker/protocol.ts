@@ -38,7 +38,7 @@ export interface WorkerCalls {
     options: SampleOptions,
     followed: Followed | null,
   ): Promise<Completion[][]>;
-  score(player: PlayerId, sequences: readonly (readonly number[])[]): Promise<number[][]>;
+  score(player: PlayerId, sequences: readonly (readonly number[])[], first?: readonly number[]): Promise<number[][]>;
   forwardBackward(
     policy: PlayerId,
     data: readonly Datum[],

@@ -223,6 +223,19 @@ describe.each(cases)("sequences that begin alike on %s", (_, config) => {
       });
     }
   });
+
+  test("scores are computed from where they are asked for", async () => {
+    const weights = new Map([...model.tensors, ...randomAdapter(config)]);
+    const scorer = createScorer(layout, new SessionCache({ threads }, 12));
+    const sequences = data.map(({ tokens }) => tokens);
+    const all = await scorer.score(weights, sequences);
+    const first = sequences.map(({ length }, i) => (i === 0 ? length : Math.floor(length / 2)));
+    for (const [i, row] of (await scorer.score(weights, sequences, first)).entries()) {
+      row.forEach((logprob, t) => {
+        expect(Math.abs(logprob - (t < first[i] ? 0 : all[i][t]))).toBeLessThan(1e-5);
+      });
+    }
+  });
 });
 
 describe("losses in slices", () => {

@@ -3,15 +3,16 @@
 import { mkdirSync } from "node:fs";
 import { Graph } from "../../src/engine/onnx/graph/graph.ts";
 import { createSession, float32Data, int64Tensor } from "../../src/engine/onnx/runtime/runtime.ts";
-import { constantProduct, loadFrozenWeights } from "../../src/engine/onnx/transformer/frozen-weights.ts";
-import { declareParameters, generationLinear } from "../../src/engine/onnx/transformer/linear.ts";
+import { stepLinear } from "../../src/engine/onnx/generate/stepped/step-linear.ts";
+import { loadFrozenWeights } from "../../src/engine/onnx/transformer/frozen-weights.ts";
+import { declareParameters } from "../../src/engine/onnx/transformer/linear.ts";
 import { transformerLogits } from "../../src/engine/onnx/transformer/whole-sequences.ts";
 import { parameterSpecs } from "../../src/model/model-config.ts";
 import { openModelFolder, openWeights, writeModelFolder } from "../../src/model/model-folder.ts";
 
 /**
- * Logits [time · vocabulary] of each sequence. int8: in blocks of 32, the embedding from the blocks, all products by MatMulNBits at
- * accuracy level 4.
+ * Logits [time · vocabulary] of each sequence. int8: as a step of the sampler computes them, linear layers by its integer products
+ * and the embedding from blocks of 32.
  */
 export async function wholeLogits(
   model: string,
@@ -28,9 +29,7 @@ export async function wholeLogits(
   const graph = Graph.create();
   const parameters = declareParameters(graph, layout);
   const tokens = graph.input("tokens", [batch * time], "int64");
-  const linear = layout.blocks
-    ? generationLinear(parameters, null, constantProduct(layout, frozen, parameters))
-    : undefined;
+  const linear = layout.blocks ? stepLinear(graph, parameters, { layout, frozen, adapted: false, threads }) : undefined;
   graph.output("logits", transformerLogits(layout, parameters, tokens, batch, time, linear));
   const session = await createSession(graph, { threads });
   try {

@@ -7,6 +7,7 @@ import { didYouMean } from "../src/errors.ts";
 import { benchDashboard, type DashboardBench } from "./dashboard.ts";
 import { benchEngine, type EngineBench } from "./engine.ts";
 import { benchReal, type RealPart, realParts, type WeightForm } from "./real.ts";
+import type { Precision } from "./real-peers.ts";
 import { benchSandbox, type SandboxBenchmark } from "./sandbox.ts";
 import { benchStep } from "./step.ts";
 import { benchStore, type StoreBench } from "./store.ts";
@@ -25,6 +26,8 @@ interface BenchOptions {
   readonly model: string;
   readonly parts: string;
   readonly weights: string;
+  readonly peers: string;
+  readonly rounds: string;
 }
 
 /** Benches that run only where they are named. */
@@ -62,11 +65,13 @@ const benches: Readonly<Record<string, (options: BenchOptions) => Promise<BenchR
     const result = await benchDashboard();
     return { json: { dashboard: result }, rows: dashboardRows(result) };
   },
-  real: async ({ model, parts, weights }) => {
+  real: async ({ model, parts, weights, peers, rounds }) => {
     const result = await benchReal({
       model,
       parts: chosen<RealPart>("--parts", parts, realParts),
       weights: chosen<WeightForm>("--weights", weights, ["f32", "int8"]),
+      peers: chosen<Precision>("--peers", peers, ["f32", "bf16"]),
+      rounds: Math.max(1, Number.parseInt(rounds, 10) || 1),
     });
     if (typeof result === "string")
       return { json: { real: { skipped: result } }, rows: [["real models", `skipped: ${result}`]] };
@@ -158,6 +163,8 @@ async function main(): Promise<void> {
       model: { type: "string", default: "" },
       parts: { type: "string", default: realParts.join(",") },
       weights: { type: "string", default: "f32,int8" },
+      peers: { type: "string", default: "f32,bf16" },
+      rounds: { type: "string", default: "3" },
     },
     allowPositionals: true,
   });

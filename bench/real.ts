@@ -1,5 +1,6 @@
 // Real checkpoints, beside PEFT, transformers and TRL on the same tokens and both cores, turn and turn about:
 //   SQLM_MODELS=FOLDER [SQLM_PYTHON=python3] npm run bench -- real [--model NAME] [--parts train,sample,step,memory] [--weights f32,int8]
+//     [--peers f32,bf16] [--rounds N]
 // Skips with a reason without checkpoints; without a Python that has torch, transformers, peft and trl the peers are left out. The peers
 // read the same weights from a Hugging Face folder that is written first, 4 bytes a parameter.
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -31,6 +32,10 @@ export interface RealOptions {
   readonly model: string;
   readonly parts: readonly RealPart[];
   readonly weights: readonly WeightForm[];
+  /** Precisions of the peers that are timed; the better of them counts. */
+  readonly peers: readonly Precision[];
+  /** How often each is timed after it has warmed up. */
+  readonly rounds: number;
 }
 
 /** A figure and what it is of. */
@@ -42,7 +47,6 @@ export interface RealFigure {
 }
 
 const threads = availableParallelism();
-const rounds = 3;
 const python = process.env["SQLM_PYTHON"] ?? "python3";
 const adam = { learningRate: 1e-5, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, gradClipNorm: 1 };
 const training = { sequences: 8, tokens: 128, predicted: 64 };
@@ -50,7 +54,13 @@ const sampling = { prompts: 8, promptTokens: 64, samples: 8, tokens: 128 };
 const stepping = { prompts: 16, promptTokens: 64, samples: 8, tokens: 64 };
 
 /** Figures of every checkpoint, or the reason why there are none. */
-export async function benchReal({ model, parts, weights }: RealOptions): Promise<RealFigure[] | string> {
+export async function benchReal({
+  model,
+  parts,
+  weights,
+  peers: precisions,
+  rounds,
+}: RealOptions): Promise<RealFigure[] | string> {
   const { paths, lacking } = findGgufModels();
   if (lacking !== null) return lacking;
   const chosen = paths.filter((path) => basename(path).toLowerCase().includes(model.toLowerCase()));
@@ -66,7 +76,8 @@ export async function benchReal({ model, parts, weights }: RealOptions): Promise
     };
     try {
       const peers = reason === null && parts.some((part) => part !== "memory");
-      const checkpoint: Checkpoint = { path, work, add, folder: peers ? asFolder(path, join(work, "model")) : null };
+      const folder = peers ? asFolder(path, join(work, "model")) : null;
+      const checkpoint: Checkpoint = { path, work, add, folder, precisions, rounds };
       for (const form of weights) {
         if (parts.includes("train")) await benchTraining(checkpoint, form);
         if (parts.includes("sample")) await benchSampling(checkpoint, form);
@@ -85,6 +96,8 @@ interface Checkpoint {
   readonly work: string;
   /** The same weights for the peers; null without them. */
   readonly folder: string | null;
+  readonly precisions: readonly Precision[];
+  readonly rounds: number;
   readonly add: (what: string, value: number, unit: string) => void;
 }
 
@@ -93,23 +106,23 @@ const open = (path: string, weights: WeightForm): Promise<OnnxEngine> =>
 
 /** Seconds of our work alone, and beside each peer in turn; the last peer's second figure is its share of ours. */
 async function besidePeers(
-  { folder, work, add }: Checkpoint,
+  { folder, work, add, precisions, rounds }: Checkpoint,
   what: "train" | "sample" | "step",
   request: object,
   ours: () => Promise<unknown>,
   tokens: number,
   label: string,
-  count = rounds,
+  warmUps = 1,
 ): Promise<void> {
   const file = join(work, `${what}.json`);
   writeFileSync(file, JSON.stringify(request));
   if (folder === null) {
-    const { own } = await interleave({ own: ours }, count);
+    const { own } = await interleave({ own: ours }, rounds, warmUps);
     add(label, tokens / own, "tokens/s");
     return;
   }
   const ratios: number[] = [];
-  for (const precision of ["f32", "bf16"] satisfies Precision[]) {
+  for (const precision of precisions) {
     await using peer = new Peer(python, folder, precision, threads);
     let peak = 0;
     const theirs: number[] = [];
@@ -122,10 +135,11 @@ async function besidePeers(
           theirs.push(answer.seconds);
         },
       },
-      count,
+      rounds,
+      warmUps,
     );
-    // The first one warms up, as ours does.
-    const seconds = theirs.slice(1).toSorted((a, b) => a - b)[(theirs.length - 1) >> 1];
+    const timed = theirs.slice(warmUps).toSorted((a, b) => a - b);
+    const seconds = timed[timed.length >> 1];
     add(`${label}, beside ${precision}`, tokens / own, "tokens/s");
     add(`${label}: peer in ${precision}`, tokens / seconds, "tokens/s");
     add(`${label}: peer in ${precision}, peak memory`, peak / 2 ** 30, "GiB");
@@ -153,7 +167,7 @@ async function benchTraining(checkpoint: Checkpoint, weights: WeightForm): Promi
   await using policy = await engine.openPolicy();
   const run = (): Promise<unknown> => policy.forwardBackward(data, "cross_entropy");
   const product = await matrixProduct(config);
-  const { own, gemm } = await interleave({ own: run, gemm: () => product.run() }, rounds);
+  const { own, gemm } = await interleave({ own: run, gemm: () => product.run() }, checkpoint.rounds);
   await product.dispose();
   const rate = trainingFlops(config) / own / 1e9;
   const gemmRate = product.flops / gemm / 1e9;
@@ -234,16 +248,16 @@ async function benchStep(checkpoint: Checkpoint, weights: WeightForm): Promise<v
   await using engine = await open(checkpoint.path, weights);
   await using policy = await engine.openPolicy();
   let seed = 0;
-  const run = async (): Promise<void> => {
-    const asks = askEach(prompts, { numSamples: samples, seed: seed++ });
+  const play = async (own: readonly (readonly number[])[], samples: number, tokens: number): Promise<void> => {
+    const asks = askEach(own, { numSamples: samples, seed: seed++ });
     const answers = await policy.sample(asks, { maxTokens: tokens, temperature: 1, stop: [] });
     const data = answers.flatMap((group, i) =>
       group.map((answer, sample): Datum => {
-        const behind = (values: readonly number[]): number[] => [...prompts[i].map(() => 0), ...values];
+        const behind = (values: readonly number[]): number[] => [...own[i].map(() => 0), ...values];
         const each = (value: number): number[] => behind(answer.tokens.map(() => value));
-        const weight = 1 / (count * samples * tokens);
+        const weight = 1 / (own.length * samples * tokens);
         return {
-          tokens: [...prompts[i], ...answer.tokens],
+          tokens: [...own[i], ...answer.tokens],
           weights: each(weight),
           logprobs: behind(answer.logprobs),
           advantages: each(sample % 2 === 0 ? 1 : -1),
@@ -253,8 +267,11 @@ async function benchStep(checkpoint: Checkpoint, weights: WeightForm): Promise<v
     await policy.forwardBackward(data, "importance_sampling", weights === "int8" ? { importanceCap: 2 } : {});
     await policy.optimStep(adam);
   };
+  // Packs the weights and makes the sessions; a peer's step has loading left out too, and what it warms up is small beside it.
+  await play(prompts.slice(0, 2), 2, 4);
   const label = `step of ${count * samples} × ${tokens}, ${weights}`;
-  await besidePeers(checkpoint, "step", { prompts, samples, tokens }, run, count * samples * tokens, label, 1);
+  const run = (): Promise<void> => play(prompts, samples, tokens);
+  await besidePeers(checkpoint, "step", { prompts, samples, tokens }, run, count * samples * tokens, label, 0);
 }
 
 async function benchMemory({ path, add }: Checkpoint, weights: WeightForm): Promise<void> {

@@ -1,9 +1,9 @@
 // Logits of whole sequences by the graphs of this engine, for scripts that compare them with others': as training computes them, and with
 // int8 weights through the kernels that sample.
 import { mkdirSync } from "node:fs";
+import { stepLinear } from "../../src/engine/onnx/generate/stepped/step-linear.ts";
 import { Graph } from "../../src/engine/onnx/graph/graph.ts";
 import { createSession, float32Data, int64Tensor } from "../../src/engine/onnx/runtime/runtime.ts";
-import { stepLinear } from "../../src/engine/onnx/generate/stepped/step-linear.ts";
 import { loadFrozenWeights } from "../../src/engine/onnx/transformer/frozen-weights.ts";
 import { declareParameters } from "../../src/engine/onnx/transformer/linear.ts";
 import { transformerLogits } from "../../src/engine/onnx/transformer/whole-sequences.ts";

@@ -1,13 +1,11 @@
-// The weights that do not train, in memory once, whatever the number of policies and sessions: as inputs for graphs that
-// compute many rows at a time, and as constants, packed by the runtime for its kernels, for the one graph that decodes.
+// The weights that do not train, in memory once, whatever the number of policies and sessions: inputs of the graphs
+// that train and score. The sampler packs them once more for its kernels (generate/stepped/pack-weights.ts).
 
 import { parameterCount, parameterSpecs } from "../../../model/model-config.ts";
 import type { WeightSource } from "../../../model/weight-source.ts";
-import type { Value } from "../graph/graph.ts";
-import { microsoftDomain } from "../graph/graph.ts";
 import { blockLength } from "../graph/operators.ts";
-import { elementCount, float32Data, float32Tensor, int8Tensor, type Tensor } from "../runtime/runtime.ts";
-import { blockNames, inBlocks, type Parameters, parameter, type WeightLayout } from "./linear.ts";
+import { elementCount, float32Tensor, int8Tensor, type Tensor } from "../runtime/runtime.ts";
+import { blockNames, inBlocks, type WeightLayout } from "./linear.ts";
 
 /** Tensors by the names that `declareParameters` gives the inputs. */
 export type FrozenWeights = ReadonlyMap<string, Tensor>;
@@ -75,51 +73,4 @@ function quantise(from: Float32Array, values: Int8Array, scales: Float32Array): 
     const inverse = scale === 0 ? 0 : 1 / scale;
     for (let i = start; i < end; i++) values[i] = ((from[i] * inverse + rounding) | 0) - 128;
   }
-}
-
-/**
- * Products of few rows with frozen matrices. Those in blocks are constants of the graph that the rows belong to and go through
- * MatMulNBits, which also makes the rows int8 (accuracy level 4). float32 matrices stay inputs: as constants the runtime would
- * keep both its packed copy and the original, which made a model of 135 M parameters .5 GiB larger twice over for a fifth less time.
- */
-export function constantProduct(
-  layout: WeightLayout,
-  weights: FrozenWeights,
-  parameters: Parameters,
-): (x: Value, weight: string) => Value {
-  const specs = new Map(parameterSpecs(layout.config).map((spec) => [spec.name, spec]));
-  return (x, name) => {
-    const spec = specs.get(name);
-    if (spec === undefined) throw new Error(`The model has no weight ${name}.`);
-    const [rows, columns] = spec.shape;
-    const shape = [...x.shape.slice(0, -1), rows];
-    const emit = (op: string, inputs: Value[], attributes: Record<string, number>): Value =>
-      x.graph.emit(op, inputs, [{ shape }], { attributes, domain: microsoftDomain })[0];
-    if (!inBlocks(layout, spec)) return emit("FusedMatMul", [x, parameter(parameters, name)], { transA: 0, transB: 1 });
-    const names = blockNames(name);
-    const [values, scales] = [weights.get(names.values), weights.get(names.scales)];
-    if (values === undefined || scales === undefined) throw new Error(`There are no blocks of ${name}.`);
-    const count = elementCount(spec.shape);
-    const blocks = x.graph.external(
-      `constant:${names.values}`,
-      [rows, columns / blockLength, blockLength],
-      "uint8",
-      count,
-      () => withZeroPoint(values.data as Int8Array),
-    );
-    const scaleCount = count / blockLength;
-    const factors = x.graph.external(`constant:${names.scales}`, [scaleCount], "float32", scaleCount * 4, () => {
-      const data = float32Data(scales);
-      return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-    });
-    const attributes = { K: columns, N: rows, bits: 8, block_size: blockLength, accuracy_level: 4 };
-    return emit("MatMulNBits", [x, blocks, factors], attributes);
-  };
-}
-
-/** From signed values to MatMulNBits' own, which count from a zero point of 128. */
-function withZeroPoint(values: Int8Array): Uint8Array {
-  const bytes = Uint8Array.from(new Uint8Array(values.buffer, values.byteOffset, values.byteLength));
-  for (let i = 0; i < bytes.length; i++) bytes[i] ^= 0x80;
-  return bytes;
 }

@@ -19,7 +19,7 @@ export interface NewPositions {
   readonly from: number;
 }
 
-export interface StepRow extends NewPositions {
+interface StepRow extends NewPositions {
   /** In their order. Every new position of the row sees all of them. */
   readonly chunks: readonly Chunk[];
 }

@@ -60,7 +60,12 @@ export class RowCaches implements Disposable {
   readonly #common: { readonly tokens: readonly number[]; readonly list: BlockList };
 
   /** `sequences`: all that will begin. */
-  constructor(config: ModelConfig, sequences: readonly Sequence[], run: RunStep, { ownBlocks, aheadBlocks }: CacheLimits) {
+  constructor(
+    config: ModelConfig,
+    sequences: readonly Sequence[],
+    run: RunStep,
+    { ownBlocks, aheadBlocks }: CacheLimits,
+  ) {
     this.#run = run;
     this.#aheadBlocks = aheadBlocks;
     for (const { prompt } of sequences) {

@@ -5,7 +5,7 @@ import { count, positiveCount } from "./numbers.ts";
 
 const truncatedReplies = ["refuse", "read"] as const;
 
-const labelRuleNames = ["consistent", "margin", "harmonic", "both"] as const;
+const labelRuleNames = ["consistent", "quorum", "margin", "harmonic", "both"] as const;
 export type LabelRule = (typeof labelRuleNames)[number];
 
 export const sampling = {
@@ -27,7 +27,7 @@ export const sampling = {
       .enum(labelRuleNames)
       .default("consistent")
       .describe(
-        "When a vote over several forms is a label: all forms elect it (`consistent`), it leads by a `margin`, the `harmonic` mean of its shares is ½, or `both` forms and mean say so.",
+        "When a vote over several forms is a label: all forms elect it (`consistent`), more forms than elect any other and two at least (`quorum`), it leads by a `margin`, the `harmonic` mean of its shares is ½, or `both` forms and mean say so.",
       ),
   ),
   proposalsPerQuestion: z.number().min(1).default(2).describe("Proposals sampled for each question that is solved."),

@@ -2,7 +2,7 @@
 // usual order. Answers are bare numbers in a box, which the prompt has opened already (docs/decisions/0058).
 import { refuse } from "../reading.ts";
 import type { Question, Reading } from "../types.ts";
-import { arithmetic } from "./arithmetic.ts";
+import { arithmetic, sumsOfOtherDigits } from "./arithmetic.ts";
 import { readSum, sumQuestion } from "./arithmetic-notation.ts";
 import { arithmeticTruth } from "./arithmetic-truth.ts";
 import { defineTopic } from "./define-topic.ts";
@@ -12,6 +12,7 @@ import {
   inNotation,
   inWords,
   openedBox,
+  otherQuestions,
   readWholeNumber,
   restatementsInWords,
   truthInWords,
@@ -99,10 +100,11 @@ export const arithmeticInWords = defineTopic({
   },
   solvePrompt: (question) => [...solvedTurns, user(wording.say(inSigns(question).text)), assistant(openedBox)],
   readAnswer: (reply) => readWholeNumber(withOpenedBox(reply)),
-  // The last of the notation's forms, with other digits: differences turned around are negative, which is harder, and with three forms
-  // each has too few answers for a vote.
-  restatements: (question) =>
-    restatementsInWords(wording, (arithmetic.topic.restatements?.(inSigns(question)) ?? []).slice(-1)),
+  // With other digits alone: differences turned around are negative, which is harder, and in both orders a mistake is often the same.
+  restatements: (question) => {
+    const sum = readSum(inSigns(question).text);
+    return sum.ok ? restatementsInWords(wording, otherQuestions(question, sumsOfOtherDigits(sum.value))) : [];
+  },
   generator: questionsOf(truth),
   hidden: truth,
 });

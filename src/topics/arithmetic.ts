@@ -51,26 +51,63 @@ function equivalentSums(sum: Sum): Restatement[] {
   return [...forms, operator === "*" ? movedFactor(sum) : movedOperand(sum)];
 }
 
-/** a ± b as a ± (b + m), where m is 1 in every digit of b, or −1 where a digit would be gained. */
-function movedOperand({ left, operator, right }: Sum): Restatement {
-  const ones = BigInt("1".repeat(right.length));
-  const up = String(BigInt(right) + ones).length === right.length;
-  const move = up ? ones : -ones;
-  const question = sumQuestion({ left, operator, right: String(BigInt(right) + move) });
-  const change = operator === "+" ? move : -move;
+/**
+ * Forms with other digits alone, for models that make one mistake in both orders of the operands: of a sum or difference one operand
+ * moved, the right one, the left one, the left one by twice as much; of a product the neighbours of the factor of one digit, and the
+ * other factor moved. Differences keep their sign.
+ */
+export function sumsOfOtherDigits(sum: Sum): Restatement[] {
+  if (sum.operator === "*") {
+    const [, digit] = factorsOf(sum);
+    return [
+      ...[1, -1].filter((move) => digit + move >= 1 && digit + move <= 9).map((move) => movedDigit(sum, move)),
+      movedLongFactor(sum),
+    ];
+  }
+  const forms = [movedOperand(sum), movedOperand(sum, "left"), movedOperand(sum, "left", 2)];
+  const isNegative = ({ left, right }: Sum): boolean => BigInt(left) < BigInt(right);
+  return sum.operator === "+" ? forms : forms.filter(({ question }) => isNegative(sumOf(question)) === isNegative(sum));
+}
+
+/** `number` moved by `by` in every digit, down where a digit would be gained. */
+function otherDigits(number: string, by = 1): bigint {
+  const move = BigInt(by) * BigInt("1".repeat(number.length));
+  return String(BigInt(number) + move).length === number.length ? move : -move;
+}
+
+/** a ± b with one operand moved in every digit. */
+function movedOperand(sum: Sum, side: "left" | "right" = "right", by = 1): Restatement {
+  const move = otherDigits(sum[side], by);
+  const question = sumQuestion({ ...sum, [side]: String(BigInt(sum[side]) + move) });
+  const change = side === "right" && sum.operator === "-" ? -move : move;
   return { question, toOriginal: (answer) => String(BigInt(answer) - change) };
 }
 
 /** a · d as a · (d + 1), or a · (d − 1) for 9, where d is the factor of one digit. */
-function movedFactor({ left, operator, right }: Sum): Restatement {
-  const [factor, digit] = right.length === 1 ? [left, Number(right)] : [right, Number(left)];
-  const move = digit === 9 ? -1 : 1;
+function movedFactor(sum: Sum): Restatement {
+  return movedDigit(sum, factorsOf(sum)[1] === 9 ? -1 : 1);
+}
+
+/** a · d as a · (d + move). */
+function movedDigit(sum: Sum, move: number): Restatement {
+  const [factor, digit] = factorsOf(sum);
   const moved = String(digit + move);
-  const question = sumQuestion(
-    right.length === 1 ? { left, operator, right: moved } : { left: moved, operator, right },
-  );
+  const question = sumQuestion(sum.right.length === 1 ? { ...sum, right: moved } : { ...sum, left: moved });
   return { question, toOriginal: (answer) => String(BigInt(answer) - BigInt(move) * BigInt(factor)) };
 }
+
+/** a · d with a moved in every digit. */
+function movedLongFactor(sum: Sum): Restatement {
+  const [factor, digit] = factorsOf(sum);
+  const move = otherDigits(factor);
+  const moved = String(BigInt(factor) + move);
+  const question = sumQuestion(sum.right.length === 1 ? { ...sum, left: moved } : { ...sum, right: moved });
+  return { question, toOriginal: (answer) => String(BigInt(answer) - move * BigInt(digit)) };
+}
+
+/** The factor of any length, and the one of one digit. */
+const factorsOf = ({ left, right }: Sum): readonly [string, number] =>
+  right.length === 1 ? [left, Number(right)] : [right, Number(left)];
 
 function sumOf(question: Question): Sum {
   const sum = readSum(question.text);

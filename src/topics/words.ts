@@ -31,6 +31,13 @@ export function inNotation({ hear }: Wording, topic: string, question: Question,
 export const restatementsInWords = (wording: Wording, forms: readonly Restatement[]): readonly Restatement[] =>
   forms.map(({ question, toOriginal }) => ({ question: inWords(wording, question), toOriginal }));
 
+/** The forms that ask neither the same as the question nor as one before them, such as `8 * 7` beside `7 * 8`. */
+export const otherQuestions = ({ key }: Question, forms: readonly Restatement[]): readonly Restatement[] =>
+  forms.filter(
+    (form, index) =>
+      form.question.key !== key && forms.findIndex(({ question }) => question.key === form.question.key) === index,
+  );
+
 /** The same truth about questions in words. */
 export function truthInWords(
   wording: Wording,

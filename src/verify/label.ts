@@ -20,6 +20,9 @@ type Rule = (ballot: Ballot) => Label;
 
 /**
  * - `consistent`: the plurality of all answers, where every form elects it by strict plurality (ours, decision 0011).
+ * - `quorum`: the answer that more forms elect, each by strict plurality, than any other, and at least two (all where there is one form).
+ *   A form that elected something else is taught what the others say: with `consistent` it silences the question, and no plurality is
+ *   ever corrected (ours, decision 0086).
  * - `margin`: the plurality, where its share is .375 or more and more than .125 above the second's: the thresholds of SCRL (arXiv
  *   2603.19880). Forms do not count.
  * - `harmonic`: argmax h(a), h the harmonic mean of the shares p_f(a) over forms, where it is ½ or more (Self-Harmony, arXiv
@@ -31,6 +34,12 @@ export const labelRules: Readonly<Record<LabelRule, Rule>> = {
   consistent: (ballot) => {
     const winner = strictWinner(ballot.counts);
     return { winner, accepted: winner !== null && electedByAll(ballot, winner) };
+  },
+  quorum: ({ counts, forms }) => {
+    const elected = countVotes(forms.map((form) => strictWinner(countVotes(form))));
+    const winner = strictWinner(elected);
+    const accepted = winner !== null && elected[0][1] >= Math.min(2, forms.length);
+    return accepted ? { winner, accepted } : { winner: strictWinner(counts), accepted };
   },
   margin: ({ counts, forms }) => {
     const answers = forms.reduce((sum, form) => sum + form.length, 0);

@@ -36,6 +36,28 @@ describe("label rules", () => {
     ]);
   });
 
+  it("take what a quorum of forms elects, whatever the answers of the others add up to", () => {
+    // Two of four forms, the others undecided, of different minds or sure of something else: never both of one mind.
+    expect(accepted("quorum", "aab", "aab", "bcd", "cde")).toBe("a");
+    expect(accepted("quorum", "aab", "aab", "bbb", "ccc")).toBe("a");
+    expect(accepted("quorum", "aab", "aab", "bbb", "bbb")).toBe(null);
+    expect(accepted("quorum", "aaa", "bcd", "bcd", "bcd")).toBe(null);
+    // In one form it is the plurality.
+    expect(accepted("quorum", "aab")).toBe("a");
+    expect(vote(answers(["aab", "aab", "bbb", "ccc"]), "quorum").scores).toEqual([1, 1, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0]);
+    // Where all forms elect it, both rules say so; what one takes for right that it does not, some form did not elect.
+    const forms = fc.array(fc.stringMatching(/^[abc?]{1,6}$/), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(forms, (given) => {
+        const [all, some] = [accepted("consistent", ...given), accepted("quorum", ...given)];
+        if (all !== null) expect(some).toBe(all);
+        const { formWinners } = vote(answers(given));
+        const electing = formWinners.filter((winner) => winner === some).length;
+        if (some !== null) expect(electing).toBeGreaterThanOrEqual(Math.min(2, given.length));
+      }),
+    );
+  });
+
   it("take the margin of SCRL: a share of .375, and more than .125 above the second", () => {
     expect(accepted("margin", "aaabcdef")).toBe("a");
     expect(accepted("margin", "aaabbcde")).toBe(null);

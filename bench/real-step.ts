@@ -14,9 +14,11 @@ export interface WholeStep {
   readonly peakBytes: number;
   readonly plannedBytes: number;
   readonly seconds: number;
+  /** Where replies are as long as they may be, and as long as they were on average. */
   readonly plannedSeconds: number;
+  readonly plannedForLengths: number;
   readonly stages: Readonly<Record<string, number>>;
-  /** Tokens of answers and proposals that were learned from, which the plan takes to be as long as they may be. */
+  /** Tokens of answers and proposals that were learned from. */
   readonly trainedTokens: number;
 }
 
@@ -54,17 +56,28 @@ export async function playWholeStep(model: string, weights: string): Promise<Who
     const step = database.prepare("SELECT seconds, timing FROM steps").get();
     const trained = database.prepare("SELECT value FROM metrics WHERE name = 'tokens'").get();
     if (step === undefined) throw new Error("The run had no step.");
+    const trainedTokens = Number(trained?.["value"] ?? 0);
     return {
       peakBytes,
       plannedBytes: plan.peakBytes,
       seconds: Number(step["seconds"]),
-      plannedSeconds: (plan.time ?? []).reduce((sum, { seconds }) => sum + seconds, 0),
+      ...plannedTimes(plan, trainedTokens),
       stages: (JSON.parse(String(step["timing"])) as StepTiming).stages,
-      trainedTokens: Number(trained?.["value"] ?? 0),
+      trainedTokens,
     };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The plan says what a step takes at two lengths of its replies; between them time grows about evenly. */
+function plannedTimes({ time, timeAtHalf }: EnginePlan, tokens: number) {
+  const [whole, half] = [time, timeAtHalf].map((stages) => ({
+    seconds: (stages ?? []).reduce((sum, { seconds }) => sum + seconds, 0),
+    tokens: stages?.find(({ stage }) => stage === "learn")?.tokens ?? 0,
+  }));
+  const growth = (whole.seconds - half.seconds) / (whole.tokens - half.tokens);
+  return { plannedSeconds: whole.seconds, plannedForLengths: whole.seconds + growth * (tokens - whole.tokens) };
 }
 
 /** Runs the command line; the peak of its memory is the last one that the system told while it ran. */

@@ -275,15 +275,14 @@ async function benchStep(checkpoint: Checkpoint, weights: WeightForm): Promise<v
 }
 
 async function benchMemory({ path, add }: Checkpoint, weights: WeightForm): Promise<void> {
-  const { peakBytes, plannedBytes, seconds, plannedSeconds, stages, trainedTokens } = await playWholeStep(
-    path,
-    weights,
-  );
+  const step = await playWholeStep(path, weights);
+  const { peakBytes, plannedBytes, seconds, plannedSeconds, plannedForLengths, stages, trainedTokens } = step;
   const label = `whole step, 16 × 8 × 256, ${weights}`;
   add(`${label}: peak memory`, peakBytes / 2 ** 30, "GiB");
   add(`${label}: planned`, plannedBytes / 2 ** 30, "GiB");
   add(`${label}: time`, seconds, "s");
-  add(`${label}: planned`, plannedSeconds, "s");
+  add(`${label}: planned, replies of the longest length`, plannedSeconds, "s");
+  add(`${label}: planned, replies as long as they were`, plannedForLengths, "s");
   add(`${label}: trained`, trainedTokens, "tokens");
   for (const [stage, taken] of Object.entries(stages)) if (taken > 0.5) add(`${label}: ${stage}`, taken, "s");
 }

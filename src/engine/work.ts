@@ -58,6 +58,8 @@ export interface EnginePlan {
   readonly activationBytes: number;
   /** Where replies are as long as they may be; null where nothing was measured. */
   readonly time: readonly StageTime[] | null;
+  /** Where they are half as long on average, from one token to the most. */
+  readonly timeAtHalf: readonly StageTime[] | null;
 }
 
 /** Bytes of all parts. */

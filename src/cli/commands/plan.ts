@@ -124,16 +124,20 @@ function show(terminal: Terminal, model: string, plan: EnginePlan, work: StepWor
   const memory = plan.memory.map(({ part, bytes, about }) => [part, formatBytes(bytes), about]);
   terminal.say(formatTable(["memory", "", "of what"], memory, terminal.tableColumns));
   terminal.say(`Together: ${describeMemory(plan)}.`);
-  if (plan.time === null) return;
-  const seconds = plan.time.reduce((sum, stage) => sum + stage.seconds, 0);
-  const time = plan.time.map((stage) => [
+  const { time, timeAtHalf } = plan;
+  if (time === null || timeAtHalf === null) return;
+  const rows = time.map((stage, i) => [
     stage.stage,
+    formatDuration(timeAtHalf[i].seconds),
     formatDuration(stage.seconds),
     `${Math.round(stage.tokens)} tokens, ${Math.round(stage.tokens / Math.max(1e-9, stage.seconds))} a second`,
   ]);
-  terminal.say(`\n${formatTable(["time", "", "of what"], time, terminal.tableColumns)}`);
+  terminal.say(`\n${formatTable(["time", "half as long", "longest", "of what"], rows, terminal.tableColumns)}`);
+  const [half, whole] = [timeAtHalf, time].map((stages) =>
+    formatDuration(stages.reduce((sum, { seconds }) => sum + seconds, 0)),
+  );
   terminal.say(
-    `Together: ${formatDuration(seconds)} a step, where every reply is as long as it may be; shorter ones take less.`,
+    `Together: ${half} a step where replies are half as long as they may be, ${whole} where every one is as long as it may be. Equal replies are computed once, and take less.`,
   );
 }
 

@@ -5,9 +5,11 @@ import { parameterCount } from "../../../model/model-config.ts";
 import { completionsOf, type EnginePlan, type SampledWork, type StageTime, type StepWork } from "../../work.ts";
 import type { WeightLayout } from "../transformer/linear.ts";
 import { chooseThreads } from "../worker/choose-threads.ts";
-import { chooseModel, describeLayout, type ModelOptions } from "../worker/open-model.ts";
+import { type ChosenModel, chooseModel, describeLayout, type ModelOptions } from "../worker/open-model.ts";
 import { availableMemory } from "./available-memory.ts";
 import { type MeasuredRates, measureRates } from "./measure.ts";
+import { replyLengths } from "./planned-sequences.ts";
+import { samplingWork } from "./sampling-work.ts";
 import { partOfUpdate, sampledRows, stepMemory } from "./step-memory.ts";
 import { planPackedTraining, planWholeTraining, type TrainingPlan } from "./training-plan.ts";
 
@@ -31,15 +33,9 @@ export async function planOnnxStep(
   if (adapterFolder !== null && layout.lora !== null) readAdapter(adapterFolder, layout.config, layout.lora);
   const available = availableMemory();
   const { parts, activationBytes } = stepMemory(layout, work, available, (options.activationMemory ?? 0) * 1e6);
-  let time: StageTime[] | null = null;
-  if (measure) {
-    const used = threads === 0 ? await chooseThreads(layout.config) : threads;
-    const [longest] = [...work.sampled].sort((a, b) => tokensOf(b) - tokensOf(a));
-    const rows = sampledRows(layout, longest);
-    const context = longest.promptTokens + Math.ceil(longest.maxTokens / 2);
-    const rates = await measureRates(chosen, { rows, context, threads: used });
-    time = stageTimes(layout, work, rates, activationBytes);
-  }
+  const rates = measure ? await measureStep(chosen, work, threads) : null;
+  const timeOf = (share: number): Promise<StageTime[]> | null =>
+    rates === null ? null : stageTimes(layout, work, rates, { activationBytes, share });
   return {
     parameters: parameterCount(layout.config),
     maxSequenceTokens: layout.config.maxPositions,
@@ -47,40 +43,60 @@ export async function planOnnxStep(
     memory: parts,
     availableBytes: available,
     activationBytes,
-    time,
+    time: await timeOf(1),
+    timeAtHalf: await timeOf(0.5),
   };
 }
 
-const tokensOf = (work: SampledWork): number => completionsOf(work) * work.maxTokens;
+/** Rates at the size of what takes longest. */
+async function measureStep(chosen: ChosenModel, work: StepWork, threads: number): Promise<MeasuredRates> {
+  const { layout } = chosen;
+  const tokensOf = (one: SampledWork): number => completionsOf(one) * one.maxTokens;
+  const longest = (works: readonly SampledWork[]): SampledWork =>
+    [...works].sort((a, b) => tokensOf(b) - tokensOf(a))[0];
+  const trained = longest(work.trained);
+  return measureRates(chosen, {
+    rows: sampledRows(layout, longest(work.sampled)),
+    promptTokens: trained.promptTokens,
+    replyTokens: trained.maxTokens,
+    threads: threads === 0 ? await chooseThreads(layout.config) : threads,
+  });
+}
+
+export interface StepSize {
+  /** What a micro-batch of training may take. */
+  readonly activationBytes: number;
+  /** How long replies are on average, of the longest that they may be. */
+  readonly share: number;
+}
 
 /** Seconds of each stage at these rates. */
-export function stageTimes(
+export async function stageTimes(
   layout: WeightLayout,
   work: StepWork,
   rates: MeasuredRates,
-  activationBytes: number,
-): StageTime[] {
-  const sampled = work.sampled.map((one): StageTime => {
-    const rows = sampledRows(layout, one);
-    const rounds = completionsOf(one) / rows;
-    const steps = rounds * one.maxTokens * (rates.step + rows * rates.stepOfRow);
-    return {
-      stage: one.stage,
-      tokens: tokensOf(one),
-      seconds: steps + one.prompts * one.promptTokens * rates.scoreRow,
-    };
-  });
+  { activationBytes, share }: StepSize,
+): Promise<StageTime[]> {
+  const sampled: StageTime[] = [];
+  for (const one of work.sampled) {
+    const { steps, rows, places, promptPositions } = await samplingWork(layout, one, share);
+    const drawing = steps * rates.step + rows * rates.stepOfRow + places * rates.stepOfPlace;
+    const seconds = drawing + promptPositions * rates.promptPosition;
+    sampled.push({ stage: one.stage, tokens: tokensOf(one, share), seconds });
+  }
   const passes = work.referencePasses + correctionPasses(layout, work);
   let [scored, trained, tokens] = [0, 0, 0];
   for (const one of work.trained) {
     const part = partOfUpdate(one, work.updates);
     const plan: TrainingPlan =
-      layout.lora === null ? planWholeTraining(layout, part) : planPackedTraining(layout, part, activationBytes);
-    const own = tokensOf(part);
-    const share = work.updates * one.share;
-    trained += share * (plan.trainingRows * rates.trainRow + own * rates.trainToken);
-    scored += share * passes * (plan.scoringRows * rates.scoreRow + own * rates.scoreToken);
-    tokens += share * own;
+      layout.lora === null
+        ? planWholeTraining(layout, part, share)
+        : planPackedTraining(layout, part, activationBytes, share);
+    const own = tokensOf(part, share);
+    const times = work.updates * one.share;
+    trained += times * (plan.trainingRows * rates.trainRow + own * rates.trainToken);
+    scored += times * passes * (plan.scoringRows * rates.scoreRow + own * rates.scoreToken);
+    tokens += times * own;
   }
   return [
     ...sampled,
@@ -88,6 +104,9 @@ export function stageTimes(
     { stage: "learn", tokens, seconds: trained },
   ];
 }
+
+const tokensOf = (work: SampledWork, share: number): number =>
+  replyLengths(work, share).reduce((sum, length) => sum + length, 0);
 
 /** Passes that compare sampler and trainer. With an adapter the first update's own pass does, and only later ones need theirs. */
 function correctionPasses({ lora, blocks }: WeightLayout, { correction, updates }: StepWork): number {

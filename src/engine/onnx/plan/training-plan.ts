@@ -6,6 +6,7 @@ import { planBatches } from "../train/batches.ts";
 import { leastMicroBatch, planMicroBatch, scoringWork, trainingWork } from "../train/memory.ts";
 import { planPacked, sizeOf } from "../train/shared-prefixes.ts";
 import type { WeightLayout } from "../transformer/linear.ts";
+import { sequencesOf } from "./planned-sequences.ts";
 
 export interface TrainingPlan {
   /** Bytes of the largest micro-batch. */
@@ -18,20 +19,12 @@ export interface TrainingPlan {
   readonly scoringRows: number;
 }
 
-/** All completions of a call with their prompts, as tokens: only where they are equal counts. */
-function sequencesOf({ prompts, promptTokens, sharedTokens, samplesOfPrompt, maxTokens }: SampledWork): number[][] {
-  const samples = Math.ceil(samplesOfPrompt);
-  return Array.from({ length: prompts * samples }, (_, i) => {
-    const prompt = 1 + Math.floor(i / samples);
-    const shared = Array<number>(Math.min(sharedTokens, promptTokens)).fill(0);
-    const own = Array<number>(promptTokens - shared.length).fill(prompt);
-    return [...shared, ...own, ...Array<number>(maxTokens).fill(prompts + 1 + i)];
-  });
-}
-
-/** One update on this work, where an adapter trains and a micro-batch may take `budget` bytes. */
-export function planPackedTraining(layout: WeightLayout, work: SampledWork, budget: number): TrainingPlan {
-  const sequences = sequencesOf(work);
+/**
+ * One update on this work, where an adapter trains and a micro-batch may take `budget` bytes. Replies are `share` as long as they may be,
+ * on average.
+ */
+export function planPackedTraining(layout: WeightLayout, work: SampledWork, budget: number, share = 1): TrainingPlan {
+  const sequences = sequencesOf(work, share);
   const strands = sequences.map(({ length }, index) => ({ index, length: length - 1 }));
   const sizesFor = (workOf: typeof trainingWork) =>
     planPacked(sequences, strands, (size) => workOf(layout, size, budget)).map(sizeOf);
@@ -58,8 +51,8 @@ export function leastBytes(layout: WeightLayout, { promptTokens, maxTokens }: Sa
 }
 
 /** One update on this work where all weights train: whole sequences, padded, through the whole graph. */
-export function planWholeTraining({ config, sliced }: WeightLayout, work: SampledWork): TrainingPlan {
-  const lengths = sequencesOf(work).map(({ length }) => length);
+export function planWholeTraining({ config, sliced }: WeightLayout, work: SampledWork, share = 1): TrainingPlan {
+  const lengths = sequencesOf(work, share).map(({ length }) => length);
   const batches = planBatches(lengths, sliced ? (time) => tokensWithin(config, time) : tokensPerMicroBatch);
   const { layers, hiddenSize, intermediateSize, heads, vocabSize } = config;
   const bytesOf = ({ batch, time }: { readonly batch: number; readonly time: number }): number => {

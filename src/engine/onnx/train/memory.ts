@@ -106,6 +106,7 @@ export function scoringWork(layout: WeightLayout, size: PackedSize, budget: numb
   return planMicroBatch(layout, size, budget) === null ? Number.POSITIVE_INFINITY : ownWork(layout) + size.rows;
 }
 
-function ownWork({ blocks }: WeightLayout): number {
+/** What any micro-batch costs beside its rows, in rows. */
+export function ownWork({ blocks }: WeightLayout): number {
   return rowsPerBatch[blocks ? "blocks" : "float32"];
 }

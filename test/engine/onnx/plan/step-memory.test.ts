@@ -1,52 +1,16 @@
 // What a step is said to take: against what the engine holds, and in which direction each setting moves it.
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { measureRates } from "../../../../src/engine/onnx/plan/measure.ts";
 import { patternWeights } from "../../../../src/engine/onnx/plan/pattern-weights.ts";
-import { stageTimes } from "../../../../src/engine/onnx/plan/plan-step.ts";
 import { stepMemory } from "../../../../src/engine/onnx/plan/step-memory.ts";
 import { planPackedTraining } from "../../../../src/engine/onnx/plan/training-plan.ts";
 import { loadFrozenWeights } from "../../../../src/engine/onnx/transformer/frozen-weights.ts";
 import { adapterLayout, plainLayout } from "../../../../src/engine/onnx/transformer/linear.ts";
-import { peakBytes, type SampledWork, type StepWork } from "../../../../src/engine/work.ts";
-import { projections } from "../../../../src/model/lora.ts";
-import { type ModelConfig, parameterCount } from "../../../../src/model/model-config.ts";
+import { peakBytes, type StepWork } from "../../../../src/engine/work.ts";
+import { parameterCount } from "../../../../src/model/model-config.ts";
 import { modelVariants } from "../random-model.ts";
+import { large, lora, withAnswers, work } from "./planned-work.ts";
 
-/** Shape of a real model; no weight of it is made. */
-const large: ModelConfig = {
-  ...modelVariants["qwen2: biases, grouped heads, tied"],
-  vocabSize: 151_936,
-  hiddenSize: 896,
-  intermediateSize: 4864,
-  layers: 24,
-  heads: 14,
-  keyValueHeads: 2,
-  headSize: 64,
-  maxPositions: 32_768,
-};
-const lora = { rank: 16, alpha: 32, targets: projections };
-const solve: SampledWork = {
-  stage: "solve",
-  prompts: 16,
-  promptTokens: 150,
-  sharedTokens: 100,
-  samplesOfPrompt: 8,
-  maxTokens: 256,
-};
-const work: StepWork = {
-  sampled: [solve],
-  trained: [{ ...solve, share: 1 }],
-  updates: 1,
-  referencePasses: 0,
-  correction: "coarse",
-  policies: 1,
-  frozenPlayers: 0,
-};
-const withAnswers = (change: Partial<SampledWork>): StepWork => {
-  const changed = { ...solve, ...change };
-  return { ...work, sampled: [changed], trained: [{ ...changed, share: 1 }] };
-};
 const plenty = 1e12;
 const partOf = (layout: ReturnType<typeof plainLayout>, name: string, of = work): number =>
   stepMemory(layout, of, plenty, 0)
@@ -145,54 +109,5 @@ describe("memory of a step", () => {
     expect(peakBytes({ memory: none.parts })).toBeGreaterThan(held);
     // What a run was recorded with counts, whatever is left now.
     expect(stepMemory(layout, work, held, 3e8).activationBytes).toBe(3e8);
-  });
-});
-
-describe("time of a step", () => {
-  const rates = {
-    step: 0.01,
-    stepOfRow: 0.001,
-    scoreRow: 0.0001,
-    scoreToken: 0.0002,
-    trainRow: 0.001,
-    trainToken: 0.002,
-  };
-  const seconds = (layout: ReturnType<typeof plainLayout>, of: StepWork): Record<string, number> =>
-    Object.fromEntries(stageTimes(layout, of, rates, 2 ** 29).map(({ stage, seconds }) => [stage, seconds]));
-
-  test("sampler and trainer are compared where the sampler is coarser, or where it is asked for, but not for the first update", () => {
-    const [coarse, exact] = [adapterLayout(large, lora, true), adapterLayout(large, lora)];
-    expect(Object.keys(seconds(coarse, work))).toEqual(["solve", "learn"]);
-    expect(Object.keys(seconds(coarse, { ...work, updates: 2 }))).toEqual(["solve", "score", "learn"]);
-    expect(Object.keys(seconds(exact, { ...work, updates: 2 }))).toEqual(["solve", "learn"]);
-    const asked = { ...work, correction: "always", updates: 2 } as const;
-    const half = seconds(exact, asked)["score"];
-    expect(seconds(exact, { ...asked, referencePasses: 1 })["score"]).toBeCloseTo(3 * half);
-  });
-
-  test("what answers share is learned from once", () => {
-    const layout = adapterLayout(large, lora);
-    const long = seconds(layout, withAnswers({ promptTokens: 400, sharedTokens: 0 }));
-    const shared = seconds(layout, withAnswers({ promptTokens: 400, sharedTokens: 400 }));
-    expect(shared["learn"]).toBeLessThan(long["learn"]);
-    // Each prompt a few times at the most, not once for each of its answers.
-    expect(long["learn"]).toBeLessThan(128 * (400 + 256) * rates.trainRow + 128 * 256 * rates.trainToken);
-  });
-
-  test("a part of the model is timed, and nothing of it is below zero", async () => {
-    const config = {
-      ...large,
-      hiddenSize: 64,
-      intermediateSize: 96,
-      heads: 4,
-      headSize: 16,
-      vocabSize: 40_000,
-      layers: 9,
-    };
-    const layout = adapterLayout(config, { ...lora, rank: 4 });
-    const folder = { folder: "none", config, companions: new Map() as never };
-    const measured = await measureRates({ folder, layout, adapterFolder: null }, { rows: 12, context: 20, threads: 1 });
-    for (const rate of Object.values(measured)) expect(rate).toBeGreaterThanOrEqual(0);
-    expect(measured.trainRow).toBeGreaterThan(0);
   });
 });

@@ -5,19 +5,9 @@ import type { Completion } from "../../../../types.ts";
 import type { Piece, SampleOptions } from "../../../engine.ts";
 import type { SampleWatch } from "../sampler.ts";
 import { type Sequence, uniformOf } from "../sequences.ts";
+import type { GenerationLimits } from "./limits.ts";
 import type { Row, RowCaches } from "./row-caches.ts";
 import { blockSize } from "./step-attention.ts";
-
-export interface GenerationLimits {
-  /** Rows at a time, at most, … */
-  readonly rows: number;
-  /** … and those of a step, which all differ. */
-  readonly states: number;
-  /** As many take part whatever `blocks` says. */
-  readonly fewestRows: number;
-  /** Blocks of keys and values. */
-  readonly blocks: number;
-}
 
 export interface GenerationOptions {
   readonly caches: RowCaches;

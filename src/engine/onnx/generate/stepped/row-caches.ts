@@ -6,6 +6,7 @@ import type { ModelConfig } from "../../../../model/model-config.ts";
 import type { Sequence } from "../sequences.ts";
 import { type BlockList, BlockPool, type Target } from "./block-pool.ts";
 import { computePrompts, type RunStep, type UnreadPrompt } from "./compute-prompts.ts";
+import type { CacheLimits } from "./limits.ts";
 import { blocksOf, commonBlocks, placesInBlocks } from "./prompts.ts";
 import { blockSize } from "./step-attention.ts";
 import type { Chunk } from "./step-indices.ts";
@@ -42,13 +43,6 @@ interface Prompt {
 
 /** For each row. */
 export type Drawn = Pick<StepResult, "next"> & { readonly logprobs: readonly number[] };
-
-export interface CacheLimits {
-  /** Blocks that rows will have for themselves at a time, about, at most. */
-  readonly ownBlocks: number;
-  /** Blocks that there may be of prompts of which no row has begun. */
-  readonly aheadBlocks: number;
-}
 
 /** Owns the memory of keys and values until it is disposed of. */
 export class RowCaches implements Disposable {

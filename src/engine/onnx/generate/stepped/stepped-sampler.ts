@@ -3,43 +3,29 @@
 // rows take part generation.ts's.
 
 import type { Completion } from "../../../../types.ts";
-import type { SampleOptions } from "../../../engine.ts";
 import { float32Data, type Tensor, type Tensors } from "../../runtime/runtime.ts";
 import { blockNames, inBlocks, type WeightLayout } from "../../transformer/linear.ts";
 import type { Sampler, SamplerOptions } from "../sampler.ts";
-import { type Sequence, sequencesOf } from "../sequences.ts";
-import { bytesOfBlock } from "./block-pool.ts";
+import { sequencesOf } from "../sequences.ts";
 import type { RunStep } from "./compute-prompts.ts";
-import { type GenerationLimits, generate } from "./generation.ts";
-import { fewestRows, mostCacheBytes, mostRows, rowsAtOnce } from "./limits.ts";
+import { generate } from "./generation.ts";
+import { cacheLimits, generationLimits } from "./limits.ts";
 import { linearGroups, packAdapters } from "./linear-groups.ts";
 import { RowCaches } from "./row-caches.ts";
-import { blockSize } from "./step-attention.ts";
 import { StepSession } from "./step-session.ts";
-
-/** One in so many blocks may be of prompts that are read ahead. */
-const shareAhead = 8;
 
 export function createSteppedSampler(layout: WeightLayout, options: SamplerOptions): Sampler {
   const { config } = layout;
-  const { maxBatch = mostRows, onProgress = () => undefined } = options;
+  const { maxBatch, onProgress = () => undefined } = options;
   const sessions = new StepSessions(layout, options);
-  const limits = {
-    rows: Math.min(maxBatch, 4 * rowsAtOnce(config, maxBatch)),
-    states: rowsAtOnce(config, maxBatch),
-    fewestRows: Math.min(maxBatch, fewestRows),
-    blocks: Math.floor(mostCacheBytes / bytesOfBlock(config)),
-  };
+  const limits = generationLimits(config, maxBatch);
   return {
     sample: async (weights, asks, settings, watch) => {
       const sequences = asks.flatMap(sequencesOf);
       if (sequences.length === 0) return asks.map(() => []);
       const { session, feeds } = await sessions.open(weights);
       const run: RunStep = (blocks, step) => session.run({ ...feeds, ...blocks }, step, settings);
-      using caches = new RowCaches(config, sequences, run, {
-        ownBlocks: ownBlocks(sequences, settings, limits),
-        aheadBlocks: Math.floor(limits.blocks / shareAhead),
-      });
+      using caches = new RowCaches(config, sequences, run, cacheLimits(sequences, settings, limits));
       const completions = await generate({ caches, sequences, settings, limits, watch, onProgress });
       const rows: Completion[][] = asks.map(() => []);
       for (const [i, { ask }] of sequences.entries()) rows[ask].push(completions[i]);
@@ -47,22 +33,6 @@ export function createSteppedSampler(layout: WeightLayout, options: SamplerOptio
     },
     dispose: () => sessions.dispose(),
   };
-}
-
-/**
- * Blocks that rows have for themselves at a time: as many as the limit says, or as the fewest rows need, and those that begin. Room for
- * more than twice the limit is made when it is needed, for a machine may refuse to set so much aside.
- */
-function ownBlocks(
-  sequences: readonly Sequence[],
-  { maxTokens }: SampleOptions,
-  { fewestRows, blocks }: Pick<GenerationLimits, "fewestRows" | "blocks">,
-): number {
-  const longest = sequences.reduce((most, { prompt }) => Math.max(most, prompt.length), 0);
-  const ofPrompt = Math.ceil(longest / blockSize);
-  const ofRow = ofPrompt + Math.ceil(maxTokens / blockSize);
-  const most = Math.min(2 * blocks, Math.max(blocks, fewestRows * ofRow)) + fewestRows * ofPrompt;
-  return Math.min(sequences.length * ofRow, most);
 }
 
 /** The one session there is, since each packs the weights for itself, and what it is fed. */

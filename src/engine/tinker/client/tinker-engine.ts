@@ -15,7 +15,8 @@ import { Connection, type ConnectionOptions, resumeHint, ServerError } from "./c
 import { wireData, wireLossConfig } from "./data.ts";
 import { connectionLimits } from "./limits.ts";
 import { type AdapterOptions, type Link, TinkerModel } from "./model.ts";
-import { CallOrder, type Shared, TinkerPolicy, throwInWords } from "./player.ts";
+import { CallOrder, type Shared, throwInWords } from "./player.ts";
+import { TinkerPolicy } from "./policy.ts";
 import { Promises } from "./promises.ts";
 import { beginSession, type Session } from "./session.ts";
 import { WaitingBoard } from "./waiting.ts";

@@ -36,7 +36,10 @@ export function checkOrigin(
 ): Refused | null {
   if (host === undefined) return { status: 400, message: "The request names no host." };
   if (token === null && !loopbackHosts.some((name) => host === `${name}:${port}` || (port === 80 && host === name))) {
-    return { status: 403, message: `This ${server} answers to the names of this machine only.` };
+    return {
+      status: 403,
+      message: `This ${server} answers at http://127.0.0.1:${port} only: a tunnel to it must have the same port at both ends.`,
+    };
   }
   const others = { status: 403, message: `Pages of other origins may not ask this ${server}.` } as const;
   if (origin !== undefined && origin !== `http://${host}`) return others;

@@ -78,7 +78,7 @@ describe("before any work", () => {
   it("a wrong key, a missing one, and one that can be none", async () => {
     const wrong = await refusal(() => open({ instead: () => reply(401, { detail: "Invalid key" }) }));
     expect(wrong).toMatchObject({
-      message: expect.stringContaining("does not accept the key"),
+      message: expect.stringContaining("does not accept the key (401: Invalid key)"),
       hint: expect.stringContaining("TINKER_API_KEY"),
     });
     const none = await refusal(() => connect("https://tinker.example", { environment: {} }));
@@ -135,6 +135,9 @@ describe("on the way", () => {
       /ForwardBackwardOutput: 3 bytes/,
     );
     garbage.body = new Uint8Array(6000);
+    expect((await refusal(() => sampleOf(policy))).message).toMatch(/larger than/);
+    // Without its length, read until it is too long.
+    Object.assign(garbage.headers, { "transfer-encoding": "chunked" });
     expect((await refusal(() => sampleOf(policy))).message).toMatch(/larger than/);
     bad = false;
     expect(await sampleOf(policy)).toHaveLength(1);

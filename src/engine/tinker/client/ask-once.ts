@@ -84,9 +84,10 @@ export function noTinkerServer({ options }: Connection, error: WireError): Usage
 function unusable(baseUrl: string, failure: Failure): SqlmError {
   const status = failure.kind === "status" ? failure.status : null;
   if (status === 401 || status === 403) {
+    const says = failure.kind === "status" && failure.problem !== "" ? `: ${failure.problem}` : "";
     return new UsageError(
-      `The server ${baseUrl} does not accept the key (${status}).`,
-      "Put the right one into the environment variable TINKER_API_KEY.",
+      `The server ${baseUrl} does not accept the key (${status}${says}).`,
+      "Put the right one into the environment variable TINKER_API_KEY, unless its words name another reason.",
     );
   }
   if (status === 402) {

@@ -122,7 +122,7 @@ export const presets: Readonly<Record<"default" | "quick" | "paper" | "real", Ru
     groupsPerBatch: 16,
     groupSize: 16,
     labelRule: "quorum",
-    minAgreement: 0.25,
+    minAgreement: 0.5,
     proposalsPerQuestion: 2,
     proposerEvery: 1,
     proposerLossWeight: 0.1,

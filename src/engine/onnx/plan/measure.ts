@@ -46,7 +46,7 @@ const [fewSteps, moreSteps, mostSteps] = [4, 16, 96];
 const [shortPrompt, longPrompt, longPrompts] = [33, 129, 4];
 /** Rows of the micro-batch that is timed, about, and replies of it at most. */
 const [trainedRows, trainedReplies] = [700, 8];
-const rounds = 2;
+const rounds = 4;
 
 /** Seconds. */
 interface TimedShape extends MeasuredShape {

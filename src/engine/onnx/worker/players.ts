@@ -102,6 +102,8 @@ export function createPlayers(
       seats.delete(player);
     },
     sample: async (player, asks, options, followed) => {
+      // Keys and values take the place of what training keeps.
+      packed?.release();
       const watch = followed === null ? undefined : watchOf(followed, asks, onPieces);
       return sampler.sample(seatOf(player).weights, asks, options, watch);
     },

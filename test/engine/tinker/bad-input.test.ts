@@ -115,6 +115,21 @@ describe("before any work", () => {
   });
 });
 
+it.each([400, 415, 422, 500])("speaks JSON to an unknown server that answers protobuf with %i", async (status) => {
+  const instead: TestServerOptions["instead"] = (path, { headers }) =>
+    path === "forward_backward" && headers["content-type"]?.includes("protobuf") === true
+      ? reply(status, { detail: "no JSON" })
+      : undefined;
+  await using opened = await open({ introduction: {}, instead });
+  await using policy = await opened.engine.openPolicy();
+  expect((await policy.forwardBackward([datum], "ppo")).logprobs).toHaveLength(1);
+  const sent = opened.server.seen.filter(({ path }) => path === "forward_backward");
+  expect(sent.map(({ headers }) => headers["content-type"]?.includes("protobuf"))).toEqual([
+    true,
+    ...sent.slice(1).map(() => false),
+  ]);
+});
+
 describe("on the way", () => {
   it("an answer that is no message, or larger than is read", async () => {
     const garbage = {

@@ -40,7 +40,7 @@ async function replay({ name, exchanges }: Capture) {
     const found = protobuf && json ? null : answer(request.method ?? "", path, body);
     if (path === "/openapi.json") response.end(JSON.stringify({ info: { title } }));
     else if (path === `${apiRoot}session_heartbeat`) response.end("{}");
-    else if (found === null) response.writeHead(protobuf && json ? 422 : 404).end('{"detail":"not recorded"}');
+    else if (found === null) response.writeHead(protobuf && json ? 500 : 404).end('{"detail":"not recorded"}');
     else response.writeHead(found.status, { "content-type": found.headers["content-type"] }).end(bytesOf(found.body));
   });
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));

@@ -102,7 +102,9 @@ export class TinkerModel {
       dialect.certain = true;
       return requestId;
     } catch (error) {
-      const unread = error instanceof ServerError && (error.status === 415 || error.status === 422);
+      // One that is not known may fail where it should refuse; nothing but a zero gradient is sent to it before this is clear.
+      const unreadable = this.#link.session.profile.tryLosses ? [415, 422, 400, 500] : [415, 422];
+      const unread = error instanceof ServerError && unreadable.includes(error.status ?? 0);
       if (!unread || dialect.certain || dialect.format === "json") throw error;
       const requestId = await send("json");
       dialect.format = "json";

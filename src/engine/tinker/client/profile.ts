@@ -1,7 +1,7 @@
 // Which server it is and what it honours. Servers of the protocol differ in silence; what one cannot honour is refused before
 // a run begins. The table is what was read and seen of each (docs/tinker.md); a server that is not in it is tried.
 import { type LossFn, lossFunctions } from "../../../types.ts";
-import { checkMessage, readJson } from "../wire/body.ts";
+import { checkMessage, readJson, type WireFormat } from "../wire/body.ts";
 import { endpoints } from "../wire/messages.ts";
 
 export interface ServerProfile {
@@ -34,6 +34,8 @@ export interface ServerProfile {
   readonly coarseSampling: boolean;
   /** What it does with the scale of adapters, in words. */
   readonly alpha: string;
+  /** In which form it takes training requests; of one that has to be tried, in which it is asked first. */
+  readonly format: WireFormat;
   /** Its losses are not known and have to be tried. */
   readonly tryLosses: boolean;
 }
@@ -54,6 +56,7 @@ const full: ServerProfile = {
   rank: null,
   coarseSampling: false,
   alpha: "alpha as the server sets it",
+  format: "protobuf",
   tryLosses: false,
 };
 
@@ -79,6 +82,8 @@ const known = {
     promptLogprobs: false,
     baseSampling: false,
     sequenced: false,
+    // What is no JSON it answers with 500.
+    format: "json",
   },
   other: { ...full, name: "a Tinker server", sequenced: false, tryLosses: true },
 } as const satisfies Record<string, ServerProfile>;

@@ -99,8 +99,8 @@ async function connectTo(
     const { profile, config } = session;
     const adapter = { rank: options.rank ?? profile.rank ?? defaultRank, seed: options.seed ?? 0 };
     const promises = new Promises(connection, config.inflight_response_bytes_semaphore_size);
-    const dialect = { format: "protobuf", certain: false } as const;
-    const link = { connection, promises, session, baseModel: model, dialect: { ...dialect } };
+    const dialect = { format: profile.format, certain: false };
+    const link = { connection, promises, session, baseModel: model, dialect };
     const spare = profile.tryLosses ? await TinkerModel.create(link, adapter) : null;
     const lossFunctions = spare === null ? profile.lossFunctions : await tryLosses(spare, profile.lossFunctions);
     return { link, adapter, lossFunctions, spare };

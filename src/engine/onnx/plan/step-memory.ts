@@ -94,10 +94,10 @@ function weightBytes(layout: WeightLayout): number {
 /** Share that packing takes on top while a session with the adapter takes the place of one without. */
 const whilePacking = 0.1;
 
-/** The same packed by the runtime, with a sum beside the scale of each block. */
+/** The same packed by the runtime, a byte each; scales are one an output. */
 function packedBytes(layout: WeightLayout): number {
   const packed = parameterSpecs(layout.config).reduce(
-    (total, spec) => total + (inBlocks(layout, spec) ? elementCount(spec.shape) * (1 + 8 / blockLength) : 0),
+    (total, spec) => total + (inBlocks(layout, spec) ? elementCount(spec.shape) : 0),
     0,
   );
   return (1 + whilePacking) * packed;

@@ -81,7 +81,7 @@ async function locate(
       if (statusCode >= 300 && statusCode < 400) {
         await body.dump();
         const location = [headers.location].flat()[0];
-        return location === undefined ? null : new URL(location, url).href;
+        return location === undefined ? null : onTheWeb(new URL(location, url).href);
       }
       if (statusCode === 503 || statusCode === 425) {
         await body.dump();
@@ -97,11 +97,14 @@ async function locate(
         z.object({ url: z.string().nullish(), urls: z.record(z.string(), z.string()).nullish() }),
         readJson(path, await wholeOf(body, 2 ** 20)),
       );
-      return answer.url ?? answer.urls ?? null;
+      return onTheWeb(answer.url ?? null) ?? answer.urls ?? null;
     }
   }
   return null;
 }
+
+/** The address, unless it is one that nothing is fetched from: some servers name a file of their own machine. */
+const onTheWeb = (address: string | null): string | null => (/^https?:/i.test(address ?? "") ? address : null);
 
 /** The key goes to the server itself and to nobody else: downloads are often at a store of another company. */
 function get(url: string, connection: Connection, dispatcher: Dispatcher): Promise<Dispatcher.ResponseData> {

@@ -34,6 +34,8 @@ export class TinkerModel {
   readonly #link: Link;
   readonly #submissions = new CallQueue();
   #sequence = 0;
+  /** Something was to be saved under a name. */
+  #hasSaved = false;
 
   constructor(link: Link, id: string) {
     this.#link = link;
@@ -135,6 +137,7 @@ export class TinkerModel {
 
   /** Keeps weights and optimizer on the server; returns the path by which it knows them. `name` must be new. */
   async saveState(name: string): Promise<string> {
+    this.#hasSaved = true;
     const { path } = endpoints.saveWeights;
     const what = "saving the weights on the server";
     const { bytes } = await this.#call("SaveWeights", what, (seqId) =>
@@ -188,7 +191,9 @@ export class TinkerModel {
 
   /** Gives its place back, where the server takes it. What goes wrong with that matters to nobody. */
   async unload(): Promise<void> {
-    if (!this.#link.session.profile.unload || this.#link.connection.ended !== null) return;
+    const { unload } = this.#link.session.profile;
+    const kept = unload === "none" || (unload === "unsaved" && this.#hasSaved);
+    if (kept || this.#link.connection.ended !== null) return;
     const body = json({ model_id: this.id, type: "unload_model" });
     const sending = {
       path: endpoints.unloadModel.path,

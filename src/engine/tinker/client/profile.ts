@@ -24,8 +24,11 @@ export interface ServerProfile {
   readonly seeds: "own" | "sum" | "alone";
   /** A training request that arrives twice is one. */
   readonly sequenced: boolean;
-  /** Loads weights only into a model that has done nothing yet: a new one is made for it. */
-  readonly unload: boolean;
+  /**
+   * Which models are given back when they are done with: all, none, or those that have saved nothing, where what a model has saved
+   * is deleted with it.
+   */
+  readonly unload: "all" | "unsaved" | "none";
   /** An empty list of stop tokens stops nowhere. */
   readonly emptyStop: boolean;
   /** The one rank of its adapters; null where a client chooses. */
@@ -51,7 +54,7 @@ const full: ServerProfile = {
   baseSampling: true,
   seeds: "alone",
   sequenced: true,
-  unload: false,
+  unload: "none",
   emptyStop: false,
   rank: null,
   coarseSampling: false,
@@ -68,12 +71,12 @@ const known = {
     name: "SkyRL",
     gradientClip: false,
     seeds: "sum",
-    unload: true,
+    unload: "all",
     emptyStop: true,
     alpha: "alpha 32",
   },
-  // A training request that arrives twice fails instead of giving its result.
-  tuft: { ...full, name: "TuFT", seeds: "sum", sequenced: false, unload: true, alpha: "alpha 2 × rank" },
+  // A training request that arrives twice fails instead of giving its result; giving up a model deletes what it has saved.
+  tuft: { ...full, name: "TuFT", seeds: "sum", sequenced: false, unload: "unsaved", alpha: "alpha 2 × rank" },
   openRl: {
     ...full,
     name: "open-rl",
@@ -110,7 +113,7 @@ export function profileOf({ host, capabilities, title }: Introduction): ServerPr
       topP,
       topK,
       seeds: "own",
-      unload: true,
+      unload: "all",
       emptyStop: true,
       rank: rank ?? null,
       coarseSampling: sqlm.coarse_sampling ?? false,

@@ -4,7 +4,7 @@
 //
 // Needs a folder with GGUF files and a Python with torch, transformers, peft, safetensors, gguf and tokenizers; skips with a reason
 // where one is missing. For each file: its values, token ids and chats (interop/gguf-parity.ts); logits and greedy text of its float32
-// weights and how far int8 is from them (interop/logits.ts); an adapter that was trained here in PEFT, its gradients, and
+// weights and how far int8 is from them as it is sampled with (interop/logits.ts); an adapter that was trained here in PEFT, its gradients, and
 // the merged model (interop/lora.ts). Writes twice the float32 weights to a temporary folder. Nothing in the project needs this script.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

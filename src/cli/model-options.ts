@@ -1,6 +1,6 @@
 // Options of commands that open a model to ask it: an adapter beside it, and how its weights are held.
 import { type Command, Option } from "commander";
-import { type WeightSettings, weightForms } from "../config/engine.ts";
+import { type WeightSettings, weightForms, weightFormsHelp } from "../config/engine.ts";
 import { UsageError } from "../errors.ts";
 import { isAdapterFolder } from "../model/adapter.ts";
 import { fetchWithProgress } from "./fetch-model.ts";
@@ -9,7 +9,7 @@ import type { Terminal } from "./terminal.ts";
 export interface ModelCommandOptions {
   readonly adapter?: string;
   readonly base?: string;
-  readonly weights: string;
+  readonly weights: WeightSettings["weights"];
 }
 
 export function withBaseOption(command: Command): Command {
@@ -22,14 +22,20 @@ export function withBaseOption(command: Command): Command {
 export function withModelOptions(command: Command): Command {
   return withBaseOption(command)
     .option("--adapter <folder>", "PEFT adapter to put beside the model.")
-    .addOption(
-      new Option(
-        "--weights <name>",
-        "How a large model's weights are held: auto is int8 above 250 M parameters, else f32.",
-      )
-        .choices([...weightForms])
-        .default("auto"),
-    );
+    .addOption(weightsOption());
+}
+
+export const weightsOption = (): Option =>
+  new Option("--weights <name>", weightFormsHelp)
+    .choices([...weightForms])
+    .argParser(readWeightForm)
+    .default("auto");
+
+/** Throws UsageError. */
+function readWeightForm(text: string): (typeof weightForms)[number] {
+  const form = weightForms.find((name) => name === text);
+  if (form !== undefined) return form;
+  throw new UsageError(`--weights must be one of ${weightForms.join(", ")}, not "${text}".`, weightFormsHelp);
 }
 
 /** What is opened of a model that was named: its folder or GGUF file, and the adapter to put beside it. */
@@ -62,8 +68,5 @@ export function modelSettings({
   adapter,
   weights,
 }: Pick<ModelCommandOptions, "adapter" | "weights">): Partial<WeightSettings> {
-  const form = weightForms.find((name) => name === weights);
-  if (form === undefined)
-    throw new UsageError(`--weights ${weights} is unknown.`, `Give one of ${weightForms.join(", ")}.`);
-  return { loraRank: -1, weights: form, ...(adapter === undefined ? {} : { adapter }) };
+  return { loraRank: -1, weights, ...(adapter === undefined ? {} : { adapter }) };
 }

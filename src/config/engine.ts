@@ -5,6 +5,10 @@ import { count } from "./numbers.ts";
 
 export const weightForms = ["auto", "f32", "int8"] as const;
 
+/** Why a file's own blocks are no choice of their own is decision 0085. */
+export const weightFormsHelp =
+  "How frozen weights are held: f32, int8 in blocks of 32 (a GGUF file's Q8_0 blocks as they are stored, others rounded to such), or auto: int8 above 250 M parameters.";
+
 export const weights = {
   loraRank: z
     .number()
@@ -27,10 +31,7 @@ export const weights = {
   ),
   weights: onlyWith(
     { engine: ["onnx"], loraRank: "not 0" },
-    z
-      .enum(weightForms)
-      .default("auto")
-      .describe("How frozen weights are held: f32, int8 in blocks of 32, or auto: int8 above 250 M parameters."),
+    z.enum(weightForms).default("auto").describe(weightFormsHelp),
   ),
   activationMemory: onlyWith(
     { engine: ["onnx"], loraRank: "not 0" },

@@ -1,5 +1,6 @@
 // `sqlm evaluate`: accuracy of a model, on a topic's held-out questions or on a benchmark, and beside another model.
 import { type Command, Option } from "commander";
+import type { WeightSettings } from "../../config/engine.ts";
 import { UsageError } from "../../errors.ts";
 import { evaluateBenchmark } from "../benchmark-evaluation.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
@@ -13,7 +14,7 @@ interface Flags {
   readonly workspace: string;
   readonly adapter?: string;
   readonly base?: string;
-  readonly weights: string;
+  readonly weights: WeightSettings["weights"];
   readonly topic?: string;
   readonly questions?: string;
   readonly evalFile?: string;

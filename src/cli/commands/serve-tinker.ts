@@ -2,8 +2,8 @@
 import { once } from "node:events";
 import { existsSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { type Command, Option } from "commander";
-import { weightForms } from "../../config/engine.ts";
+import type { Command } from "commander";
+import type { WeightSettings } from "../../config/engine.ts";
 import { UsageError } from "../../errors.ts";
 import { isAdapterFolder } from "../../model/adapter.ts";
 import { openModelFolder } from "../../model/model-folder.ts";
@@ -11,7 +11,7 @@ import { modelNamed } from "../checkpoint-of.ts";
 import { describeError, makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { sayWeights } from "../engine-progress.ts";
 import { listenForInterrupt } from "../interrupt.ts";
-import { openedAs, withBaseOption } from "../model-options.ts";
+import { openedAs, weightsOption, withBaseOption } from "../model-options.ts";
 import { readPort } from "../open-dashboard.ts";
 import type { Parts } from "../parts.ts";
 import { modelName } from "./serve.ts";
@@ -26,7 +26,7 @@ interface ServeTinkerOptions {
   readonly loraRank?: string;
   readonly loraAlpha: string;
   readonly loraTargets: string;
-  readonly weights: string;
+  readonly weights: WeightSettings["weights"];
   readonly seed: string;
   readonly threads: string;
   readonly saves?: string;
@@ -53,11 +53,7 @@ export function serveTinkerCommand(parts: Parts): Command {
     .option("--lora-rank <count>", `Rank of every model's adapter (default: ${defaultRank}); 0 trains all weights.`)
     .option("--lora-alpha <number>", "An adapter's part is scaled by this over its rank.", "32")
     .option("--lora-targets <names>", "What gets an adapter: all-linear, or names such as q_proj,v_proj.", "all-linear")
-    .addOption(
-      new Option("--weights <name>", "How frozen weights are held: auto is int8 above 250 M parameters, else f32.")
-        .choices([...weightForms])
-        .default("auto"),
-    )
+    .addOption(weightsOption())
     .option("--seed <count>", "Seed of adapters for which a client names none.", "1")
     .option("--threads <count>", "Threads of the engine; 0 measures and chooses.", "0")
     .option("--saves <folder>", "Where saved weights are kept (default: tinker/ in the workspace).")
@@ -94,14 +90,13 @@ export function serveTinkerCommand(parts: Parts): Command {
 
 /** A checkpoint with an adapter keeps its own; what would change nothing is refused by whoever opens the model. */
 function adapterSettings({ loraRank, loraAlpha, loraTargets, weights }: ServeTinkerOptions, model: string) {
-  const form = weightForms.find((one) => one === weights) ?? "auto";
   const alpha = Number(loraAlpha);
   if (!(Number.isFinite(alpha) && alpha > 0)) {
     throw new UsageError(`--lora-alpha must be a number above 0, not "${loraAlpha}".`, "The official service has 32.");
   }
-  if (isAdapterFolder(model) && loraRank === undefined) return { weights: form };
+  if (isAdapterFolder(model) && loraRank === undefined) return { weights };
   const rank = loraRank === undefined ? defaultRank : readCount("--lora-rank", loraRank);
-  return rank === 0 ? { loraRank: 0 } : { loraRank: rank, loraAlpha: alpha, loraTargets, weights: form };
+  return rank === 0 ? { loraRank: 0 } : { loraRank: rank, loraAlpha: alpha, loraTargets, weights };
 }
 
 /** What clients may call the model: what is told, what the user wrote, and its folder. */

@@ -10,7 +10,7 @@ import { inBlocks, trainableSpecs, type WeightLayout } from "../transformer/line
 import { leastBytes, planPackedTraining, planWholeTraining } from "./training-plan.ts";
 
 /** Node, the runtime, this package's own code and its database, … */
-const processBytes = 200e6;
+const processBytes = 250e6;
 /** … and the tokenizer's tables, for each token of the vocabulary. */
 const tokenBytes = 2600;
 /** JavaScript's arrays of a sampled token: its number and log-probability, in the reply and as data to learn from. */
@@ -28,7 +28,9 @@ export interface StepMemory {
 /** The parts where `available` bytes are left for all of them, or where a micro-batch may take `wanted` bytes, if that is not 0. */
 export function stepMemory(layout: WeightLayout, work: StepWork, available: number, wanted: number): StepMemory {
   const held = [...heldParts(layout, work), ...samplingParts(layout, work)];
-  const room = available - held.reduce((total, { bytes }) => total + bytes, 0);
+  // Keys and values are gone when training begins, and all that a micro-batch takes is given back before the next is sampled.
+  const cache = cacheBytes(layout, work);
+  const room = available - held.reduce((total, { bytes }) => total + bytes, 0) + cache;
   const trained = work.trained.map((one) => partOfUpdate(one, work.updates));
   if (layout.lora === null) {
     const bytes = keptShapes * largest(trained.map((one) => planWholeTraining(layout, one).bytes));
@@ -38,12 +40,12 @@ export function stepMemory(layout: WeightLayout, work: StepWork, available: numb
   const least = largest(trained.map((one) => leastBytes(layout, one)));
   const budget = wanted > 0 ? wanted : Math.min(activationBudget(layout.config), Math.max(least, room));
   const plans = trained.map((one) => planPackedTraining(layout, one, budget));
-  // Keys and values are gone when training begins, and what it keeps takes their place.
-  const inPlaceOf = Math.min(cacheBytes(layout, work), largest(plans.map(({ kept }) => kept)));
-  const bytes = largest(plans.map((plan) => plan.bytes)) - inPlaceOf;
+  const whole = largest(plans.map((plan) => plan.bytes));
+  const inPlace = Math.min(cache, whole);
+  const bytes = whole - inPlace;
   const about =
     "of a micro-batch of training: states before each layer, layers as far as there is room, a slice of the logits" +
-    (inPlaceOf > 0 ? "; without what stands where keys and values were" : "");
+    (inPlace > 0 ? "; without what stands where keys and values were" : "");
   return { parts: [...held, { part: "activations", bytes, about }], activationBytes: budget };
 }
 

@@ -11,8 +11,6 @@ import { sequencesOf } from "./planned-sequences.ts";
 export interface TrainingPlan {
   /** Bytes of the largest micro-batch. */
   readonly bytes: number;
-  /** Of these at most, what stays from the forward to the backward pass, between sessions. */
-  readonly kept: number;
   readonly batches: number;
   /** Work of training and of scoring, in rows, with what a micro-batch costs beside its rows. */
   readonly trainingRows: number;
@@ -37,7 +35,6 @@ export function planPackedTraining(layout: WeightLayout, work: SampledWork, budg
   const plans = trained.map((size) => planMicroBatch(layout, size, budget) ?? leastMicroBatch(layout, size));
   return {
     bytes: largest(plans.map(({ total }) => total)),
-    kept: largest(plans.map(({ hiddenStates, kept }) => hiddenStates + kept)),
     batches: trained.length,
     trainingRows: rowsOf(trained, trainingWork),
     scoringRows: rowsOf(sizesFor(scoringWork), scoringWork),
@@ -62,7 +59,6 @@ export function planWholeTraining({ config, sliced }: WeightLayout, work: Sample
   const rows = batches.reduce((sum, { batch, time }) => sum + batch * time, 0);
   return {
     bytes: largest(batches.map(bytesOf)),
-    kept: 0,
     batches: batches.length,
     trainingRows: rows,
     scoringRows: rows,

@@ -1,6 +1,7 @@
 // Logits of whole sequences by the graphs of this engine, for scripts that compare them with others': as training computes them, and with
 // int8 weights through the kernels that sample.
 import { mkdirSync } from "node:fs";
+import { findInputDirections } from "../../src/engine/onnx/generate/stepped/input-directions.ts";
 import { stepLinear } from "../../src/engine/onnx/generate/stepped/step-linear.ts";
 import { Graph } from "../../src/engine/onnx/graph/graph.ts";
 import { createSession, float32Data, int64Tensor } from "../../src/engine/onnx/runtime/runtime.ts";
@@ -29,7 +30,9 @@ export async function wholeLogits(
   const graph = Graph.create();
   const parameters = declareParameters(graph, layout);
   const tokens = graph.input("tokens", [batch * time], "int64");
-  const linear = layout.blocks ? stepLinear(graph, parameters, { layout, frozen, adapted: false, threads }) : undefined;
+  const directions = layout.blocks ? await findInputDirections(layout, frozen, threads) : null;
+  const options = { layout, frozen, directions, adapted: false, threads };
+  const linear = layout.blocks ? stepLinear(graph, parameters, options) : undefined;
   graph.output("logits", transformerLogits(layout, parameters, tokens, batch, time, linear));
   const session = await createSession(graph, { threads });
   try {

@@ -37,8 +37,14 @@ export function transformerLogits(
 }
 
 /** Hidden states [batch · time, hiddenSize] behind the last layer, before its norm and the head. */
-export function lastHidden(layout: WeightLayout, parameters: Parameters, tokens: Value, sizes: Sizes): Value {
-  const parts = wholeParts(layout, parameters, tokens.graph, sizes, matrixLinear(parameters, layout.lora));
+export function lastHidden(
+  layout: WeightLayout,
+  parameters: Parameters,
+  tokens: Value,
+  sizes: Sizes,
+  linear: Linear = matrixLinear(parameters, layout.lora),
+): Value {
+  const parts = wholeParts(layout, parameters, tokens.graph, sizes, linear);
   return throughLayers(layout.config, parts, parameters, tokens, sizes);
 }
 

@@ -6,6 +6,7 @@ import { createSampler } from "../../../../src/engine/onnx/generate/sampler.ts";
 import { sequencesOf } from "../../../../src/engine/onnx/generate/sequences.ts";
 import type { RunStep } from "../../../../src/engine/onnx/generate/stepped/compute-prompts.ts";
 import { generate } from "../../../../src/engine/onnx/generate/stepped/generation.ts";
+import { findInputDirections } from "../../../../src/engine/onnx/generate/stepped/input-directions.ts";
 import { linearGroups, packAdapters } from "../../../../src/engine/onnx/generate/stepped/linear-groups.ts";
 import { RowCaches } from "../../../../src/engine/onnx/generate/stepped/row-caches.ts";
 import { StepSession } from "../../../../src/engine/onnx/generate/stepped/step-session.ts";
@@ -164,7 +165,8 @@ describe.each(Object.entries(wide).map(([name, config], i) => ({ name, config, f
           const settings = { ...drawing, stop: [], maxTokens: 34 };
           const together = await sample(asks, settings);
           const packed = layout.blocks ? frozen : null;
-          const session = await StepSession.open({ layout, frozen: packed, adapted, threads });
+          const directions = packed === null ? null : await findInputDirections(layout, packed, threads);
+          const session = await StepSession.open({ layout, frozen: packed, directions, adapted, threads });
           const feeds = {
             ...Object.fromEntries(frozen),
             ...(adapted ? packAdapters(config, lora, linearGroups(config, layout.blocks), adapter) : {}),

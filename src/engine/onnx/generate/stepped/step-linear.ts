@@ -7,6 +7,7 @@ import { float32Data } from "../../runtime/runtime.ts";
 import type { FrozenWeights } from "../../transformer/frozen-weights.ts";
 import { halveRows, productOfHalves } from "../../transformer/integer-linear.ts";
 import { type Linear, type Parameters, parameter, type WeightLayout } from "../../transformer/linear.ts";
+import { directionCount, type InputDirections } from "./input-directions.ts";
 import { adapterInputs, adapterWidth, type LinearGroup, linearGroups } from "./linear-groups.ts";
 import { packMatrix } from "./pack-weights.ts";
 import { rowProduct } from "./row-product.ts";
@@ -15,6 +16,8 @@ export interface StepLinearOptions {
   readonly layout: WeightLayout;
   /** Where int8 matrices come from; null for float32 ones, which are parameters. */
   readonly frozen: FrozenWeights | null;
+  /** With int8 matrices, in which directions what rounding them took is given back. */
+  readonly directions: InputDirections | null;
   /** Whether there is an adapter, as inputs (`packAdapters`). */
   readonly adapted: boolean;
   /** Threads that will compute the graph. */
@@ -44,11 +47,15 @@ export function stepLinear(graph: Graph, parameters: Parameters, options: StepLi
 function groupOutputs(
   graph: Graph,
   parameters: Parameters,
-  { layout, frozen, adapted, threads }: StepLinearOptions,
+  { layout, frozen, directions, adapted, threads }: StepLinearOptions,
   group: LinearGroup,
   x: Value,
 ): Value {
-  const base = frozen === null ? floatProduct(parameters, group, x, threads) : packedProduct(graph, frozen, group, x);
+  const product = (rows: Value, w: Value): Value => rowProduct(rows, w, { transposed: false, threads });
+  const base =
+    frozen === null
+      ? floatProduct(parameters, group, x, threads)
+      : packedProduct(graph, frozen, directionsOf(directions, group), group, x, threads);
   const bias = biasOf(graph, parameters, frozen, group);
   const biased = bias === null ? base : add(base, bias);
   if (!adapted || layout.lora === null) return biased;
@@ -56,7 +63,6 @@ function groupOutputs(
   if (width === 0) return biased;
   const names = adapterInputs(group);
   const [a, b] = [graph.input(names.a, [group.inputs, width]), graph.input(names.b, [width, group.outputs])];
-  const product = (rows: Value, w: Value): Value => rowProduct(rows, w, { transposed: false, threads });
   return add(biased, product(product(x, a), b));
 }
 
@@ -70,12 +76,35 @@ function floatProduct(
   return rowProduct(x, parameter(parameters, `${module}.weight`), { transposed: true, threads });
 }
 
-function packedProduct(graph: Graph, frozen: FrozenWeights, group: LinearGroup, x: Value): Value {
-  const { inputs, outputs } = group;
-  const packed = packMatrix(frozen, group);
-  const matrix = graph.external(`packed:${group.name}`, [inputs, outputs], "int8", inputs * outputs, packed.values);
-  const scales = graph.external(`packed_scales:${group.name}`, [outputs], "float32", outputs * 4, packed.scales);
-  return productOfHalves(halveRows(x), matrix, scales);
+function directionsOf(directions: InputDirections | null, { name }: LinearGroup): Float32Array {
+  const found = directions?.get(name);
+  if (found === undefined) throw new Error(`There are no directions of ${name}.`);
+  return found;
+}
+
+/** Integer products, and for rows along the given directions what rounding the matrix took. */
+function packedProduct(
+  graph: Graph,
+  frozen: FrozenWeights,
+  directions: Float32Array,
+  group: LinearGroup,
+  x: Value,
+  threads: number,
+): Value {
+  const { inputs, outputs, name } = group;
+  const packed = packMatrix(frozen, group, directions);
+  const matrix = graph.external(`packed:${name}`, [inputs, outputs], "int8", inputs * outputs, packed.values);
+  const scales = graph.external(`packed_scales:${name}`, [outputs], "float32", outputs * 4, packed.scales);
+  const lost = graph.external(
+    `packed_lost:${name}`,
+    [directionCount, outputs],
+    "float32",
+    directionCount * outputs * 4,
+    packed.lost,
+  );
+  const along = graph.constant(directions, [directionCount, inputs]);
+  const parts = rowProduct(x, along, { transposed: true, threads });
+  return add(productOfHalves(halveRows(x), matrix, scales), rowProduct(parts, lost, { transposed: false, threads }));
 }
 
 function biasOf(

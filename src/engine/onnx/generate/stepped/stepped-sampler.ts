@@ -9,6 +9,7 @@ import type { Sampler, SamplerOptions } from "../sampler.ts";
 import { sequencesOf } from "../sequences.ts";
 import type { RunStep } from "./compute-prompts.ts";
 import { generate } from "./generation.ts";
+import { findInputDirections, type InputDirections } from "./input-directions.ts";
 import { cacheLimits, generationLimits } from "./limits.ts";
 import { linearGroups, packAdapters } from "./linear-groups.ts";
 import { RowCaches } from "./row-caches.ts";
@@ -40,6 +41,7 @@ class StepSessions {
   readonly #layout: WeightLayout;
   readonly #options: SamplerOptions;
   #session: StepSession | null = null;
+  #directions: InputDirections | null = null;
   #adapted = false;
 
   constructor(layout: WeightLayout, options: SamplerOptions) {
@@ -55,7 +57,9 @@ class StepSessions {
       await this.dispose();
       const { threads, frozen = null } = this.#options;
       const packed = this.#layout.blocks ? frozen : null;
-      this.#session = await StepSession.open({ layout: this.#layout, frozen: packed, adapted, threads });
+      if (packed !== null) this.#directions ??= await findInputDirections(this.#layout, packed, threads);
+      const directions = this.#directions;
+      this.#session = await StepSession.open({ layout: this.#layout, frozen: packed, directions, adapted, threads });
       this.#adapted = adapted;
     }
     return { session: this.#session, feeds: this.#feeds(weights) };

@@ -3,7 +3,8 @@
 Usage: python scripts/interop/logits.py CASES
 Each folder of CASES holds expected.json: `model`, `sequences`, `logits` (a file of float32 rows, one sequence after another), and
 `greedy`: prompts with the tokens that follow, `stop` tokens; with `int8` another file, of logits as int8 weights are sampled with. Exits with 1
-where a logit differs by more than 1e-3 or a text differs, or int8 is further from float32 than the same rounding in floating point is here.
+where a logit differs by more than 1e-3 or a text differs, or int8 is further from float32 than the same rounding in floating point is here,
+of which nothing is given back (docs/decisions/0085).
 Says beside it how far blocks of 32 would be, of weights and rows both.
 """
 
@@ -101,7 +102,7 @@ def check_int8(model, sequences: list[list[int]], ours: list[torch.Tensor]) -> b
     expected_kl, expected_equal = distance(exact, logits())
     good = kl <= 1.25 * expected_kl and equal >= expected_equal - 0.02
     print(
-        f"  int8: mean KL {kl:.5f}, in floating point {expected_kl:.5f}, blocks of 32 {blocks_kl:.5f}; "
+        f"  int8: mean KL {kl:.5f}, rounded in floating point {expected_kl:.5f}, blocks of 32 {blocks_kl:.5f}; "
         f"top token equal {equal:.3f}, {expected_equal:.3f}, {blocks_equal:.3f} {'ok' if good else 'TOO FAR'}",
         flush=True,
     )

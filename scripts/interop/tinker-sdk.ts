@@ -53,7 +53,7 @@ try {
     open_prompts: (other ? texts : ["P", "P"]).map((text) => tokenizer.encode(text)),
     // What the policy-gradient loops reward: the share of these tokens.
     liked: (other ? [",", ".", " the", " and"] : ["7"]).flatMap((text) => tokenizer.encode(text)),
-    // Rounding in float32: as docs/metrics.md has it for small models and for large ones.
+    // Many times what rounding in float32 makes (docs/cross-checks.md), and far below what a shift by one does.
     tolerance: 1e-4,
     rate: other ? 5e-4 : 2e-2,
     // What the supervised loop learns to say, whatever it is asked.

@@ -101,10 +101,8 @@ export const arithmeticInWords = defineTopic({
   solvePrompt: (question) => [...solvedTurns, user(wording.say(inSigns(question).text)), assistant(openedBox)],
   readAnswer: (reply) => readWholeNumber(withOpenedBox(reply)),
   // With other digits alone: differences turned around are negative, which is harder, and in both orders a mistake is often the same.
-  restatements: (question) => {
-    const sum = readSum(inSigns(question).text);
-    return sum.ok ? restatementsInWords(wording, otherQuestions(question, sumsOfOtherDigits(sum.value))) : [];
-  },
+  restatements: (question) =>
+    restatementsInWords(wording, otherQuestions(question, sumsOfOtherDigits(inSigns(question)))),
   generator: questionsOf(truth),
   hidden: truth,
 });

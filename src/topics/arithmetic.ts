@@ -56,7 +56,8 @@ function equivalentSums(sum: Sum): Restatement[] {
  * moved, the right one, the left one, the left one by twice as much; of a product the neighbours of the factor of one digit, and the
  * other factor moved. Differences keep their sign.
  */
-export function sumsOfOtherDigits(sum: Sum): Restatement[] {
+export function sumsOfOtherDigits(question: Question): Restatement[] {
+  const sum = sumOf(question);
   if (sum.operator === "*") {
     const [, digit] = factorsOf(sum);
     return [
@@ -66,7 +67,7 @@ export function sumsOfOtherDigits(sum: Sum): Restatement[] {
   }
   const forms = [movedOperand(sum), movedOperand(sum, "left"), movedOperand(sum, "left", 2)];
   const isNegative = ({ left, right }: Sum): boolean => BigInt(left) < BigInt(right);
-  return sum.operator === "+" ? forms : forms.filter(({ question }) => isNegative(sumOf(question)) === isNegative(sum));
+  return sum.operator === "+" ? forms : forms.filter((form) => isNegative(sumOf(form.question)) === isNegative(sum));
 }
 
 /** `number` moved by `by` in every digit, down where a digit would be gained. */

@@ -1,12 +1,12 @@
 // The topic `multiplication` for models with a chat template: the same products as multiplication.ts, asked in words. Answers are
 // bare numbers in a box, which the prompt has opened already: working that was shown made them worse (docs/decisions/0058).
 import { refuse } from "../reading.ts";
-import type { Question, Restatement } from "../types.ts";
+import type { Question } from "../types.ts";
 import { hearTwoNumbers } from "./arithmetic-words.ts";
 import { defineTopic } from "./define-topic.ts";
 import { questionsOf } from "./draw.ts";
-import { multiplication } from "./multiplication.ts";
-import { maxFactorDigits, productQuestion, readProduct } from "./multiplication-notation.ts";
+import { multiplication, productsOfOtherDigits } from "./multiplication.ts";
+import { productQuestion, readProduct } from "./multiplication-notation.ts";
 import { multiplicationTruth } from "./multiplication-truth.ts";
 import {
   assistant,
@@ -57,27 +57,6 @@ const solvedTurns = [
   assistant("\\boxed{426}"),
 ];
 
-/**
- * The products a × (b + 1), (a + 1) × b and a × (b − 1), of other digits, so that a mistake made in one is rarely made in another; with its
- * factors swapped a product is often mistaken in the same way. Each is as far from the original as the other factor is large.
- */
-function neighbours(question: Question): Restatement[] {
-  const read = readProduct(question.text);
-  if (!read.ok) throw new Error(`A product that was heard cannot be read: ${read.reason}`);
-  const [a, b] = [Number(read.value.left), Number(read.value.right)];
-  const moved = [
-    { left: a, right: b + 1, change: a },
-    { left: a + 1, right: b, change: b },
-    { left: a, right: b - 1, change: -a },
-  ];
-  return moved
-    .filter(({ left, right }) => right > 0 && Math.max(left, right) < 10 ** maxFactorDigits)
-    .map(({ left, right, change }) => ({
-      question: productQuestion({ left: String(left), right: String(right) }),
-      toOriginal: (answer) => String(Number(answer) - change),
-    }));
-}
-
 const truth = truthInWords(wording, multiplicationTruth, {
   topic: "multiplication",
   hint,
@@ -101,7 +80,8 @@ export const multiplicationInWords = defineTopic({
   },
   solvePrompt: (question) => [...solvedTurns, user(wording.say(inSigns(question).text)), assistant(openedBox)],
   readAnswer: (reply) => readWholeNumber(withOpenedBox(reply)),
-  restatements: (question) => restatementsInWords(wording, otherQuestions(question, neighbours(inSigns(question)))),
+  restatements: (question) =>
+    restatementsInWords(wording, otherQuestions(question, productsOfOtherDigits(inSigns(question)))),
   generator: questionsOf(truth),
   hidden: truth,
 });

@@ -36,12 +36,14 @@ export const multiplication = defineTopic({
   hidden: multiplicationTruth,
 });
 
+/** The largest factor. */
+const limit = 10 ** maxFactorDigits - 1;
+
 /**
  * Commuted operands, whose working is another; one operand doubled and the other halved; and the neighbour a × (b + 1),
  * whose result is larger by a. The mistakes that a model makes in one form it rarely makes in the same way in another.
  */
 function equivalentProducts({ left, right }: Product): Restatement[] {
-  const limit = 10 ** maxFactorDigits - 1;
   const same = (answer: string): string => answer;
   const forms: Restatement[] = [];
   const add = (a: number, b: number, toOriginal: (answer: string) => string): void => {
@@ -53,6 +55,26 @@ function equivalentProducts({ left, right }: Product): Restatement[] {
   else if (a % 2 === 0 && a > 0 && 2 * b <= limit) add(a / 2, 2 * b, same);
   if (b < limit) add(a, b + 1, (answer) => String(Number(answer) - a));
   return forms;
+}
+
+/**
+ * The products a × (b + 1), (a + 1) × b and a × (b − 1), of other digits, so that a mistake made in one is rarely made in another; with its
+ * factors swapped a product is often mistaken in the same way. Each is as far from the original as the other factor is large.
+ */
+export function productsOfOtherDigits(question: Question): Restatement[] {
+  const { left, right } = productIn(question);
+  const [a, b] = [Number(left), Number(right)];
+  const moved = [
+    { factors: [a, b + 1], change: a },
+    { factors: [a + 1, b], change: b },
+    { factors: [a, b - 1], change: -a },
+  ];
+  return moved
+    .filter(({ factors }) => factors[1] > 0 && Math.max(...factors) <= limit)
+    .map(({ factors: [first, second], change }) => ({
+      question: productQuestion({ left: String(first), right: String(second) }),
+      toOriginal: (answer) => String(Number(answer) - change),
+    }));
 }
 
 function productIn(question: Question): Product {

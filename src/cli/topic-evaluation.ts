@@ -6,6 +6,7 @@ import { type QuestionOutcome, scoresOf } from "../evaluate/exam.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { DefinedTopic, HiddenTruth } from "../topics/define-topic.ts";
 import type { LevelResult } from "../types.ts";
+import { askedInTraining } from "./asked-in-training.ts";
 import { chooseModel } from "./checkpoint-of.ts";
 import { type EvaluationOptions, examinedModels, paceOf, unreadableExample, writeAnswers } from "./evaluation.ts";
 import { comparisonNote, comparisonTable, type NamedComparison, scoreTable } from "./evaluation-tables.ts";
@@ -18,6 +19,8 @@ interface TopicOptions extends EvaluationOptions {
   readonly topic: string | undefined;
   /** Held-out questions a level. */
   readonly questions: number;
+  /** Levels to ask; all where left out. */
+  readonly levels: readonly number[] | undefined;
   /** Questions of a topic in words, in place of those of the run. */
   readonly evalFile: string | undefined;
   /** Longest answer in tokens; 0 is the run's or the topic's own. */
@@ -41,8 +44,13 @@ export async function evaluateTopic(name: string, options: TopicOptions): Promis
   if (chosen.note !== null) terminal.note(chosen.note);
   const { examined, other } = await examinedModels(name, chosen.folder, options);
   const topic = await topicFor(examined);
+  refuseLevels(topic, options.levels);
+  const without = new Set(
+    [examined, ...(other === null ? [] : [other])].flatMap((model) => [...askedInTraining(model, chosen.topic)]),
+  );
+  sayLeftOut(topic, { ...options, without });
   await using sandbox = topic.topic.verification === "tests" ? await parts.openSandbox() : undefined;
-  const judging = { ...options, truncatedReplies: settings.truncatedReplies };
+  const judging = { ...options, without, truncatedReplies: settings.truncatedReplies };
   const after = await judge(examined, topic, sandbox, judging);
   const outcomes = after.flatMap((level) => level.outcomes);
   terminal.say(scoreTable("difficulty", after.map(named), terminal.tableColumns));
@@ -95,20 +103,53 @@ function withTruth(name: string, { topic, hidden }: DefinedTopic): TopicWithTrut
   );
 }
 
+function refuseLevels({ topic, hidden }: TopicWithTruth, levels: readonly number[] = []): void {
+  const unknown = levels.find((level) => !hidden.levels.includes(level));
+  if (unknown === undefined) return;
+  throw new UsageError(
+    `${topic.name} has no difficulty level ${unknown}.`,
+    `Its levels are ${hidden.levels.join(", ")}.`,
+  );
+}
+
+/** Says how many questions are not asked since the model met them in training. Throws UsageError where none are left. */
+function sayLeftOut({ topic, hidden }: TopicWithTruth, { terminal, questions, levels, without }: LevelOptions): void {
+  const sets = [...heldOutQuestions(topic, hidden, questions)].filter(([level]) => levels?.includes(level) ?? true);
+  const all = sets.flatMap(([, asked]) => asked);
+  const met = all.filter(({ key }) => without.has(key)).length;
+  if (met === 0) return;
+  if (met === all.length) {
+    throw new UsageError(
+      "The model met all of these questions in training.",
+      "Ask more with --questions, or compare with a run that held them back.",
+    );
+  }
+  terminal.note(
+    `${met} of ${all.length} held-out questions are left out: they were asked in training, which keeps only its own --eval-questions a level back`,
+  );
+}
+
+interface LevelOptions extends Pick<TopicOptions, "terminal" | "questions" | "levels"> {
+  readonly without: ReadonlySet<string>;
+}
+
 async function judge(
   model: ExaminedModel,
   topic: TopicWithTruth,
   sandbox: Sandbox | undefined,
-  options: TopicOptions & { readonly truncatedReplies: TopicSettings["truncatedReplies"] },
+  options: TopicOptions & LevelOptions & { readonly truncatedReplies: TopicSettings["truncatedReplies"] },
 ): Promise<JudgedLevel[]> {
-  const { parts, terminal, questions, seed, truncatedReplies } = options;
+  const { parts, terminal, questions, levels: wanted = topic.hidden.levels, without, seed, truncatedReplies } = options;
   const sets = heldOutQuestions(topic.topic, topic.hidden, questions);
-  const total = [...sets.values()].reduce((sum, { length }) => sum + length, 0);
+  const asked = wanted.flatMap((level) => sets.get(level) ?? []);
+  const total = asked.filter(({ key }) => !without.has(key)).length;
   return examine(model, options, async (examinee) => {
     const progress = startProgress(terminal, "evaluating, question", total);
     const done = new Map<number, number>();
     const levels = await parts.judgeLevels(examinee, topic, {
       questions,
+      levels: wanted,
+      without,
       seed,
       sandbox,
       ...(truncatedReplies === undefined ? {} : { truncatedReplies }),

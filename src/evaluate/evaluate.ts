@@ -23,6 +23,8 @@ export interface EvaluateOptions {
   readonly model: string;
   /** Levels to evaluate; all of the topic's by default. */
   readonly levels?: readonly number[];
+  /** Keys of questions that are left out, as those that the model met in training. */
+  readonly without?: ReadonlySet<string>;
   /** Needed where the hidden checker runs programs. */
   readonly sandbox?: Sandbox | undefined;
   /** Seed of the sampled answers. */
@@ -92,13 +94,13 @@ export async function judgeLevels(
       "Add `hidden` to the topic.",
     );
   }
-  const { questions, levels: wanted, sandbox, pace, onJudged, seed = 0 } = options;
+  const { questions, levels: wanted, without, sandbox, pace, onJudged, seed = 0 } = options;
   const truncatedReplies = options.truncatedReplies ?? topic.settings?.truncatedReplies ?? "refuse";
   const sets = heldOutQuestions(topic, hidden, questions);
   const levels: JudgedLevel[] = [];
   for (const difficulty of wanted ?? hidden.levels) {
     const exam = {
-      questions: sets.get(difficulty) ?? [],
+      questions: (sets.get(difficulty) ?? []).filter(({ key }) => without?.has(key) !== true),
       maxTokens: topic.maxTokens.solve,
       stopText: topic.stopText?.solve,
       votes: true,

@@ -311,6 +311,14 @@ interface StoredAnswer extends Omit<AnswerRow, "promptTokens" | "tokens" | "logp
   readonly logprobs: Uint8Array | null;
 }
 
+/** Keys of the questions that the run asked, of all its steps. */
+export function askedKeys(reader: Reader, run: string): ReadonlySet<string> {
+  const id = idOf(reader, run);
+  const query = "SELECT DISTINCT key FROM questions WHERE run_id = ?";
+  const rows = translateErrors(reader.path, () => allRows<{ key: string }>(reader.database.prepare(query), id));
+  return new Set(rows.map(({ key }) => key));
+}
+
 /** The run's id in this database. Throws UsageError, naming the nearest, when there is none of this name. */
 export function idOf(reader: Reader, run: string): number {
   const row = translateErrors(reader.path, () =>

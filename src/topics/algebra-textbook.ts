@@ -3,8 +3,8 @@
 // order) such a model gets wrong so often that no vote is left (docs/decisions/0058).
 import { type Random, randomStream } from "../random.ts";
 import type { Question, Restatement } from "../types.ts";
-import { halve } from "./algebra.ts";
-import type { Fact, Problem } from "./algebra-facts.ts";
+import { addTo, halve } from "./algebra.ts";
+import { chainOf, type Fact, type Problem } from "./algebra-facts.ts";
 import {
   type AlgebraQuestion,
   type Equation,
@@ -102,7 +102,7 @@ export function textbookQuestion(proposed: AlgebraQuestion): Question {
 
 /** Forms that are as hard as the original. A mistake that is made always in the same way depends on the digits, and these have others. */
 export function textbookForms(asked: AlgebraQuestion): readonly Restatement[] {
-  const forms = asked.kind === "equation" ? equalEquations(asked) : equalStories(asked);
+  const forms = asked.kind === "equation" ? equationsOfOtherDigits(asked) : storiesOfOtherDigits(asked);
   return forms
     .map(({ form, toOriginal }) => ({ question: toQuestion(form), toOriginal }))
     .filter(({ question }) => readQuestionText(question.text).ok);
@@ -113,32 +113,38 @@ interface Form {
   readonly toOriginal: (answer: string) => string;
 }
 
-const same = (answer: string): string => answer;
-
-/** More on both sides, where both have a number to add it to, else everything twice. Neither changes the solution. */
-function equalEquations(equation: Equation): Form[] {
-  const scaled = (terms: readonly Term[]): readonly Term[] =>
-    terms.map((one) => ({ ...one, coefficient: 2 * one.coefficient }));
-  const added = (terms: readonly Term[], by: number): readonly Term[] =>
-    terms.map((one) => (one.name === null ? { ...one, coefficient: one.coefficient + by } : one));
-  const sides = [equation.left, equation.right];
-  const numbers = sides.map((side) => side.filter(({ name }) => name === null));
-  const by = [3, 4, 5, 2].find((each) => numbers.flat().every(({ coefficient }) => coefficient + each !== 0));
-  const twice: Form = {
-    form: { kind: "equation", left: scaled(equation.left), right: scaled(equation.right) },
-    toOriginal: same,
-  };
-  if (by === undefined || numbers.some(({ length }) => length !== 1)) return [twice];
-  const more = { kind: "equation", left: added(equation.left, by), right: added(equation.right, by) } as const;
-  return [{ form: more, toOriginal: same }];
+/** The same equation in x − 1, x − 2 and x + 1, multiplied out: its solution is larger by one and two, and smaller by one. */
+function equationsOfOtherDigits({ left, right }: Equation): Form[] {
+  const slope = (side: readonly Term[]): number =>
+    side.reduce((sum, one) => sum + (one.name === null ? 0 : one.coefficient), 0);
+  return [1, 2, -1].map((by) => ({
+    form: { kind: "equation", left, right: withMore(right, by * (slope(left) - slope(right))) },
+    toOriginal: (answer) => addTo(answer, -by),
+  }));
 }
 
-/** Everybody with twice as many; and other names, told from the other end. */
-function equalStories(story: Problem): Form[] {
-  const next = new Map(peopleNames.map((name, i) => [name, peopleNames[(i + 1) % peopleNames.length]] as const));
-  const turned = rename({ ...story, facts: story.facts.toReversed() }, next);
-  return [
-    { form: withDoubledNumbers(story), toOriginal: halve },
-    { form: turned, toOriginal: same },
-  ];
+/** Terms with a number more in all, which is added to the first one among them that is a number. */
+function withMore(terms: readonly Term[], more: number): readonly Term[] {
+  const index = terms.findIndex(({ name }) => name === null);
+  const number = term(more + (terms[index]?.coefficient ?? 0));
+  const others = terms.filter((_, i) => i !== index);
+  if (number.coefficient === 0 && others.length > 0) return others;
+  return index < 0 ? [...terms, number] : terms.toSpliced(index, 1, number);
+}
+
+/** Everybody with twice as many; and the one whose number is given with one or two more, which is handed on fact by fact. */
+function storiesOfOtherDigits(story: Problem): Form[] {
+  const chain = chainOf(story);
+  const [known, ...relations] = chain.ok ? chain.value : [];
+  const twice: Form = { form: withDoubledNumbers(story), toOriginal: halve };
+  if (known?.kind !== "known") return [twice];
+  const handedOn = relations.reduce(
+    (sum, { kind, number }) => (kind === "times" ? number * sum : kind === "total" ? -sum : sum),
+    1,
+  );
+  const more = [1, 2].map((by): Form => {
+    const facts = story.facts.map((fact) => (fact === known ? { ...known, number: known.number + by } : fact));
+    return { form: { ...story, facts }, toOriginal: (answer) => addTo(answer, -by * handedOn) };
+  });
+  return [...more, twice];
 }

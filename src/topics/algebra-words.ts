@@ -1,7 +1,8 @@
 // The topic `algebra` for models with a chat template: the same equations and problems as algebra.ts, in words. Solvers write a
 // line of working before the box, as an earlier turn shows (docs/decisions/0058).
 import type { Random } from "../random.ts";
-import type { ChatMessage, Question } from "../types.ts";
+import { refuse } from "../reading.ts";
+import type { ChatMessage, Question, Reading } from "../types.ts";
 import { algebra } from "./algebra.ts";
 import { type AlgebraQuestion, type Equation, namesOf, readQuestionText } from "./algebra-notation.ts";
 import { equationOpening, algebraWording as wording } from "./algebra-sentences.ts";
@@ -15,7 +16,10 @@ const hint = "Ask for example: What is x if 3x + 5 = 20?";
 
 const inSigns = (question: Question): Question => inNotation(wording, "algebra", question, hint);
 
+const asked = (equation: string): string => `${equationOpening("x")} ${equation}?`;
+
 const storyOpening = "Sam has";
+const solutionOpening = "Let x =";
 
 /** A story that went on behind its opening, with it; an equation is heard without. */
 const withOpening = (reply: string): string =>
@@ -23,12 +27,56 @@ const withOpening = (reply: string): string =>
     ? `${storyOpening} ${reply.trim()}`
     : reply;
 
-/** Examples of each shape. A model copies the shape that it was shown last, and of several at once it asks one only. */
+/**
+ * What is asked behind a worked solution, if it is what was worked out: the side that begins the working and the number that ends it
+ * (`6. Then 4x + 6 = 24 + 6 = 30. What is x if 4x + 6 = 30?`), or what is left of that number without some x, and these (`5. Then 6x - 8
+ * = 30 - 8 = 22, and 22 - 2x = 22 - 10 = 12. What is x if 6x - 8 = 2x + 12?`). Only what was written is compared.
+ */
+function behindWorking(reply: string): Reading<string> {
+  const match = /^\s*(?:Let x = )?-?\d+\. Then (.*)\. (What is .*)$/s.exec(reply);
+  if (match === null) return { ok: true, value: reply };
+  const [, worked, question] = match;
+  const compact = (text: string): string => text.replace(/\s+/g, "");
+  const [side, ...without] = worked.split(/,? and /).map((one) => compact(one).split("="));
+  const value = side[side.length - 1];
+  const rest = without.map((terms) => {
+    const removed = terms[0].startsWith(`${value}-`) ? terms[0].slice(value.length + 1) : "";
+    const left = terms[terms.length - 1];
+    return left === "0" ? removed : `${removed}${left.startsWith("-") ? "" : "+"}${left}`;
+  });
+  const agrees = rest.length < 2 && compact(question).endsWith(`if${side[0]}=${rest[0] ?? value}?`);
+  return agrees ? { ok: true, value: question } : refuse("asks something else than it worked out");
+}
+
+const workedOut = (solution: number, working: string, equation: string): string =>
+  `${solutionOpening} ${solution}. Then ${working}. ${asked(equation)}`;
+
+/**
+ * Examples of each shape. A model copies the shape that it was shown last, and of several at once it asks one only. An equation is
+ * written from its solution: of those that were written without, three in four had none in whole numbers.
+ */
 const proposed = {
   equation: [
-    ["4x + 6 = 30", "7x - 5 = 44", "3x + 8 = 35"],
-    ["6x - 8 = 2x + 12", "5x + 9 = 2x + 30", "9x + 4 = 6x + 25"],
-    ["4(x + 3) = 32", "7(x - 2) = 21", "3(x + 5) = 2x + 19"],
+    [
+      workedOut(6, "4x + 6 = 24 + 6 = 30", "4x + 6 = 30"),
+      workedOut(7, "7x - 5 = 49 - 5 = 44", "7x - 5 = 44"),
+      workedOut(9, "3x + 8 = 27 + 8 = 35", "3x + 8 = 35"),
+    ],
+    [
+      workedOut(5, "6x - 8 = 30 - 8 = 22, and 22 - 2x = 22 - 10 = 12", "6x - 8 = 2x + 12"),
+      workedOut(7, "5x + 9 = 35 + 9 = 44, and 44 - 2x = 44 - 14 = 30", "5x + 9 = 2x + 30"),
+      workedOut(3, "9x + 4 = 27 + 4 = 31, and 31 - 6x = 31 - 18 = 13", "9x + 4 = 6x + 13"),
+    ],
+    [
+      workedOut(5, "4(x + 3) = 4 * 8 = 32", "4(x + 3) = 32"),
+      workedOut(8, "7(x - 2) = 7 * 6 = 42", "7(x - 2) = 42"),
+      workedOut(2, "3(x + 7) = 3 * 9 = 27", "3(x + 7) = 27"),
+    ],
+    [
+      workedOut(5, "4(x + 3) + 6 = 4 * 8 + 6 = 32 + 6 = 38", "4(x + 3) + 6 = 38"),
+      workedOut(8, "7(x - 2) - 9 = 7 * 6 - 9 = 42 - 9 = 33", "7(x - 2) - 9 = 33"),
+      workedOut(2, "3(x + 7) + 15 = 3 * 9 + 15 = 27 + 15 = 42", "3(x + 7) + 15 = 42"),
+    ],
   ],
   problem: [
     [
@@ -48,19 +96,13 @@ const proposed = {
 function proposePrompt(random: Random): readonly ChatMessage[] {
   // Left to choose, a proposer in training soon writes only the family that is rewarded more (0015).
   const family = random.pick(["equation", "problem"] as const);
-  const [request, say, opening] =
+  const [request, opening] =
     family === "equation"
-      ? ["Write an equation.", (equation: string) => `${equationOpening("x")} ${equation}?`, equationOpening("x")]
-      : ["Write a word problem.", (problem: string) => problem, storyOpening];
+      ? ["Write an equation with a whole solution.", solutionOpening]
+      : ["Write a word problem.", storyOpening];
   const examples = random.shuffle(random.pick<readonly string[]>(proposed[family]));
-  return [
-    ...examples.flatMap((example) => [user(request), assistant(say(example))]),
-    user(request),
-    assistant(opening),
-  ];
+  return [...examples.flatMap((example) => [user(request), assistant(example)]), user(request), assistant(opening)];
 }
-
-const asked = (equation: string): string => `${equationOpening("x")} ${equation}?`;
 
 const withAnswer = (working: string, answer: number): string => `${working} The answer is \\boxed{${answer}}.`;
 
@@ -75,6 +117,10 @@ const solved = {
   bothSides: [
     [asked("6x - 8 = 2x + 12"), withAnswer("6x - 2x = 12 + 8, so 4x = 20 and x = 20 / 4 = 5.", 5)],
     [asked("5x + 9 = 2x + 30"), withAnswer("5x - 2x = 30 - 9, so 3x = 21 and x = 21 / 3 = 7.", 7)],
+  ],
+  parenthesesAndMore: [
+    [asked("3(x + 5) + 4 = 31"), withAnswer("3x + 15 + 4 = 31, so 3x = 31 - 19 = 12 and x = 12 / 3 = 4.", 4)],
+    [asked("6(x - 2) - 3 = 33"), withAnswer("6x - 12 - 3 = 33, so 6x = 33 + 15 = 48 and x = 48 / 6 = 8.", 8)],
   ],
   parentheses: [[asked("4(x + 3) = 2x + 20"), withAnswer("4x + 12 = 2x + 20, so 2x = 8 and x = 8 / 2 = 4.", 4)]],
   twoPeople: [
@@ -98,7 +144,9 @@ const solved = {
 function shapeOf(question: AlgebraQuestion): keyof typeof solved {
   if (question.kind === "problem") return namesOf(question).length === 2 ? "twoPeople" : "morePeople";
   const unknowns = [question.left, question.right].map((side) => side.filter(({ name }) => name !== null));
-  if (unknowns.flat().some(({ shift }) => shift !== 0)) return "parentheses";
+  if (unknowns.flat().some(({ shift }) => shift !== 0)) {
+    return unknowns[0].length === 1 && question.left.length > 1 ? "parenthesesAndMore" : "parentheses";
+  }
   if (unknowns.every(({ length }) => length > 0)) return "bothSides";
   const [side] = unknowns.flatMap((terms, i) => (terms.length > 0 ? [[question.left, question.right][i]] : []));
   if (side.length === 1) return "product";
@@ -126,7 +174,9 @@ export const algebraInWords = defineTopic({
   stopText: { propose: "?" },
   proposePrompt: ({ random }) => proposePrompt(random),
   readQuestion: (reply) => {
-    const heard = wording.hear(withOpening(reply));
+    const written = behindWorking(reply);
+    if (!written.ok) return written;
+    const heard = wording.hear(withOpening(written.value));
     if (!heard.ok) return heard;
     const read = readQuestionText(heard.value);
     return read.ok ? { ok: true, value: inWords(wording, textbookQuestion(read.value)) } : read;

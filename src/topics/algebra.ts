@@ -181,7 +181,7 @@ function equivalentProblems(problem: Problem): Form<Problem>[] {
 }
 
 /** A canonical number plus a whole one; what is in lowest terms stays so. */
-function addTo(answer: string, shift: number): string {
+export function addTo(answer: string, shift: number): string {
   const [top, bottom = "1"] = answer.split("/");
   const sum = String(Number(top) + shift * Number(bottom));
   return bottom === "1" ? sum : `${sum}/${bottom}`;

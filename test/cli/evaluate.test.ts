@@ -5,8 +5,11 @@ import { beforeEach, describe, expect, test } from "vitest";
 import type { Parts } from "../../src/cli/parts.ts";
 import { createScriptedEngine } from "../../src/engine/scripted.ts";
 import type { ExamComparison } from "../../src/evaluate/compare.ts";
+import { heldOutQuestions, judgeLevels } from "../../src/evaluate/evaluate.ts";
 import type { ExamScores } from "../../src/evaluate/exam.ts";
 import type { RunSummary } from "../../src/events.ts";
+import { sumQuestion } from "../../src/topics/arithmetic-notation.ts";
+import { openTopic } from "../../src/topics/registry.ts";
 import { runCli, scriptedParts, temporaryFolder } from "./scripted-parts.ts";
 
 let folder: string;
@@ -143,4 +146,64 @@ describe("a run", () => {
     expect(table.stdout).toMatch(/maj@16 .*questions/);
     expect(table.stdout).toMatch(/errors gone/);
   });
+
+  test("is not asked what it was trained on, nor is what is compared with it; nor levels that were not asked for", async () => {
+    const good = join(folder, "good");
+    const workspace = join(folder, ".sqlm");
+    const runOf = async (args: readonly string[]): Promise<string> => {
+      const played = await runCli(
+        ["run", "arithmetic", "--steps", "2", "--json", "--workspace", workspace, ...args],
+        scriptedParts(),
+      );
+      return (JSON.parse(played.stdout) as RunSummary).run;
+    };
+    const run = await runOf(["--model", good]);
+    const later = await runOf(["--model", run, "--seed", "2"]);
+    const exams: Parameters<Parts["judgeLevels"]>[2][] = [];
+    const scripted = scriptedParts();
+    const noting: Partial<Parts> = {
+      ...scripted,
+      judgeLevels: (examinee, topic, options) => {
+        exams.push(options);
+        return scripted.judgeLevels!(examinee, topic, options);
+      },
+    };
+    // The scripted run asks 1 + 1, 10 + 10 and, from its first step to its second, 100 + 100 and 1000 + 1000.
+    const asked = ["1", "10", "100", "1000"].map((n) => sumQuestion({ left: n, operator: "+", right: n }).key).sort();
+    for (const [given, other] of [
+      [run, "start"],
+      [good, run],
+      [later, "start"],
+    ]) {
+      const result = await play(
+        [given, "--compare", other, "--topic", "arithmetic", "--levels", "1", "--questions", "100"],
+        noting,
+      );
+      expect(result.code, result.stderr).toBe(0);
+      expect(result.stderr).toContain("1 of 100 held-out questions are left out: they were asked in training");
+      const [first, second] = exams.splice(0);
+      for (const { without, levels } of [first, second]) {
+        expect([...(without ?? [])].sort()).toEqual(asked);
+        expect(levels).toEqual([1]);
+      }
+    }
+    const plain = await play([good, "--topic", "arithmetic", "--levels", "1,2"], noting);
+    expect(plain.stderr).not.toContain("left out");
+    expect([...(exams[0].without ?? [])]).toEqual([]);
+    const none = await play([good, "--topic", "arithmetic", "--levels", "1,77"], noting);
+    expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining("no difficulty level 77") });
+  });
+});
+
+test("judging leaves out what it is told to", async () => {
+  const { topic, hidden } = await openTopic("arithmetic");
+  await using engine = await createScriptedEngine({ reply: () => "5" });
+  await using player = await engine.openPolicy();
+  const sets = heldOutQuestions(topic, hidden!, 5);
+  const without = new Set((sets.get(2) ?? []).slice(0, 2).map(({ key }) => key));
+  const [level, ...others] = await judgeLevels(player, { topic, hidden }, { questions: 5, levels: [2], without });
+  expect(others).toEqual([]);
+  expect(level.outcomes.map(({ question }) => question.key)).toEqual(
+    (sets.get(2) ?? []).slice(2).map(({ key }) => key),
+  );
 });

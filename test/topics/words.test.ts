@@ -85,9 +85,36 @@ it("algebra shows a proposer examples of one shape, which are questions, and dra
       return read.value.difficulty;
     });
     expect(examples).toHaveLength(3);
-    shapes.add(`${examples.some(({ content }) => content.startsWith("What is x"))} ${Math.min(...difficulties)}`);
+    shapes.add(`${examples.some(({ content }) => content.includes("What is x"))} ${Math.min(...difficulties)}`);
   }
   expect([...shapes].sort()).toEqual(["false 2", "false 3", "true 2", "true 3"]);
+});
+
+it.each([
+  [" 6. Then 4x + 6 = 24 + 6 = 30. What is x if 4x + 6 = 30?", "What is x if 4x + 6 = 30?"],
+  ["Let x = 8. Then 7(x - 2) - 9 = 7 * 6 - 9 = 33. What is x if 7(x-2)-9 = 33?", "What is x if 7(x - 2) - 9 = 33?"],
+  [
+    " 5. Then 6x - 8 = 22, and 22 - 2x = 22 - 10 = 12. What is x if 6x - 8 = 2x + 12?",
+    "What is x if 6x - 8 = 2x + 12?",
+  ],
+  [" 1. Then 4x + 2 = 6 and 6 - 9x = -3. What is x if 4x + 2 = 9x - 3?", "What is x if 4x + 2 = 9x - 3?"],
+  [" 2. Then 3x + 4 = 10 and 10 - 5x = 0. What is x if 3x + 4 = 5x?", "What is x if 3x + 4 = 5x?"],
+  // What was worked out is compared, not whether it is right: no truth reaches a question.
+  [" 6. Then 4x + 6 = 20 + 6 = 26. What is x if 4x + 6 = 26?", "What is x if 4x + 6 = 26?"],
+])("algebra asks what a proposer worked out: %s", async (reply, text) => {
+  const { topic } = await openTopic("algebra", chat);
+  expect(topic.readQuestion(reply)).toMatchObject({ ok: true, value: { text } });
+});
+
+it.each([
+  " 4. Then 4x + 9 = 16 + 9 = 25. What is x if 4x + 9 = 27?",
+  " 4. Then 4x + 9 = 16 + 9 = 25. What is x if 4x + 8 = 25?",
+  " 5. Then 6x - 8 = 22, and 22 - 2x = 12. What is x if 6x - 8 = 2x + 13?",
+  " 5. Then 6x - 8 = 22, and 20 - 2x = 10. What is x if 6x - 8 = 2x + 10?",
+  " 5. Then 6x - 8 = 22, and 22 - 2x = 12, and 12 - x = 7. What is x if 6x - 8 = 2x + 12?",
+])("algebra refuses what asks something else than was worked out: %s", async (reply) => {
+  const { topic } = await openTopic("algebra", chat);
+  expect(topic.readQuestion(reply)).toEqual({ ok: false, reason: "asks something else than it worked out" });
 });
 
 it("algebra puts a story to solvers as it is told", async () => {

@@ -17,6 +17,7 @@ interface Flags {
   readonly weights: WeightSettings["weights"];
   readonly topic?: string;
   readonly questions?: string;
+  readonly levels?: string;
   readonly evalFile?: string;
   readonly benchmark?: string;
   readonly limit?: string;
@@ -48,6 +49,7 @@ export function evaluateCommand(parts: Parts): Command {
     )
     .option("--topic <name>", "Topic name or path of a topic file (default: the one that the model was trained on).")
     .option("--questions <count>", "Held-out questions a difficulty level (default: 200).")
+    .option("--levels <list>", "Difficulty levels to ask, as 2,3 (default: all of the topic's).")
     .option("--eval-file <file>", "JSON lines {question, answer} for a topic in words (default: those of the run).")
     .option("--benchmark <file>", "JSON lines in the form of GSM8K, MATH-500, HumanEval or MBPP, in place of a topic.")
     .option("--limit <count>", "Questions of the benchmark, drawn alike for every model (default: all).")
@@ -79,8 +81,9 @@ export function evaluateCommand(parts: Parts): Command {
       if (flags.benchmark === undefined) {
         const questions = readCount("--questions", flags.questions ?? "200", 1);
         const maxAnswerTokens = readCount("--max-answer-tokens", flags.maxAnswerTokens ?? "0");
+        const levels = flags.levels?.split(",").map((level) => readCount("--levels", level.trim()));
         const { topic, evalFile } = flags;
-        return evaluateTopic(model, { ...options, topic, evalFile, questions, maxAnswerTokens });
+        return evaluateTopic(model, { ...options, topic, evalFile, questions, levels, maxAnswerTokens });
       }
       return evaluateBenchmark(model, {
         ...options,
@@ -96,7 +99,12 @@ export function evaluateCommand(parts: Parts): Command {
 function refuseIdle(flags: Flags): void {
   const onBenchmark = flags.benchmark !== undefined;
   const idle = onBenchmark
-    ? { "--topic": flags.topic, "--questions": flags.questions, "--eval-file": flags.evalFile }
+    ? {
+        "--topic": flags.topic,
+        "--questions": flags.questions,
+        "--levels": flags.levels,
+        "--eval-file": flags.evalFile,
+      }
     : { "--limit": flags.limit, "--samples": flags.samples };
   const [name] = Object.entries(idle).find(([, value]) => value !== undefined) ?? [];
   if (name === undefined) return;

@@ -127,7 +127,7 @@ export async function afterStep(
   return { memory: { cells: counts, archive: known, climb: next }, metrics: { ...metrics, ...seen } };
 }
 
-/** Share of a level's probes that the model solves: all forms elect one winner, with half of the answers or more. */
+/** Share of a level's probes that the model solves: their vote is a label to the run's rule, with half of the answers or more. */
 async function solvedShare(
   { config, heldOutKeys }: ExploreParts,
   topic: Climbable,
@@ -141,7 +141,7 @@ async function solvedShare(
     probeAnswers: climbAnswers,
     seed: seedFrom(seed, "climb", step),
   });
-  const verified = await verify(topic, groups, { consistentVote: true });
+  const verified = await verify(topic, groups, { consistentVote: true, labelRule: config.labelRule });
   return verified.filter(isSolved).length / Math.max(1, verified.length);
 }
 

@@ -221,7 +221,7 @@ function mostlySolved(groups: readonly VerifiedGroup[], count: number): Verified
   return [...kept, ...others.slice(0, count - kept.length)];
 }
 
-/** Asks probes as training asks. Every look draws anew: what is the same at two looks is the model's. */
+/** Asks probes as training asks, and takes for a label what it takes for one. Every look draws anew: what is the same at two looks is the model's. */
 async function ask(
   { topic, sandbox, config, heldOutKeys }: GuardParts,
   player: Player,
@@ -231,7 +231,7 @@ async function ask(
   const { temperature, topP, topK, truncatedReplies, probeAnswers, seed } = config;
   const sampling = { temperature, topP, topK, truncatedReplies, probeAnswers, heldOutKeys };
   const groups = await askProbes(player, topic, questions, { ...sampling, seed: seedFrom(seed, "probe", look) });
-  return verify(topic, groups, { sandbox, consistentVote: true });
+  return verify(topic, groups, { sandbox, consistentVote: true, labelRule: config.labelRule });
 }
 
 /** Mean of log π_start − log π, in nats a token, over what was said at the start: an estimate of KL(start ‖ now) on the probes. */

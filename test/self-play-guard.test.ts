@@ -27,7 +27,7 @@ afterEach(() => {
  * A model that adds rightly nine times in ten, until it has had so many updates: then it answers everything with 7. A model that
  * is loaded from a checkpoint has the updates of that checkpoint.
  */
-function forgetful(updatesLeft: number): { engine: Engine; data: Datum[][] } {
+function forgetful(updatesLeft: number, smallerFirst: "right" | "one more"): { engine: Engine; data: Datum[][] } {
   const scripted = createScriptedEngine({
     reply: ({ prompt, random, updates, temperature }) => {
       if (prompt === "P") {
@@ -37,7 +37,9 @@ function forgetful(updatesLeft: number): { engine: Engine; data: Datum[][] } {
       const sum = readWrittenSum(prompt.slice(1));
       if (!sum.ok || updates >= updatesLeft) return "7";
       const wrong = temperature > 0 && random.next() > 0.9;
-      return writeNumber(String(BigInt(truth(sum.value)) + (wrong ? BigInt(random.integer(1, 50)) : 0n)));
+      const { left, right } = sum.value;
+      const always = smallerFirst === "one more" && BigInt(left) < BigInt(right) ? 1n : 0n;
+      return writeNumber(String(BigInt(truth(sum.value)) + always + (wrong ? BigInt(random.integer(2, 50)) : 0n)));
     },
   });
   const data: Datum[][] = [];
@@ -74,14 +76,16 @@ interface WatchedPlay extends Played {
 async function play(
   folder: string,
   given: RunConfigInput,
-  { updatesLeft = 1000, topic = arithmetic, killAt = () => false }: PlayedAs = {},
+  { updatesLeft = 1000, smallerFirst = "right", topic = arithmetic, killAt = () => false }: PlayedAs = {},
 ): Promise<WatchedPlay> {
-  const { engine, data } = forgetful(updatesLeft);
+  const { engine, data } = forgetful(updatesLeft, smallerFirst);
   return { ...(await playOrKill(folder, { ...settings, ...given }, { topic, engine, killAt })), data };
 }
 
 interface PlayedAs {
   readonly updatesLeft?: number;
+  /** What it makes of a sum whose first operand is the smaller one. */
+  readonly smallerFirst?: "right" | "one more";
   readonly topic?: DefinedTopic;
   readonly killAt?: (event: RunEvent) => boolean;
 }
@@ -103,6 +107,18 @@ describe("probes", () => {
     expect(looked[0].metrics).toMatchObject({ "probe.lost": expect.any(Number), "probe.kl": 0 });
     expect(data.flat().length).toBeGreaterThan(0);
     expect(steps.every(({ metrics }) => metrics["updates"] === 1)).toBe(true);
+  });
+
+  test("are solved where the run would take their vote for a label", async () => {
+    const idle = async (labelRule: RunConfigInput["labelRule"]) => {
+      const { events } = await play(newFolder(), { steps: 2, labelRule }, { smallerFirst: "one more" });
+      return events.flatMap((event) =>
+        event.type === "anomaly" && event.kind === "guard-idle" ? [event.message] : [],
+      );
+    };
+    // A sum and the same turned round are never of one mind; two of the three forms are.
+    expect(await idle("consistent")).toEqual([expect.stringMatching(/the vote is sure of [0-7] of 16 probes/)]);
+    expect(await idle("quorum")).toEqual([]);
   });
 
   test("change nothing where they are only looked at", async () => {

@@ -13,7 +13,7 @@ export interface Probe {
   readonly question: Question;
   /** The winner of the vote at first. */
   readonly winner: string | null;
-  /** At first all forms elected one winner, with half of the votes or more. What is lost of these is lost. */
+  /** At first the vote was a label to the run's rule, with half of the answers or more. What is lost of these is lost. */
   readonly solved: boolean;
   /** One answer of then, to see how far the model has moved; its log-probability in nats. Null where it cannot be scored. */
   readonly said: {
@@ -75,7 +75,7 @@ export function beginWatch(probes: readonly Probe[]): WatchState {
   };
 }
 
-/** Whether the vote elected one winner in all forms of the question, by half of the answers or more. */
+/** Whether the vote is a label to the run's rule, by half of the answers or more. */
 export function isSolved({ verdict }: Pick<VerifiedGroup, "verdict">): boolean {
   return hasLabel(verdict) && verdict.agreement >= 0.5;
 }

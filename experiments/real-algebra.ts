@@ -17,6 +17,7 @@ export const experiment = defineExperiment({
     maxAnswerTokens: 64,
     evalEvery: 0,
     evalQuestions: 2,
+    activationMemory: 3000,
     threads: 1,
   },
   variants: [

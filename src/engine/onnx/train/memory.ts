@@ -28,9 +28,9 @@ export interface MicroBatchMemory {
   readonly total: number;
 }
 
-/** Bytes that a micro-batch may take: about a byte and a half for each parameter, between a half and one GiB. */
+/** Bytes that a micro-batch may take: three for each parameter, between a half and one and a half GiB. Half of it costs a tenth more work. */
 export function activationBudget(config: ModelConfig): number {
-  return Math.min(2 ** 30, Math.max(2 ** 29, 1.5 * parameterCount(config)));
+  return Math.min(1.5 * 2 ** 30, Math.max(2 ** 29, 3 * parameterCount(config)));
 }
 
 /** Above, matrix products are no faster. */

@@ -92,7 +92,10 @@ const proposed = {
   ],
 } as const;
 
-/** A prompt for one more of a family, behind examples of one shape in drawn order. */
+/**
+ * A prompt for one more of a family, behind examples of one shape. They stand in one order: what prompts share is computed once, and with
+ * orders drawn most of a step was spent on reading them.
+ */
 function proposePrompt(random: Random): readonly ChatMessage[] {
   // Left to choose, a proposer in training soon writes only the family that is rewarded more (0015).
   const family = random.pick(["equation", "problem"] as const);
@@ -100,7 +103,7 @@ function proposePrompt(random: Random): readonly ChatMessage[] {
     family === "equation"
       ? ["Write an equation with a whole solution.", solutionOpening]
       : ["Write a word problem.", storyOpening];
-  const examples = random.shuffle(random.pick<readonly string[]>(proposed[family]));
+  const examples = random.pick<readonly string[]>(proposed[family]);
   return [...examples.flatMap((example) => [user(request), assistant(example)]), user(request), assistant(opening)];
 }
 

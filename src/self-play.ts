@@ -33,8 +33,9 @@ import {
 } from "./guarding.ts";
 import { judge } from "./learn/judge.ts";
 import { updateModel } from "./learn/update.ts";
+import { askSolver, idleTrying, stopsVotes } from "./play/ask-solver.ts";
 import { propose } from "./play/propose.ts";
-import { answersSaved, type SolveOptions, solve } from "./play/solve.ts";
+import { answersSaved } from "./play/solve.ts";
 import { comeBack, type Progress, restore, save, trusted } from "./progress.ts";
 import { randomStream, seedFrom } from "./random.ts";
 import { Renewal } from "./renewal.ts";
@@ -104,6 +105,8 @@ async function* playToEnd(options: SelfPlayOptions, renewal: Renewal): AsyncGene
       progress.explored = await beginExploring(exploring, cast.solver);
       for (const message of idleExploring(exploring))
         yield record({ type: "anomaly", step: 0, kind: "explore-idle", message });
+      const untried = idleTrying(options.topic.topic, config);
+      if (untried !== null) yield record({ type: "anomaly", step: 0, kind: "try-idle", message: untried });
     }
     if (progress.step === 0 && progress.guard === null && config.guard !== "off") {
       progress.guard = await beginGuard(watched, cast.solver);
@@ -189,21 +192,12 @@ async function playStep(
   });
   done("propose");
   const teaching = await teacher.at(teacherOf(progress.guard));
-  const answering = (purpose: string): SolveOptions => ({
-    ...sampling,
-    // A teacher's answers take the place of half of the others.
-    groupSize: teaching === null ? config.groupSize : Math.ceil(config.groupSize / 2),
-    consistentVote: config.consistentVote,
-    stopVotes: stopsVotes(config) && teaching === null ? config : undefined,
-    heldOutKeys,
-    seed: seedFrom(config.seed, purpose, step),
-  });
-  const asked = await solve(cast.solver, topic, proposals, answering("solve"));
-  const taught = teaching === null ? undefined : await solve(teaching, topic, proposals, answering("teach"));
+  const asked = { config, heldOutKeys, step };
+  const answers = await askSolver({ solver: cast.solver, teaching }, topic, proposals, asked);
   done("solve");
   const { consistentVote, labelRule } = config;
-  const changeVerdict = control?.verdict;
-  const verified = await verify(topic, asked, { sandbox, consistentVote, labelRule, teacher: taught, changeVerdict });
+  const settings = { sandbox, consistentVote, labelRule, changeVerdict: control?.verdict };
+  const verified = await verify(topic, answers.asked, { ...settings, teacher: answers.taught, tried: answers.tried });
   done("verify");
   const random = randomStream(config.seed, "control", step);
   const changeRewards = control?.rewards && ((rewards: readonly number[]) => control.rewards!(rewards, random));
@@ -245,9 +239,6 @@ async function playStep(
   const played = { step, proposals: judgement.proposals, groups, metrics, seconds, timing };
   return { played, responses: look.responses };
 }
-
-const stopsVotes = ({ voteStop, labelRule }: RunConfig): boolean =>
-  voteStop === "decided" && labelRule === "consistent";
 
 function endOf(
   { step, guard }: Progress,

@@ -12,6 +12,16 @@ export interface ChatMessage {
  */
 export type Prompt = string | readonly ChatMessage[];
 
+/**
+ * Questions that try an answer the other way round, as `What is 3x + 5 if x = 5?` tries 5 for `3x + 5 = 20`. The model answers them
+ * itself; where it should come to what the question says, that is `expected`, and where several must come to the same, null.
+ */
+export interface InverseCheck {
+  readonly prompts: readonly Prompt[];
+  /** Canonical text of the answer that each of them should have. */
+  readonly expected: string | null;
+}
+
 /** What a topic may know of the model that it is opened for. */
 export interface ModelFacts {
   /** It has a chat template, so it takes conversations. */
@@ -149,6 +159,8 @@ export interface VoteVerdict extends VerdictCore {
   readonly tie: boolean;
   /** Winner of each form of the question, in form order; one entry when the group was not split. */
   readonly formWinners: readonly (string | null)[];
+  /** Values that were tried the other way round, and whether that confirmed them (verify/inverse.ts). */
+  readonly tried?: readonly (readonly [value: string, confirmed: boolean])[];
   /** An earlier model of the run voted: counts are its votes, and the group's answers are judged by them. */
   readonly taught?: true;
 }
@@ -176,6 +188,9 @@ export type Verdict = VoteVerdict | TestsVerdict;
 export interface VerifiedGroup extends Group {
   readonly verdict: Verdict;
 }
+
+/** Of a group's answers the values that were tried the other way round, and whether that confirmed each. */
+export type Tried = ReadonlyMap<string, boolean>;
 
 /** What a completion is worth. Advantage 0: it taught nothing. */
 export interface Judged {

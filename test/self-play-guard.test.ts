@@ -27,7 +27,10 @@ afterEach(() => {
  * A model that adds rightly nine times in ten, until it has had so many updates: then it answers everything with 7. A model that
  * is loaded from a checkpoint has the updates of that checkpoint.
  */
-function forgetful(updatesLeft: number, smallerFirst: "right" | "one more"): { engine: Engine; data: Datum[][] } {
+function forgetful(
+  updatesLeft: number,
+  smallerFirst: "right" | "one more" = "right",
+): { engine: Engine; data: Datum[][] } {
   const scripted = createScriptedEngine({
     reply: ({ prompt, random, updates, temperature }) => {
       if (prompt === "P") {

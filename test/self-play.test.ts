@@ -130,6 +130,46 @@ describe("self-play with a scripted engine", () => {
     }
   });
 
+  test("what the model confirms the other way round is taught, also against its own vote", async () => {
+    /** Of six answers four are one too large; what is taken away again is right. */
+    const engine = createScriptedEngine({
+      reply: ({ prompt, random }) => {
+        const number = () => writeNumber(String(random.integer(100, 999)));
+        if (prompt === "P") return `${number()}+${number()}=`;
+        if (prompt.startsWith("T")) {
+          const [from, less] = prompt.slice(1).split("-").map(BigInt);
+          return writeNumber(String(from - less));
+        }
+        const sum = readWrittenSum(prompt.slice(1));
+        if (!sum.ok) return "?";
+        return writeNumber(String(BigInt(truth(sum.value)) + (random.next() < 0.6 ? 1n : 0n)));
+      },
+    });
+    const topic: DefinedTopic = {
+      ...arithmetic,
+      topic: {
+        ...arithmetic.topic,
+        inverseCheck: ({ text }, answer) => {
+          const [, left, right] = /(\d+)\+(\d+)/.exec(text) ?? [];
+          return { prompts: [`T${answer}-${right}`], expected: left };
+        },
+      },
+    };
+    const settings = { steps: 1, groupSize: 12, minAgreement: 0, labelRule: "quorum" } as const;
+    const voted = await play(newFolder(), settings, { engine, topic });
+    expect(voted.steps[0].metrics["taughtLabelAccuracy"]).toBeLessThan(0.5);
+    const { steps, events } = await play(newFolder(), { ...settings, inverseAnswers: 3 }, { engine, topic });
+    const [{ metrics, groups }] = steps;
+    expect(metrics).toMatchObject({ taughtLabelAccuracy: 1, triedConfirmedShare: 1 });
+    expect(metrics["triedAgainstVoteShare"]).toBeGreaterThan(0.3);
+    expect(groups.every(({ verdict }) => verdict.kind === "vote" && (verdict.tried?.length ?? 0) > 0)).toBe(true);
+    expect(events.some((event) => event.type === "anomaly")).toBe(false);
+    const form = await play(newFolder(), { ...settings, inverseAnswers: 3, solverReward: "format" }, { engine, topic });
+    expect(form.steps[0].metrics).not.toHaveProperty("triedConfirmedShare");
+    const idle = await play(newFolder(), { ...settings, inverseAnswers: 3 }, { engine });
+    expect(idle.events).toContainEqual(expect.objectContaining({ type: "anomaly", kind: "try-idle" }));
+  });
+
   test("the truth replaces a vote only where there are both", () => {
     expect(() => makeControl("oracle", coding)).toThrow("does not vote");
     expect(() => makeControl("oracle", { ...arithmetic, hidden: null })).toThrow("no hidden checker");

@@ -30,6 +30,14 @@ export const sampling = {
         "When a vote over several forms is a label: all forms elect it (`consistent`), more forms than elect any other and two at least (`quorum`), it leads by a `margin`, the `harmonic` mean of its shares is ½, or `both` forms and mean say so.",
       ),
   ),
+  inverseAnswers: onlyWith(
+    { solverReward: ["majority"] },
+    count
+      .default(0)
+      .describe(
+        "Answers to each question that tries one of a vote's leading answers the other way round; what it confirms is the label. 0 is off; needs a topic that has such questions.",
+      ),
+  ),
   proposalsPerQuestion: z.number().min(1).default(2).describe("Proposals sampled for each question that is solved."),
   maxQuestionTokens: count.default(0).describe("Longest proposal in tokens; 0 is the topic's own length."),
   maxAnswerTokens: count.default(0).describe("Longest answer in tokens; 0 is the topic's own length."),

@@ -1,6 +1,6 @@
 // Scalars that describe a step without knowing any truth: what people and guards watch to see whether self-play is
 // healthy. Pure numbers over what was judged; docs/metrics.md explains each one.
-import { countVotes } from "../plurality.ts";
+import { countVotes, strictWinner } from "../plurality.ts";
 import { groupSignals, type JudgedGroup, type Judgement, type Refusal } from "../types.ts";
 
 /** Metrics of proposals and groups; shares are 0 to 1 and absent where there is nothing to take a share of. */
@@ -42,8 +42,22 @@ export function health({ proposals, groups }: Omit<Judgement, "step">): Record<s
     // Nothing is withheld but by a guard.
     if (count > 0 || signal !== "withheld") metrics[`groups.${signal}`] = count;
   }
-  Object.assign(metrics, testShares(groups));
+  Object.assign(metrics, testShares(groups), triedShares(groups));
   return metrics;
+}
+
+/** Of the groups of which answers were tried the other way round, how many have a label by it, and how many another than the vote's. */
+function triedShares(groups: readonly JudgedGroup[]): Record<string, number> {
+  const verdicts = groups.flatMap(({ verdict }) =>
+    verdict.kind === "vote" && verdict.tried !== undefined ? [verdict] : [],
+  );
+  if (verdicts.length === 0) return {};
+  const confirmed = verdicts.filter(({ consistent }) => consistent);
+  return {
+    triedConfirmedShare: confirmed.length / verdicts.length,
+    triedAgainstVoteShare:
+      confirmed.filter(({ winner, counts }) => winner !== strictWinner(counts)).length / verdicts.length,
+  };
 }
 
 /** Shares of the proposer's tests by what became of them, where there are tests. */

@@ -254,6 +254,9 @@ UPDATE runs SET config = json_patch('{
 }', config);
 `;
 
+// Before there were inverse checks the vote alone was the label.
+const version9 = `UPDATE runs SET config = json_patch('{ "inverseAnswers": 0 }', config);`;
+
 /** Migration i takes a database from version i to version i + 1. */
 export const migrations: readonly string[] = [
   version1,
@@ -264,6 +267,7 @@ export const migrations: readonly string[] = [
   version6,
   version7,
   version8,
+  version9,
 ];
 
 /** Tables whose rows carry `run_id`, `step` and `superseded` and are rewound together. */

@@ -211,6 +211,24 @@ export const isRestatements: Check = (value) => {
   return null;
 };
 
+export const isInverseCheck: Check = (value) => {
+  if (value === null) return null;
+  const should = "{ prompts, expected } with at least one prompt, and two where expected is null; or null";
+  if (!isRecord(value) || !Array.isArray(value["prompts"])) return refuse(value, should);
+  const { prompts, expected } = value as { readonly prompts: readonly unknown[]; readonly expected?: unknown };
+  if (expected !== null && typeof expected !== "string") {
+    return { came: `an inverse check whose expected is ${describe(expected)}`, should: "a text, or null" };
+  }
+  if (prompts.length < (expected === null ? 2 : 1)) {
+    return { came: `an inverse check with ${prompts.length} prompts`, should };
+  }
+  for (const prompt of prompts) {
+    const problem = isPrompt(prompt);
+    if (problem !== null) return problem;
+  }
+  return null;
+};
+
 /** `count` questions at most, at least one, all of this difficulty and with keys of their own. */
 export function isHeldOut(difficulty: number, count: number): Check {
   return (value) => {

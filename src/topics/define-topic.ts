@@ -11,6 +11,7 @@ import {
   isAnswer,
   isBoolean,
   isHeldOut,
+  isInverseCheck,
   isPrompt,
   isQuestion,
   isReading,
@@ -98,7 +99,9 @@ export function defineTopic(definition: TopicDefinition, source?: string): Defin
   }
   if (definition.levels !== undefined && !isAscending(definition.levels))
     throw problem(name, "levels must list at least one difficulty, ascending numbers");
-  if (definition.restatements !== undefined) requireFunctions(name, "", definition, ["restatements"]);
+  for (const part of ["restatements", "inverseCheck"] as const) {
+    if (definition[part] !== undefined) requireFunctions(name, "", definition, [part]);
+  }
   if (definition.paraphrase !== undefined) {
     requireFunctions(name, "paraphrase.", definition.paraphrase, ["prompt", "read"]);
   }
@@ -129,7 +132,7 @@ export function withReplyLengths(
 /** The topic without its truth, each function behind its border. */
 function checkedTopic(definition: TopicDefinition, name: string, source: string): Topic {
   const self = (): Topic => topic;
-  const { restatements, paraphrase } = definition;
+  const { restatements, inverseCheck, paraphrase } = definition;
   const topic: Topic = Object.freeze({
     name: definition.name,
     description: definition.description,
@@ -142,6 +145,9 @@ function checkedTopic(definition: TopicDefinition, name: string, source: string)
     readAnswer: checked({ source, part: "readAnswer" }, definition.readAnswer, self, isReading(isAnswer)),
     ...(definition.levels && { levels: Object.freeze([...definition.levels]) }),
     ...(restatements && { restatements: checkedRestatements(restatements, self, source) }),
+    ...(inverseCheck && {
+      inverseCheck: checked({ source, part: "inverseCheck" }, inverseCheck, self, isInverseCheck),
+    }),
     ...(paraphrase && { paraphrase: checkedParaphrase(paraphrase, source) }),
     ...(definition.generator && { generator: checkedGenerator(definition.generator, source) }),
     ...(definition.language && { language: definition.language }),
@@ -218,6 +224,7 @@ const knownParts: ReadonlySet<string> = new Set<keyof TopicDefinition>([
   "solvePrompt",
   "readAnswer",
   "restatements",
+  "inverseCheck",
   "paraphrase",
   "generator",
   "language",

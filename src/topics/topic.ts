@@ -2,7 +2,7 @@
 // adds it for diagnostics and evaluation, and nothing on the way to a reward may import that file.
 import type { RunConfigInput } from "../config/config.ts";
 import type { Random } from "../random.ts";
-import type { Prompt, Question, Reading, Restatement } from "../types.ts";
+import type { InverseCheck, Prompt, Question, Reading, Restatement } from "../types.ts";
 
 export interface ProposeRequest {
   readonly random: Random;
@@ -36,6 +36,11 @@ export interface Topic {
   readAnswer(reply: string, question: Question): Reading<string>;
   /** Equivalent forms of the question, without the original; the consistent vote splits a group over them. */
   restatements?(question: Question): readonly Restatement[];
+  /**
+   * Questions that try an answer to the question the other way round; null where there are none. Replies are read by `readAnswer`. They
+   * are made from what the question and the answer say: a topic that computes here what is right would reward by the truth.
+   */
+  inverseCheck?(question: Question, answer: string): InverseCheck | null;
   /** Asks the model itself for a paraphrase, where the topic cannot make one by rule. */
   paraphrase?: {
     prompt(question: Question): Prompt;

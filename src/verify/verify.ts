@@ -2,7 +2,8 @@
 import type { LabelRule } from "../config/play.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { Topic } from "../topics/topic.ts";
-import type { Answer, Group, Verdict, VerifiedGroup } from "../types.ts";
+import type { Answer, Group, Tried, Verdict, VerifiedGroup, VoteVerdict } from "../types.ts";
+import { afterTrying } from "./inverse.ts";
 import { verifyByTests } from "./unit-tests.ts";
 import { vote, votesFor } from "./vote.ts";
 
@@ -15,6 +16,8 @@ export interface VerifyOptions {
   readonly labelRule?: LabelRule | undefined;
   /** Groups of a teacher, in the same order: their votes decide, the answers of the groups are judged by them. */
   readonly teacher?: readonly Group[] | undefined;
+  /** For each group the values of the deciding vote that were tried the other way round. */
+  readonly tried?: readonly Tried[] | undefined;
   /** Replaces the verdict of a group; only controls of experiments do. */
   readonly changeVerdict?: ((group: VerifiedGroup) => Promise<Verdict>) | undefined;
 }
@@ -23,11 +26,13 @@ export interface VerifyOptions {
 export async function verify(
   topic: Topic,
   groups: readonly Group[],
-  { sandbox, consistentVote, labelRule, teacher, changeVerdict }: VerifyOptions,
+  { sandbox, consistentVote, labelRule, teacher, tried, changeVerdict }: VerifyOptions,
 ): Promise<VerifiedGroup[]> {
   const verdictOf = async ({ question, answers }: Group, index: number): Promise<Verdict> => {
     if (topic.verification === "vote" || sandbox === undefined) {
-      return teacher === undefined ? vote(answers, labelRule) : taughtVote(teacher[index].answers, answers, labelRule);
+      const deciding = teacher?.[index].answers ?? answers;
+      const verdict = afterTrying(vote(deciding, labelRule), deciding, tried?.[index] ?? new Map());
+      return teacher === undefined ? verdict : taughtVote(verdict, answers);
     }
     const programs = answers.map(({ value }) => value);
     const options = { trustedOnly: consistentVote };
@@ -43,8 +48,7 @@ export async function verify(
 }
 
 /** The teacher's vote: what it elects, how far it agrees; and of `answers`, which gave the winner and how many. */
-function taughtVote(teacher: readonly Answer[], answers: readonly Answer[], rule: LabelRule | undefined): Verdict {
-  const verdict = vote(teacher, rule);
+function taughtVote(verdict: VoteVerdict, answers: readonly Answer[]): Verdict {
   const scores = votesFor(verdict.winner, answers);
   const right = scores.filter((score) => score === 1).length;
   return {

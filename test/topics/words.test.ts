@@ -1,3 +1,4 @@
+import { runInNewContext } from "node:vm";
 import { describe, expect, it } from "vitest";
 import { UsageError } from "../../src/errors.ts";
 import { randomStream } from "../../src/random.ts";
@@ -149,6 +150,60 @@ it("algebra in words restates with answers that lead back to the original's", as
       if (right !== null) expect(words.hidden?.check(question, toOriginal(right)), form.text).toBe(true);
     }
   }
+});
+
+it("algebra tries a solution by putting it in, and a wrong one does not hold", async () => {
+  const words = await openTopic("algebra", chat);
+  const tryIn = (text: string, answer: string) => words.topic.inverseCheck?.({ text, key: "", difficulty: 0 }, answer);
+  const last = (check: ReturnType<typeof tryIn>) =>
+    check?.prompts.map((prompt) =>
+      messages(prompt)
+        .slice(-2)
+        .map(({ content }) => content),
+    );
+  const one = tryIn("What is x if 4x + 6 = 30?", "6");
+  expect([one?.expected, last(one)]).toEqual(["30", [["What is 4x + 6 if x = 6?", "4 * 6"]]]);
+  const parentheses = tryIn("What is x if 42 = -7(x - 2)?", "-4");
+  expect([parentheses?.expected, last(parentheses)]).toEqual(["42", [["What is -7(x - 2) if x = -4?", "-7 * (-4"]]]);
+  const both = tryIn("What is x if 6x - 8 = 2x + 12?", "5");
+  expect([both?.expected, last(both)?.map(([question]) => question)]).toEqual([
+    null,
+    ["What is 6x - 8 if x = 5?", "What is 2x + 12 if x = 5?"],
+  ]);
+  // Nothing is worked out here, and there is no such question to a story.
+  expect(tryIn("What is x if 4x = 40 + 26?", "5")).toBeNull();
+  const [, , story] = [1, 2, 3]
+    .map((level) => words.hidden?.heldOut(level, 30, randomStream("stories")))
+    .map((set) => set?.find(({ text }) => text.includes("have")));
+  expect(words.topic.inverseCheck?.(story!, "3")).toBeNull();
+
+  // What an exact model would say of held-out equations.
+  const worth = (prompt: string): number => {
+    const [, side, x] = /^What is (.*) if x = (.*)\?$/.exec(prompt)!;
+    const code = side
+      .replace(/(\d)(?=[x(])/g, "$1*")
+      .replace(/^-(?=[x(])/, "-1*")
+      .replaceAll("x", `(${x})`);
+    return Number(runInNewContext(code));
+  };
+  const holds = (question: Question, answer: string): boolean | null => {
+    const check = words.topic.inverseCheck?.(question, answer) ?? null;
+    if (check === null) return null;
+    const values = check.prompts.map((prompt) =>
+      worth(messages(prompt).findLast(({ role }) => role === "user")!.content),
+    );
+    return values.every((value) => value === Number(check.expected ?? values[0]));
+  };
+  let tried = 0;
+  for (const question of heldOut(words, 30)) {
+    const right = wholeAnswer(words, question);
+    if (right === null || !question.text.startsWith("What is x")) continue;
+    tried++;
+    expect(holds(question, right), question.text).toBe(true);
+    for (const wrong of [-2, -1, 1, 2])
+      expect(holds(question, String(Number(right) + wrong)), question.text).toBe(false);
+  }
+  expect(tried).toBeGreaterThan(40);
 });
 
 const own = ["3x - 7 = 2(x + 4) - 1", "-x = 7", "5 = x - 9", "2(x + 3) = 18", "4x = 3x + 2", "9 - 2x = 1"];

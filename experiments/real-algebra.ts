@@ -14,8 +14,6 @@ export const experiment = defineExperiment({
     topic: "algebra",
     steps: 16,
     groupsPerBatch: 8,
-    // A label that was tried the other way round needs no majority.
-    minAgreement: 0.25,
     maxAnswerTokens: 64,
     evalEvery: 0,
     evalQuestions: 2,

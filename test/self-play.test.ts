@@ -155,13 +155,16 @@ describe("self-play with a scripted engine", () => {
         },
       },
     };
-    const settings = { steps: 1, groupSize: 12, minAgreement: 0, labelRule: "quorum" } as const;
+    const settings = { steps: 1, groupSize: 12, minAgreement: 0.1, labelRule: "quorum" } as const;
     const voted = await play(newFolder(), settings, { engine, topic });
     expect(voted.steps[0].metrics["taughtLabelAccuracy"]).toBeLessThan(0.5);
     const { steps, events } = await play(newFolder(), { ...settings, inverseAnswers: 3 }, { engine, topic });
     const [{ metrics, groups }] = steps;
     expect(metrics).toMatchObject({ taughtLabelAccuracy: 1, triedConfirmedShare: 1 });
     expect(metrics["triedAgainstVoteShare"]).toBeGreaterThan(0.3);
+    // Also of fewer than would be enough for a vote.
+    const few = await play(newFolder(), { ...settings, minAgreement: 0.9, inverseAnswers: 3 }, { engine, topic });
+    expect(few.steps[0].metrics).toMatchObject({ "groups.trained": 12, "groups.low-agreement": 0 });
     expect(groups.every(({ verdict }) => verdict.kind === "vote" && (verdict.tried?.length ?? 0) > 0)).toBe(true);
     expect(events.some((event) => event.type === "anomaly")).toBe(false);
     const form = await play(newFolder(), { ...settings, inverseAnswers: 3, solverReward: "format" }, { engine, topic });

@@ -83,9 +83,10 @@ function gateOf(step: number, { question, verdict }: VerifiedGroup, settings: Ju
     gateLeak > 0 &&
     solverReward === "majority" &&
     randomStream(seed, "gate-leak", step, question.key).next() < gateLeak;
-  return leaks
-    ? { verdict: { ...verdict, consistent: true, confirmed: true }, minAgreement: 0 }
-    : { verdict, minAgreement };
+  if (leaks) return { verdict: { ...verdict, consistent: true, confirmed: true }, minAgreement: 0 };
+  // A value that was confirmed the other way round is no guess of how many gave it.
+  const tried = verdict.kind === "vote" && verdict.tried !== undefined && verdict.consistent;
+  return { verdict, minAgreement: tried ? 0 : minAgreement };
 }
 
 function judgeProposals(

@@ -1,7 +1,7 @@
 // A model on a topic's held-out questions, level by level.
 import { UnsupportedError, UsageError } from "../errors.ts";
 import { compareExams } from "../evaluate/compare.ts";
-import { evaluationSamples, heldOutQuestions, type JudgedLevel, levelResult } from "../evaluate/evaluate.ts";
+import { heldOutQuestions, type JudgedLevel, levelResult } from "../evaluate/evaluate.ts";
 import { type QuestionOutcome, scoresOf } from "../evaluate/exam.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { DefinedTopic, HiddenTruth } from "../topics/define-topic.ts";
@@ -21,6 +21,8 @@ interface TopicOptions extends EvaluationOptions {
   readonly questions: number;
   /** Levels to ask; all where left out. */
   readonly levels: readonly number[] | undefined;
+  /** Answers sampled to each question, for pass@1 and the vote; 0 asks for the most likely one alone. */
+  readonly samples: number;
   /** Questions of a topic in words, in place of those of the run. */
   readonly evalFile: string | undefined;
   /** Longest answer in tokens; 0 is the run's or the topic's own. */
@@ -75,7 +77,7 @@ export async function evaluateTopic(name: string, options: TopicOptions): Promis
   if (other === null || before === null) return terminal.result(result);
   const compared = comparisons(before, after);
   terminal.say(`\n${other.name} → ${name}`);
-  terminal.say(comparisonTable("difficulty", compared, evaluationSamples, terminal.tableColumns));
+  terminal.say(comparisonTable("difficulty", compared, options.samples, terminal.tableColumns));
   terminal.say(comparisonNote);
   const differences = compared.map(({ name: difficulty, comparison }) => ({ difficulty, ...comparison }));
   terminal.result({ ...result, compare: { model: compare, levels: before.map(resultOf), differences } });
@@ -139,7 +141,16 @@ async function judge(
   sandbox: Sandbox | undefined,
   options: TopicOptions & LevelOptions & { readonly truncatedReplies: TopicSettings["truncatedReplies"] },
 ): Promise<JudgedLevel[]> {
-  const { parts, terminal, questions, levels: wanted = topic.hidden.levels, without, seed, truncatedReplies } = options;
+  const {
+    parts,
+    terminal,
+    questions,
+    levels: wanted = topic.hidden.levels,
+    without,
+    samples,
+    seed,
+    truncatedReplies,
+  } = options;
   const sets = heldOutQuestions(topic.topic, topic.hidden, questions);
   const asked = wanted.flatMap((level) => sets.get(level) ?? []);
   const total = asked.filter(({ key }) => !without.has(key)).length;
@@ -149,11 +160,12 @@ async function judge(
     const levels = await parts.judgeLevels(examinee, topic, {
       questions,
       levels: wanted,
+      samples,
       without,
       seed,
       sandbox,
       ...(truncatedReplies === undefined ? {} : { truncatedReplies }),
-      pace: paceOf(evaluationSamples),
+      pace: paceOf(samples),
       onJudged: (difficulty, outcomes) => {
         done.set(difficulty, outcomes.length);
         progress.update([...done.values()].reduce((sum, count) => sum + count, 0));
@@ -166,12 +178,17 @@ async function judge(
 
 const named = ({ difficulty, outcomes }: JudgedLevel) => ({ name: String(difficulty), scores: scoresOf(outcomes) });
 
-/** A level as runs record it, with the intervals that follow from it. */
-function resultOf(level: JudgedLevel): LevelResult & {
-  readonly greedyInterval: readonly [number, number];
-  readonly majAt16Interval: readonly [number, number];
-} {
-  const { greedy, vote } = scoresOf(level.outcomes);
+type LevelScores = Pick<LevelResult, "difficulty" | "questions" | "greedy"> &
+  Partial<LevelResult> & {
+    readonly greedyInterval: readonly [number, number];
+    readonly majAt16Interval?: readonly [number, number];
+  };
+
+/** A level as runs record it, with the intervals that follow from it; without answers that were sampled, what the most likely ones say. */
+function resultOf(level: JudgedLevel): LevelScores {
+  const { questions, samples, greedy, vote } = scoresOf(level.outcomes);
+  if (samples === 0)
+    return { difficulty: level.difficulty, questions, greedy: greedy.value, greedyInterval: greedy.interval };
   return { ...levelResult(level), greedyInterval: greedy.interval, majAt16Interval: vote?.interval ?? [0, 1] };
 }
 

@@ -23,6 +23,8 @@ export interface EvaluateOptions {
   readonly model: string;
   /** Levels to evaluate; all of the topic's by default. */
   readonly levels?: readonly number[];
+  /** Answers sampled to each question, for pass@1 and the vote; 0 asks for the most likely one alone. */
+  readonly samples?: number;
   /** Keys of questions that are left out, as those that the model met in training. */
   readonly without?: ReadonlySet<string>;
   /** Needed where the hidden checker runs programs. */
@@ -94,7 +96,16 @@ export async function judgeLevels(
       "Add `hidden` to the topic.",
     );
   }
-  const { questions, levels: wanted, without, sandbox, pace, onJudged, seed = 0 } = options;
+  const {
+    questions,
+    levels: wanted,
+    without,
+    sandbox,
+    pace,
+    onJudged,
+    seed = 0,
+    samples = evaluationSamples,
+  } = options;
   const truncatedReplies = options.truncatedReplies ?? topic.settings?.truncatedReplies ?? "refuse";
   const sets = heldOutQuestions(topic, hidden, questions);
   const levels: JudgedLevel[] = [];
@@ -103,14 +114,14 @@ export async function judgeLevels(
       questions: (sets.get(difficulty) ?? []).filter(({ key }) => without?.has(key) !== true),
       maxTokens: topic.maxTokens.solve,
       stopText: topic.stopText?.solve,
-      votes: true,
+      votes: samples > 0,
       prompt: topic.solvePrompt,
       read: (reply: Reply, question: Question) =>
         readAnswer(examinee.tokenizer, topic, originalForm(question), reply, truncatedReplies),
       check: (question: Question, { value }: { readonly value: string }) => hidden.check(question, value, sandbox),
     };
     const held: ExamOptions = {
-      samples: evaluationSamples,
+      samples,
       seed: seedFrom(seed, "evaluate", difficulty),
       ...(pace === undefined ? {} : { pace }),
       ...(onJudged === undefined ? {} : { onJudged: (outcomes) => onJudged(difficulty, outcomes) }),

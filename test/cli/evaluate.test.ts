@@ -195,6 +195,43 @@ describe("a run", () => {
   });
 });
 
+test("a topic's most likely answers alone: no samples, no vote, in tables and as one object", async () => {
+  const topic = { ...parts, judgeLevels };
+  const good = join(folder, "good");
+  const args = [
+    good,
+    "--topic",
+    "arithmetic",
+    "--greedy",
+    "--levels",
+    "1",
+    "--questions",
+    "20",
+    "--compare",
+    join(folder, "poor"),
+  ];
+  const five: Partial<Parts> = {
+    ...topic,
+    openEngine: async ({ model }) =>
+      createScriptedEngine({ reply: () => (String(model).endsWith("poor") ? "6" : "5") }),
+  };
+  const { code, stdout, stderr } = await play([...args, "--json"], five);
+  expect(code, stderr).toBe(0);
+  const { levels, compare } = JSON.parse(stdout) as { levels: object[]; compare: { differences: ExamComparison[] } };
+  expect(levels).toEqual([
+    { difficulty: 1, questions: 20, greedy: expect.any(Number), greedyInterval: expect.any(Array) },
+  ]);
+  expect(compare.differences[0]).toMatchObject({ passAt1: null, vote: null, greedy: { before: expect.any(Number) } });
+  const table = await play(args, five);
+  expect(table.stdout).toMatch(/1 +- +- +\.\d/);
+  expect(table.stdout).not.toContain("maj@16");
+  const idle = await play([good, "--benchmark", benchmark, "--greedy"]);
+  expect(idle).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining("--greedy changes nothing beside --benchmark"),
+  });
+});
+
 test("judging leaves out what it is told to", async () => {
   const { topic, hidden } = await openTopic("arithmetic");
   await using engine = await createScriptedEngine({ reply: () => "5" });

@@ -90,6 +90,8 @@ describe("docs/metrics.md", async () => {
   const climbable = { ...arithmetic, topic: { ...topic, levels: topic.generator!.levels } };
   for (const name of await recordedMetrics({ climb: "on", replayShare: 0.1 }, climbable, ofOneDigit))
     recorded.add(name);
+  const checked = { ...arithmetic, topic: { ...topic, inverseCheck: () => ({ prompts: ["1+1="], expected: "2" }) } };
+  for (const name of await recordedMetrics({ inverseAnswers: 2 }, checked, sums)) recorded.add(name);
   const separate = await recordedMetrics(
     { proposerWeights: "separate", proposerEvery: 1, proposerReward: "variance", consistentVote: false },
     arithmetic,

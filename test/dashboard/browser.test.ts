@@ -25,6 +25,7 @@ import {
   playSteps,
   recordRun,
   step,
+  triedStep,
   withoutTruth,
 } from "./example-workspace.ts";
 
@@ -178,6 +179,19 @@ describe.skipIf(whyNoBrowser !== null)(
       expect(await seriousFindings(page)).toEqual([]);
       expect(complaints).toEqual([]);
       await keep("tests");
+      await page.close();
+    });
+
+    test("answers that were tried the other way round say what came of it", async () => {
+      const folder = newFolder();
+      const run = await recordRun(folder, { steps: 3, record: triedStep });
+      const { page, complaints } = await browser.open();
+      await page.goto(`${(await serve(folder)).url}#/run/${run}/question/2/0`);
+      const said = await page.getByText("Tried the other way round").innerText();
+      const { verdict } = triedStep(2).groups[0];
+      const values = verdict.kind === "vote" ? verdict.counts.slice(0, 2).map(([value]) => value) : [];
+      expect(said).toBe(`Tried the other way round: ${values[0]} does not hold, ${values[1]} holds`);
+      expect(complaints).toEqual([]);
       await page.close();
     });
 

@@ -97,6 +97,15 @@ export function codingStep(number: number): StepRecord {
   return { ...record, groups: [{ ...first, question, answers, verdict, signal: "trained" }, ...rest] };
 }
 
+/** A step whose first question had its answers tried the other way round. */
+export function triedStep(number: number): StepRecord {
+  const record = step(number);
+  const [first, ...rest] = record.groups;
+  if (first.verdict.kind !== "vote") return record;
+  const tried = first.verdict.counts.slice(0, 2).map(([value], i) => [value, i > 0] as const);
+  return { ...record, groups: [{ ...first, verdict: { ...first.verdict, tried } }, ...rest] };
+}
+
 export interface RunOptions {
   readonly config?: RunConfigInput;
   readonly trial?: RunTrial;

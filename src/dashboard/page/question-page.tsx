@@ -26,7 +26,8 @@ export function QuestionPage({ run, step, position }: { run: string; step: numbe
 const taughtNothing: Readonly<Record<string, string>> = {
   tie: "It taught nothing: no answer had strictly the most votes.",
   "no-answer": "It taught nothing: no answer could be read.",
-  inconsistent: "It taught nothing: its forms elected different winners, or the programs confirmed none of its tests.",
+  inconsistent:
+    "It taught nothing: its forms elected different winners, none of its answers held when tried, or the programs confirmed none of its tests.",
   "low-agreement": "It taught nothing: the winner had too few votes to be trusted.",
   "all-equal": "It taught nothing: all answers earned the same, so there was nothing to prefer.",
   "no-tests": "It taught nothing: it came without a test that could be used.",
@@ -141,7 +142,7 @@ function Proposal({
 
 function Vote({ view: { verdict } }: { view: QuestionView }): JSX.Element | null {
   if (verdict.kind !== "vote") return null;
-  const { counts, winner, groupSize, unreadable, formWinners } = verdict;
+  const { counts, winner, groupSize, unreadable, formWinners, tried = [] } = verdict;
   const shown = counts.slice(0, 12);
   const rest = counts.slice(12).reduce((sum, [, votes]) => sum + votes, 0);
   return (
@@ -186,6 +187,17 @@ function Vote({ view: { verdict } }: { view: QuestionView }): JSX.Element | null
             <span key={i}>
               {i > 0 && ", "}
               {value === null ? "none" : <ModelLine text={value} width={24} />}
+            </span>
+          ))}
+        </p>
+      )}
+      {tried.length > 0 && (
+        <p class="faint">
+          Tried the other way round:{" "}
+          {tried.map(([value, confirmed], i) => (
+            <span key={value}>
+              {i > 0 && ", "}
+              <ModelLine text={value} width={24} /> {confirmed ? "holds" : "does not hold"}
             </span>
           ))}
         </p>

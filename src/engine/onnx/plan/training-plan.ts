@@ -3,7 +3,7 @@
 import type { SampledWork } from "../../work.ts";
 import { tokensPerMicroBatch, tokensWithin } from "../train/batch-feeds.ts";
 import { planBatches } from "../train/batches.ts";
-import { leastMicroBatch, planMicroBatch, scoringWork, trainingWork } from "../train/memory.ts";
+import { leastMicroBatch, planMicroBatches, scoringWork, trainingWork } from "../train/memory.ts";
 import { planPacked, sizeOf } from "../train/shared-prefixes.ts";
 import type { WeightLayout } from "../transformer/linear.ts";
 import { sequencesOf } from "./planned-sequences.ts";
@@ -32,7 +32,7 @@ export function planPackedTraining(layout: WeightLayout, work: SampledWork, budg
       const rows = workOf(layout, size, budget);
       return sum + (Number.isFinite(rows) ? rows : size.rows);
     }, 0);
-  const plans = trained.map((size) => planMicroBatch(layout, size, budget) ?? leastMicroBatch(layout, size));
+  const plans = planMicroBatches(layout, trained, budget);
   return {
     bytes: largest(plans.map(({ total }) => total)),
     batches: trained.length,

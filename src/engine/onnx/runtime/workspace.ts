@@ -19,6 +19,10 @@ export class Workspace {
     this.#array = new Float32Array(count);
   }
 
+  get bytes(): number {
+    return this.#array.byteLength;
+  }
+
   /** Gives the memory back, at once; tensors that were taken are empty from here on. */
   release(): void {
     this.#array.buffer.transfer(0);

@@ -41,6 +41,11 @@ export class LayerStack {
     this.#workspace.release();
   }
 
+  /** The same where what is held has become larger than `bytes`. */
+  releaseAbove(bytes: number): void {
+    if (this.#workspace.bytes > bytes) this.release();
+  }
+
   /** Hidden states [rows, hiddenSize] behind the last layer. */
   async forward(weights: AllWeights, batch: PackedBatch): Promise<Tensor> {
     const { layers } = this.#layout.config;

@@ -9,9 +9,9 @@ import type { SessionCache } from "../runtime/session-cache.ts";
 import type { WeightLayout } from "../transformer/linear.ts";
 import { Head, type HeadResult } from "./head.ts";
 import { type AllWeights, LayerStack } from "./layer-stack.ts";
-import { activationBudget, type PackedSize, planMicroBatch, scoringWork, trainingWork } from "./memory.ts";
+import { activationBudget, passingBytes, planMicroBatches, scoringWork, trainingWork } from "./memory.ts";
 import { type PackedBatch, type Pick, packBatch } from "./packed-batch.ts";
-import { planPacked, sizeOf } from "./shared-prefixes.ts";
+import { type PackedPlan, planPacked, sizeOf } from "./shared-prefixes.ts";
 
 type Sequences = readonly (readonly number[])[];
 /** Called after each micro-batch with the tokens that are done, and their number in all. */
@@ -47,7 +47,8 @@ export class PackedRuns {
   ): Promise<number[][]> {
     const logprobs = sequences.map((tokens) => tokens.map(() => 0));
     const wanted = (index: number, token: number): boolean => token >= (first?.[index] ?? 0);
-    for (const { batch } of this.#batches(sequences, wanted, scoringWork, onTokens)) {
+    const plans = this.#plans(sequences, wanted, scoringWork);
+    for (const { batch } of this.#batches(sequences, wanted, plans, onTokens)) {
       const hidden = await this.#layers.forward(weights, batch);
       const asked = predictionsOf(batch.picks, sequences);
       const { logprobs: found } = await this.#headOf(weights, asked, hidden, false);
@@ -68,9 +69,11 @@ export class PackedRuns {
     const logprobs = sequences.map((tokens) => tokens.map(() => 0));
     const trained = (index: number, token: number): boolean => data[index].weights[token] !== 0;
     let total = 0;
-    for (const { batch, size } of this.#batches(sequences, trained, trainingWork, onTokens)) {
-      const keptLayers = planMicroBatch(this.#layout, size, this.#budget)?.keptLayers ?? 0;
-      const forward = await this.#layers.forwardToTrain(weights, batch, keptLayers);
+    const plans = this.#plans(sequences, trained, trainingWork);
+    const memory = planMicroBatches(this.#layout, plans.map(sizeOf), this.#budget);
+    this.#layers.releaseAbove(this.#budget - memory.reduce((most, one) => Math.max(most, passingBytes(one)), 0));
+    for (const { batch, index } of this.#batches(sequences, trained, plans, onTokens)) {
+      const forward = await this.#layers.forwardToTrain(weights, batch, memory[index].keptLayers);
       const asked = predictionsOf(batch.picks, sequences);
       const head = await this.#headOf(weights, asked, forward.last, true);
       unpack(asked.picks, head.logprobs, logprobs);
@@ -87,25 +90,34 @@ export class PackedRuns {
     return { loss: total, logprobs };
   }
 
-  *#batches(
+  #plans(
     sequences: Sequences,
     wanted: (index: number, token: number) => boolean,
     work: typeof trainingWork,
-    onTokens: OnTokens,
-  ): Generator<{ readonly batch: PackedBatch; readonly size: PackedSize }> {
-    const { config } = this.#layout;
-    checkTokens(config, sequences);
+  ): PackedPlan[] {
+    checkTokens(this.#layout.config, sequences);
     const strands = sequences.map((tokens, index) => {
       let length = tokens.length - 1;
       while (length > 0 && !wanted(index, length)) length -= 1;
       return { index, length: Math.max(0, length) };
     });
-    const count = ({ index }: { readonly index: number }): number => sequences[index].length;
+    return planPacked(sequences, strands, (size) => work(this.#layout, size, this.#budget));
+  }
+
+  *#batches(
+    sequences: Sequences,
+    wanted: (index: number, token: number) => boolean,
+    plans: readonly PackedPlan[],
+    onTokens: OnTokens,
+  ): Generator<{ readonly batch: PackedBatch; readonly index: number }> {
     const total = sequences.reduce((sum, { length }) => sum + length, 0);
-    let done = strands.filter(({ length }) => length === 0).reduce((sum, strand) => sum + count(strand), 0);
-    for (const plan of planPacked(sequences, strands, (size) => work(this.#layout, size, this.#budget))) {
-      yield { batch: packBatch(config, sequences, plan, wanted), size: sizeOf(plan) };
-      done += plan.strands.reduce((sum, strand) => sum + count(strand), 0);
+    const inPlan = ({ strands }: PackedPlan): number =>
+      strands.reduce((sum, { index }) => sum + sequences[index].length, 0);
+    // Sequences of which nothing is wanted are in no micro-batch.
+    let done = total - plans.reduce((sum, plan) => sum + inPlan(plan), 0);
+    for (const [index, plan] of plans.entries()) {
+      yield { batch: packBatch(this.#layout.config, sequences, plan, wanted), index };
+      done += inPlan(plan);
       onTokens(done, total);
     }
   }

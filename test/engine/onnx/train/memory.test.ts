@@ -6,7 +6,9 @@ import { float32Tensor } from "../../../../src/engine/onnx/runtime/runtime.ts";
 import { SessionCache } from "../../../../src/engine/onnx/runtime/session-cache.ts";
 import {
   activationBudget,
+  passingBytes,
   planMicroBatch,
+  planMicroBatches,
   trainingWork,
   vocabularySlice,
 } from "../../../../src/engine/onnx/train/memory.ts";
@@ -57,6 +59,26 @@ describe("planMicroBatch", () => {
         expect(roomier.keptLayers).toBeGreaterThanOrEqual(plan.keptLayers);
         expect(trainingWork(layout, size, 2 * budget)).toBeLessThanOrEqual(trainingWork(layout, size, budget));
       }),
+    );
+  });
+
+  test("micro-batches of one call stay within the budget together: what is kept of any beside what any computes in", () => {
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...shapes),
+        fc.array(sizes, { minLength: 1, maxLength: 5 }),
+        budgets,
+        (config, all, budget) => {
+          const layout = adapterLayout(config, lora, true);
+          const fitting = all.filter((size) => planMicroBatch(layout, size, budget) !== null);
+          const plans = planMicroBatches(layout, fitting, budget);
+          const passing = Math.max(0, ...plans.map(passingBytes));
+          for (const plan of plans) {
+            expect(plan.total).toBe(plan.hiddenStates + plan.kept + passing);
+            if (plan.keptLayers > 0) expect(plan.total).toBeLessThanOrEqual(budget);
+          }
+        },
+      ),
     );
   });
 

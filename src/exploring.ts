@@ -3,8 +3,9 @@
 import type { RunConfig } from "./config/config.ts";
 import type { Player } from "./engine/engine.ts";
 import { type Archive, archive, archiveMetrics, beginningsFrom } from "./explore/archive.ts";
-import { type CellCounts, cellMetrics, cells } from "./explore/cells.ts";
+import { type CellCounts, cellMetrics, cells, rarity } from "./explore/cells.ts";
 import { beginClimb, type ClimbState, climbed, levelsToAsk } from "./explore/climb.ts";
+import { type Expectations, errorFall, expectationMetrics, expectations } from "./explore/expectations.ts";
 import { isSolved } from "./guard/watch.ts";
 import { askProbes, drawQuestions } from "./play/probes.ts";
 import type { ProposalRequest } from "./play/propose.ts";
@@ -17,11 +18,17 @@ import { verify } from "./verify/verify.ts";
 export interface ExploreMemory {
   readonly cells: CellCounts;
   readonly archive: Archive;
+  readonly expectations: Expectations;
   /** Null where nothing climbs. */
   readonly climb: ClimbState | null;
 }
 
-export const nothingExplored: ExploreMemory = { cells: cells.empty, archive: archive.empty, climb: null };
+export const nothingExplored: ExploreMemory = {
+  cells: cells.empty,
+  archive: archive.empty,
+  expectations: expectations.empty,
+  climb: null,
+};
 
 export interface ExploreParts {
   readonly topic: Topic;
@@ -47,9 +54,32 @@ function canClimb(topic: Topic): topic is Climbable {
 
 /** Parts that were asked for and can do nothing here, each with the reason; said before the first step. */
 export function idleExploring({ topic, config }: Pick<ExploreParts, "topic" | "config">): string[] {
-  if (config.climb === "off" || canClimb(topic)) return [];
-  if (topic.levels === undefined) return [`climb: the topic ${topic.name} cannot be asked for a level`];
-  return [`climb: the topic ${topic.name} cannot draw probes of all its levels`];
+  const idle: string[] = [];
+  if (config.climb === "on" && !canClimb(topic)) {
+    idle.push(
+      topic.levels === undefined
+        ? `climb: the topic ${topic.name} cannot be asked for a level`
+        : `climb: the topic ${topic.name} cannot draw probes of all its levels`,
+    );
+  }
+  if (config.splitReward > 0 && !config.consistentVote) {
+    idle.push("splitReward: without consistentVote all answers are to one form");
+  } else if (config.splitReward > 0 && topic.verification === "tests") {
+    idle.push(`splitReward: programs of the topic ${topic.name} elect no winner on which forms could be split`);
+  } else if (config.splitReward > 0 && topic.restatements === undefined && topic.paraphrase === undefined) {
+    idle.push(
+      `splitReward: the topic ${topic.name} has no restatements and no paraphrases, so its forms cannot be split`,
+    );
+  }
+  return idle;
+}
+
+/** What the run so far remembers of questions like this one. */
+export function curiosityAbout(
+  { cells: counts, expectations: expected }: ExploreMemory,
+  question: Question,
+): { readonly rarity: number; readonly errorFall: number } {
+  return { rarity: rarity(counts, question), errorFall: errorFall(expected, question) };
 }
 
 /** The memory of a run that begins: where climbing, the frontier of the model as it is. */
@@ -107,11 +137,20 @@ export async function afterStep(
   const { config, topic } = parts;
   const counting = config.rareCellBonus > 0;
   const keeping = config.replayShare > 0;
-  const counts = counting ? cells.after(memory.cells, judgement) : memory.cells;
-  const known = keeping ? archive.after(memory.archive, judgement) : memory.archive;
-  const metrics = { ...(counting && cellMetrics(counts)), ...(keeping && archiveMetrics(known)) };
+  const expecting = config.progressBonus > 0;
+  const remembered: ExploreMemory = {
+    cells: counting ? cells.after(memory.cells, judgement) : memory.cells,
+    archive: keeping ? archive.after(memory.archive, judgement) : memory.archive,
+    expectations: expecting ? expectations.after(memory.expectations, judgement) : memory.expectations,
+    climb: memory.climb,
+  };
+  const metrics = {
+    ...(counting && cellMetrics(remembered.cells)),
+    ...(keeping && archiveMetrics(remembered.archive)),
+    ...(expecting && expectationMetrics(remembered.expectations)),
+  };
   const { climb } = memory;
-  if (climb === null || !canClimb(topic)) return { memory: { cells: counts, archive: known, climb }, metrics };
+  if (climb === null || !canClimb(topic)) return { memory: remembered, metrics };
   const look = async (level: number): Promise<number | null> =>
     topic.levels[level - 1] === undefined
       ? null
@@ -124,7 +163,7 @@ export async function afterStep(
     ...(at !== null && { climbAt: at }),
     ...(above !== null && { climbAbove: above }),
   };
-  return { memory: { cells: counts, archive: known, climb: next }, metrics: { ...metrics, ...seen } };
+  return { memory: { ...remembered, climb: next }, metrics: { ...metrics, ...seen } };
 }
 
 /** Share of a level's probes that the model solves: their vote is a label to the run's rule, with half of the answers or more. */
@@ -153,6 +192,7 @@ export function keptExploring(
   return {
     ...(config.rareCellBonus > 0 && { [cells.name]: memory.cells }),
     ...(config.replayShare > 0 && { [archive.name]: memory.archive }),
+    ...(config.progressBonus > 0 && { [expectations.name]: memory.expectations }),
     ...(memory.climb !== null && { climb: memory.climb }),
   };
 }
@@ -162,6 +202,7 @@ export function restoredExploring(kept: Readonly<Record<string, unknown>> = {}):
   return {
     cells: (kept[cells.name] ?? cells.empty) as CellCounts,
     archive: (kept[archive.name] ?? archive.empty) as Archive,
+    expectations: (kept[expectations.name] ?? expectations.empty) as Expectations,
     climb: (kept["climb"] ?? null) as ClimbState | null,
   };
 }

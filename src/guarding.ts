@@ -16,6 +16,7 @@ import {
   watch,
 } from "./guard/watch.ts";
 import { askProbes, drawQuestions, probesByLevel } from "./play/probes.ts";
+import { splitOf } from "./plurality.ts";
 import { seedFrom } from "./random.ts";
 import type { Sandbox } from "./sandbox/sandbox.ts";
 import type { Topic } from "./topics/topic.ts";
@@ -95,7 +96,11 @@ export function withhold(
   if (memory.posture.skip) return { memory, withheld: new Set(groups.map(({ question }) => question.key)) };
   if (topic.generator !== undefined || memory.watch !== null) return { memory, withheld: new Set() };
   const solved = groups.filter(isSolved).map(({ question }) => question);
-  const kept = solved.filter((_, i) => i % 2 === 0).slice(0, config.probeQuestions - memory.collected.length);
+  const half = solved.filter((_, i) => i % 2 === 0);
+  // What forms are split on is kept from teaching anyhow; a quarter of the probes may be of that, to see where the vote goes astray.
+  const split = config.splitReward > 0 ? groups.filter(({ answers }) => splitOf(answers) > 0) : [];
+  const astray = split.map(({ question }) => question).slice(0, Math.floor(half.length / 3));
+  const kept = [...half, ...astray].slice(0, config.probeQuestions - memory.collected.length);
   return {
     memory: { ...memory, collected: [...memory.collected, ...kept] },
     withheld: new Set(kept.map(({ key }) => key)),

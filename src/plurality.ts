@@ -1,5 +1,5 @@
 // Strict plurality: what the vote over answers and the vote over the outputs of programs count in the same way.
-import type { VerdictCore } from "./types.ts";
+import type { Answer, VerdictCore } from "./types.ts";
 
 /** Distinct values with their votes, most first, equal ones in code-unit order. */
 export type Counts = readonly (readonly [value: string, votes: number])[];
@@ -19,6 +19,33 @@ export function strictWinner(counts: Counts): string | null {
 /** Whether two values lead with equally many votes. */
 export function isTie(counts: Counts): boolean {
   return counts.length > 1 && counts[0][1] === counts[1][1];
+}
+
+/** Share of a form's answers from which on its winner counts as sure. */
+const sure = 0.6;
+
+/** Different winners that forms are sure of, each by .6 of its own answers or more. `forms`: the values of each, null where unreadable. */
+export function sureWinners(forms: readonly (readonly (string | null)[])[]): Set<string> {
+  const winners = forms.flatMap((values) => {
+    const [leader] = countVotes(values);
+    return leader !== undefined && leader[1] >= sure * values.length ? [leader[0]] : [];
+  });
+  return new Set(winners);
+}
+
+/**
+ * How far the forms of a question are apart, 0 to 1: 1 − Σₐ min_f p_f(a), p_f(a) the share of the answer a in form f, where two forms are
+ * sure of different winners; else 0. (Ours.)
+ */
+export function splitOf(answers: readonly Pick<Answer, "form" | "value">[]): number {
+  const forms = [...Map.groupBy(answers, ({ form }) => form).values()].map((form) => form.map(({ value }) => value));
+  if (sureWinners(forms).size < 2) return 0;
+  const values = new Set(answers.flatMap(({ value }) => (value === null ? [] : [value])));
+  const shared = [...values].reduce(
+    (sum, value) => sum + Math.min(...forms.map((form) => form.filter((one) => one === value).length / form.length)),
+    0,
+  );
+  return 1 - shared;
 }
 
 /** Whether a vote, or tests, ended with a label that every form of the question agrees on. */

@@ -9,11 +9,11 @@ import type { RunConfig } from "./config/config.ts";
 import { diagnose, truthMetrics } from "./evaluate/diagnose.ts";
 import { evaluate, heldOutKeys } from "./evaluate/evaluate.ts";
 import type { RunEvent, StepRecord } from "./events.ts";
-import { rarity } from "./explore/cells.ts";
 import {
   afterStep,
   beginExploring,
   climbProbeKeys,
+  curiosityAbout,
   type ExploreParts,
   idleExploring,
   requestsOf,
@@ -205,7 +205,7 @@ async function playStep(
   const changes = {
     changeRewards,
     withheld,
-    rarity: (question: Question) => rarity(progress.explored.cells, question),
+    curiosity: (question: Question) => curiosityAbout(progress.explored, question),
   };
   const judgement = judge({ step, proposals, groups: verified }, config, changes);
   const training = await updateModel(cast, judgement, config);

@@ -82,7 +82,13 @@ describe("docs/metrics.md", async () => {
   for (const name of await recordedMetrics({ guard: "note" }, arithmetic, mostlyRight)) recorded.add(name);
   // Where a topic cannot draw, some of its questions become probes.
   const { generator: _, ...cannotDraw } = arithmetic.topic;
-  const collecting: RunConfigInput = { guard: "note", consistentVote: false, voteStop: "decided", rareCellBonus: 0.1 };
+  const collecting: RunConfigInput = {
+    guard: "note",
+    consistentVote: false,
+    voteStop: "decided",
+    rareCellBonus: 0.1,
+    progressBonus: 1,
+  };
   for (const name of await recordedMetrics(collecting, { ...arithmetic, topic: cannotDraw }, mostlyRight)) {
     recorded.add(name);
   }

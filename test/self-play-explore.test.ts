@@ -56,6 +56,7 @@ const settings: RunConfigInput = {
   climb: "on",
   replayShare: 0.2,
   rareCellBonus: 0.1,
+  progressBonus: 1,
 };
 
 async function play(
@@ -126,10 +127,29 @@ describe("replay", () => {
   });
 
   test("a share of 0 changes nothing and keeps nothing", async () => {
-    const off = await play(newFolder(), { climb: "off", replayShare: 0, rareCellBonus: 0, steps: 2 });
+    const nothing = { climb: "off", replayShare: 0, rareCellBonus: 0, progressBonus: 0 } as const;
+    const off = await play(newFolder(), { ...nothing, steps: 2 });
     expect(off.steps[0].metrics).not.toHaveProperty("archivedCells");
+    expect(off.steps[0].metrics).not.toHaveProperty("solveRateError");
     expect(off.steps.flatMap(({ proposals }) => proposals).every(({ given }) => given === undefined)).toBe(true);
   });
+});
+
+test("the counterforce is idle, and says why, where forms cannot be split", async () => {
+  const idle = async (topic: DefinedTopic, given: RunConfigInput = {}): Promise<string[]> => {
+    const { events } = await play(newFolder(), { steps: 1, climb: "off", splitReward: 0.1, ...given }, topic);
+    return events.flatMap((event) =>
+      event.type === "anomaly" && event.kind === "explore-idle" ? [event.message] : [],
+    );
+  };
+  expect(await idle(addition)).toEqual([]);
+  expect(await idle(addition, { consistentVote: false })).toEqual([
+    "splitReward: without consistentVote all answers are to one form",
+  ]);
+  const { restatements: _, ...rest } = addition.topic;
+  expect(await idle({ topic: rest, hidden: addition.hidden })).toEqual([
+    "splitReward: the topic addition has no restatements and no paraphrases, so its forms cannot be split",
+  ]);
 });
 
 test.each([4, 6, 7])("a run that is killed at step %i and goes on equals one that was not", async (at) => {

@@ -7,7 +7,7 @@ import { count, decay, fraction, positiveCount } from "./numbers.ts";
 export const proposerRewards = ["sqlm", "band", "variance", "r-zero", "learnability"] as const;
 const solverRewards = ["majority", "format"] as const;
 /** Settings that each weigh one bonus on a rewarded question. */
-export const proposerBonuses = ["proposerEntropyCoef", "repetitionPenalty", "rareCellBonus"] as const;
+export const proposerBonuses = ["proposerEntropyCoef", "repetitionPenalty", "rareCellBonus", "progressBonus"] as const;
 const proposerBaselines = ["ask", "kind"] as const;
 export const advantageEstimators = ["grpo", "dr_grpo", "rloo", "reinforce_plus_plus"] as const;
 const proposerWeightings = ["shared", "separate"] as const;
@@ -47,6 +47,18 @@ export const rewards = {
     .default(0)
     .describe(
       "Curiosity: what a rewarded question earns on top, over the root of 1 + how often its kind was asked at its difficulty; 0 is off.",
+    ),
+  progressBonus: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe(
+      "Curiosity: what a rewarded question earns on top for each unit by which the error of its kind's expected solve rate has fallen lately; 0 is off.",
+    ),
+  splitReward: fraction
+    .default(0)
+    .describe(
+      "Counterforce: reward of a question of which two forms are sure of different winners, times how far they are apart; it teaches nothing. 0 is off.",
     ),
   proposerBaseline: onlyWith(
     { proposerEvery: "above 0" },

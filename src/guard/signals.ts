@@ -2,11 +2,8 @@
 // itself. No function here is given the truth. Those of `probeSignals` are made for questions that stay the same, since what
 // the proposer asks moves by itself; `questionSignals` are of the proposer's questions.
 import { countKinds, gini, kindOf } from "../kinds.ts";
-import { countVotes } from "../plurality.ts";
+import { countVotes, sureWinners } from "../plurality.ts";
 import type { Answer, Question, VerifiedGroup } from "../types.ts";
-
-/** Share of a form's answers from which on its winner counts as sure. */
-const sure = 0.6;
 
 /** Fewer questions of a kind than this have no most frequent answer worth the name. */
 const leastOfKind = 4;
@@ -39,7 +36,7 @@ export function probeSignals(groups: readonly VerifiedGroup[]): ProbeSignals {
     agreement,
     restatementAgreement,
     partingGap: agreement - restatementAgreement,
-    confidentSplit: mean(forms.map((ofQuestion) => Number(sureWinners(ofQuestion).size > 1))),
+    confidentSplit: mean(forms.map((ofQuestion) => Number(sureWinners(ofQuestion.map(valuesOf)).size > 1))),
     answerEntropy: mean(forms.flat().map(entropy)),
     topAnswerOfKind: topAnswerOfKind(groups),
     unreadable: mean(answers.map(({ value }) => Number(value === null))),
@@ -68,19 +65,12 @@ export function questionSignals(groups: readonly VerifiedGroup[]): QuestionSigna
 
 type Answered = Pick<Answer, "value">;
 
+const valuesOf = (answers: readonly Answered[]): (string | null)[] => answers.map(({ value }) => value);
+
 /** The leading answer's share of all answers to one form. */
 function leadingShare(answers: readonly Answered[]): number {
   const [leader] = countVotes(answers.map(({ value }) => value));
   return leader === undefined ? 0 : leader[1] / answers.length;
-}
-
-/** Different winners that forms are sure of. */
-function sureWinners(forms: readonly (readonly Answered[])[]): Set<string> {
-  const winners = forms.flatMap((answers) => {
-    const [leader] = countVotes(answers.map(({ value }) => value));
-    return leader !== undefined && leader[1] >= sure * answers.length ? [leader[0]] : [];
-  });
-  return new Set(winners);
 }
 
 /** Entropy, in nats, of the distinct readable answers to one form. */

@@ -4,9 +4,20 @@ import type { proposerBonuses, RewardSettings } from "../config/learn.ts";
 import { countKinds, kindOf } from "../kinds.ts";
 import type { Completion, Question } from "../types.ts";
 
+/** What a run remembers of questions like one (explore/). */
+export interface Curiosity {
+  /** 1 for a cell that was never asked, falling with each time it was. */
+  readonly rarity: number;
+  /** By how much the error of the solve rate that was expected of its cell has fallen lately, 0 or more. */
+  readonly errorFall: number;
+}
+
+/** Of a run that remembers nothing. */
+export const notCurious: Curiosity = { rarity: 1, errorFall: 0 };
+
 export type Bonus = (
   proposal: Pick<Completion, "logprobs">,
-  of: { readonly kindShare: number; readonly rarity: number },
+  of: Curiosity & { readonly kindShare: number },
   settings: Pick<RewardSettings, (typeof proposerBonuses)[number]>,
 ) => number;
 
@@ -18,11 +29,13 @@ export type Bonus = (
  *   λ|C|/B where the question's cluster C makes up so much of the batch B. There clusters are found by BLEU, here they are
  *   the topic's kinds.
  * - `rareCellBonus` × 1/√(1 + n), where the question's kind was asked n times before at its difficulty (explore/cells.ts).
+ * - `progressBonus` × how much the error of the solve rate expected of its cell has fallen (explore/expectations.ts).
  */
 const bonuses: Readonly<Record<(typeof proposerBonuses)[number], Bonus>> = {
   proposerEntropyCoef: (proposal, _, { proposerEntropyCoef }) => proposerEntropyCoef * surprise(proposal),
   repetitionPenalty: (_, { kindShare }, { repetitionPenalty }) => -(repetitionPenalty * kindShare),
   rareCellBonus: (_, { rarity }, { rareCellBonus }) => rareCellBonus * rarity,
+  progressBonus: (_, { errorFall }, { progressBonus }) => progressBonus * errorFall,
 };
 
 /** A reward above 0 with all bonuses, never below 0; a reward of 0 or less stays as it is. */

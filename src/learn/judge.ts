@@ -2,6 +2,7 @@
 // settings, never the truth. What an experiment's control changes comes in as a function.
 import type { LearningSettings, RewardSettings } from "../config/learn.ts";
 import { kindOf } from "../kinds.ts";
+import { splitOf } from "../plurality.ts";
 import { randomStream } from "../random.ts";
 import type {
   JudgedGroup,
@@ -13,8 +14,8 @@ import type {
   VerifiedGroup,
 } from "../types.ts";
 import { advantages } from "./advantages.ts";
-import { kindShares } from "./bonuses.ts";
-import { groupSignal, proposalReward, solverRewardRows } from "./rewards.ts";
+import { type Curiosity, kindShares, notCurious } from "./bonuses.ts";
+import { groupSignal, proposalReward, type SolvedQuestion, solverRewardRows } from "./rewards.ts";
 
 /** `seed` is the run's. */
 export type JudgeSettings = RewardSettings & Pick<LearningSettings, "advantageEstimator"> & { readonly seed: number };
@@ -34,23 +35,27 @@ export interface JudgeChanges {
   readonly changeRewards?: ((rewards: readonly number[]) => readonly number[]) | undefined;
   /** Keys of questions that are not to teach the solver. */
   readonly withheld?: ReadonlySet<string>;
-  /** How rare a question is in the run so far, 0 to 1; 1 where nobody remembers. */
-  readonly rarity?: (question: Question) => number;
+  /** What the run so far remembers of questions like this one; nothing where left out. */
+  readonly curiosity?: (question: Question) => Curiosity;
 }
 
 /** Rewards and advantages of both roles for one step. */
 export function judge(
   { step, proposals, groups }: PlayedStep,
   settings: JudgeSettings,
-  { changeRewards = (rewards) => rewards, withheld, rarity = () => 1 }: JudgeChanges = {},
+  { changeRewards = (rewards) => rewards, withheld, curiosity = () => notCurious }: JudgeChanges = {},
 ): Judgement {
   const gates = groups.map((group) => gateOf(step, group, settings));
-  const judgedProposals = judgeProposals({ step, proposals, groups }, gates, rarity, settings);
+  const splits = groups.map(({ answers, verdict }) =>
+    settings.splitReward > 0 && verdict.kind === "vote" ? splitOf(answers) : 0,
+  );
+  const solved = solvedQuestions(groups, gates, splits, curiosity);
+  const judgedProposals = judgeProposals({ step, proposals }, solved, settings);
   const rewarded = groups.map((group, index) => {
     const rewards = changeRewards(solverRewardRows[settings.solverReward](group));
     const { verdict, minAgreement } = gates[index];
     const signal = groupSignal(verdict, rewards, { ...settings, minAgreement });
-    const kept = signal === "trained" && withheld?.has(group.question.key) === true;
+    const kept = signal === "trained" && (splits[index] > 0 || withheld?.has(group.question.key) === true);
     return { group, rewards, signal: kept ? ("withheld" as const) : signal };
   });
   // A group that teaches nothing takes part with equal rewards, so that estimators over the whole batch do not see it.
@@ -89,19 +94,32 @@ function gateOf(step: number, { question, verdict }: VerifiedGroup, settings: Ju
   return { verdict, minAgreement: tried ? 0 : minAgreement };
 }
 
-function judgeProposals(
-  { step, proposals, groups }: PlayedStep,
+/** By the index of its proposal each question that was solved. */
+function solvedQuestions(
+  groups: readonly VerifiedGroup[],
   gates: readonly Gate[],
-  rarity: (question: Question) => number,
-  settings: JudgeSettings,
-): JudgedProposal[] {
+  splits: readonly number[],
+  curiosity: (question: Question) => Curiosity,
+): Map<number, SolvedQuestion> {
   const shares = kindShares(groups.map(({ question }) => question));
-  const solved = new Map(
+  return new Map(
     groups.map(({ proposal, question }, index) => [
       proposal,
-      { verdict: gates[index].verdict, kindShare: shares[index], rarity: rarity(question) },
+      {
+        ...curiosity(question),
+        verdict: gates[index].verdict,
+        kindShare: shares[index],
+        split: splits[index],
+      },
     ]),
   );
+}
+
+function judgeProposals(
+  { step, proposals }: Pick<PlayedStep, "step" | "proposals">,
+  solved: ReadonlyMap<number, SolvedQuestion>,
+  settings: JudgeSettings,
+): JudgedProposal[] {
   const rewards = proposals.map((proposal, index) => proposalReward(proposal, solved.get(index) ?? null, settings));
   const judged = proposals.map((proposal, index) => ({ ...proposal, reward: rewards[index] ?? 0, advantage: 0 }));
   if (settings.proposerEvery === 0 || step % settings.proposerEvery !== 0) return judged;

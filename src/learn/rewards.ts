@@ -4,7 +4,7 @@
 import type { proposerRewards, RewardSettings } from "../config/learn.ts";
 import { hasLabel } from "../plurality.ts";
 import type { GroupSignal, Proposal, VerdictCore, VerifiedGroup } from "../types.ts";
-import { withBonuses } from "./bonuses.ts";
+import { type Curiosity, withBonuses } from "./bonuses.ts";
 
 export type ProposerRewardRow = (
   verdict: VerdictCore,
@@ -44,18 +44,18 @@ export function questionReward(
 }
 
 /** A question that was solved, as its proposal is rewarded for it. */
-export interface SolvedQuestion {
+export interface SolvedQuestion extends Curiosity {
   readonly verdict: VerdictCore;
   /** Share of the step's solved questions that are of this one's kind, itself among them. */
   readonly kindShare: number;
-  /** 1 for a cell that was never asked, falling with each time it was (explore/cells.ts). */
-  readonly rarity: number;
+  /** How far apart its forms are where two are sure of different winners, else 0 (plurality.ts). */
+  readonly split: number;
 }
 
 /**
  * Reward of any proposal; `solved` is null where its question was not. Returns null for a proposal that was not judged at
  * all (`surplus`, `held-out`): it takes no part in the proposer's training. A question that is rewarded earns its bonuses
- * on top (bonuses.ts).
+ * on top (bonuses.ts). With `splitReward` one whose forms are sure of different winners earns that and nothing else.
  */
 export function proposalReward(
   proposal: Pick<Proposal, "refusal" | "logprobs">,
@@ -71,7 +71,9 @@ export function proposalReward(
     case "surplus":
       return null;
     case undefined:
-      return solved === null ? null : withBonuses(questionReward(solved.verdict, settings), proposal, solved, settings);
+      if (solved === null) return null;
+      if (settings.splitReward > 0 && solved.split > 0) return settings.splitReward * solved.split;
+      return withBonuses(questionReward(solved.verdict, settings), proposal, solved, settings);
   }
 }
 

@@ -257,6 +257,9 @@ UPDATE runs SET config = json_patch('{
 // Before there were inverse checks the vote alone was the label.
 const version9 = `UPDATE runs SET config = json_patch('{ "inverseAnswers": 0 }', config);`;
 
+// Before these nothing was remembered of what was expected, and what forms disagreed about was worth nothing.
+const version10 = `UPDATE runs SET config = json_patch('{ "progressBonus": 0, "splitReward": 0 }', config);`;
+
 /** Migration i takes a database from version i to version i + 1. */
 export const migrations: readonly string[] = [
   version1,
@@ -268,6 +271,7 @@ export const migrations: readonly string[] = [
   version7,
   version8,
   version9,
+  version10,
 ];
 
 /** Tables whose rows carry `run_id`, `step` and `superseded` and are rewound together. */

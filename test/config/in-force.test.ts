@@ -72,7 +72,8 @@ async function outcomeOf(config: RunConfig, step: number): Promise<unknown> {
     };
   };
   await using cast = await openCast({ ...scripted, openPolicy }, config);
-  const judgement = judge({ step, proposals, groups }, config);
+  const curiosity = () => ({ rarity: 0.5, errorFall: 0.5 });
+  const judgement = judge({ step, proposals, groups }, config, { curiosity });
   const metrics = await updateModel(cast, judgement, config);
   return [judgement, metrics, updates];
 }
@@ -100,6 +101,8 @@ const others = {
   consistentVote: false,
   gateLeak: 1,
   rareCellBonus: 0.5,
+  progressBonus: 0.5,
+  splitReward: 0.5,
   proposerBaseline: "kind",
   proposerWeights: "separate",
   advantageEstimator: "rloo",

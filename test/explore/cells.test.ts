@@ -53,14 +53,24 @@ describe("what memory and kinds make of advantages", () => {
     proposerEvery: 1,
   };
   /** Advantages of proposals of these kinds, whose answers agree so many times of four. */
-  const advantages = (given: [string | null, number][], settings: Partial<typeof config>, rare = () => 1): number[] => {
+  const advantages = (
+    given: [string | null, number][],
+    settings: Partial<typeof config>,
+    rarityOf: (kind: string) => number = () => 1,
+  ): number[] => {
     const proposals = given.map(([kind]) => proposal(kind));
     const groups = given.flatMap(([kind, votes], index) =>
       kind === null
         ? []
         : [{ proposal: index, question: asked(kind, 1), answers: answers(votes), verdict: vote(answers(votes)) }],
     );
-    const judged = judge({ step: 1, proposals, groups }, { ...config, ...settings }, { rarity: rare });
+    const judged = judge(
+      { step: 1, proposals, groups },
+      { ...config, ...settings },
+      {
+        curiosity: (question) => ({ rarity: rarityOf(question.kind ?? ""), errorFall: 0 }),
+      },
+    );
     return judged.proposals.map(({ advantage }) => advantage);
   };
 
@@ -98,10 +108,10 @@ describe("what memory and kinds make of advantages", () => {
       ["common", 3],
       [null, 0],
     ];
-    const rare = ({ kind }: { kind?: string } = {}) => (kind === "rare" ? 1 : 0.1);
-    const found = advantages(given, { rareCellBonus: 0.5 }, rare as () => number);
+    const rare = (kind: string): number => (kind === "rare" ? 1 : 0.1);
+    const found = advantages(given, { rareCellBonus: 0.5 }, rare);
     expect(found[0]).toBeGreaterThan(found[1]);
-    const off = advantages(given, { rareCellBonus: 0 }, rare as () => number);
+    const off = advantages(given, { rareCellBonus: 0 }, rare);
     expect(off[0]).toBe(off[1]);
   });
 });

@@ -24,7 +24,13 @@ function testsVerdict(passed: boolean[][], trusted = [...(passed[0] ?? []).keys(
 }
 
 const own = (logprobs: readonly number[], refusal: Refusal | null = null) => ({ logprobs, refusal });
-const solved = (verdict: Verdict, kindShare = 0, rarity = 1) => ({ verdict, kindShare, rarity });
+const solved = (verdict: Verdict, kindShare = 0, rarity = 1) => ({
+  verdict,
+  kindShare,
+  rarity,
+  errorFall: 0,
+  split: 0,
+});
 const rewardsOf = (name: keyof typeof solverRewardRows, answers: ReturnType<typeof group>, verdict: Verdict) =>
   solverRewardRows[name]({ answers: answers as readonly unknown[] as readonly Answer[], verdict });
 

@@ -50,9 +50,9 @@ export async function evaluateTopic(name: string, options: TopicOptions): Promis
   const without = new Set(
     [examined, ...(other === null ? [] : [other])].flatMap((model) => [...askedInTraining(model, chosen.topic)]),
   );
-  sayLeftOut(topic, { ...options, without });
+  const total = countAsked(topic, { ...options, without });
   await using sandbox = topic.topic.verification === "tests" ? await parts.openSandbox() : undefined;
-  const judging = { ...options, without, truncatedReplies: settings.truncatedReplies };
+  const judging = { ...options, without, total, truncatedReplies: settings.truncatedReplies };
   const after = await judge(examined, topic, sandbox, judging);
   const outcomes = after.flatMap((level) => level.outcomes);
   terminal.say(scoreTable("difficulty", after.map(named), terminal.tableColumns));
@@ -114,12 +114,12 @@ function refuseLevels({ topic, hidden }: TopicWithTruth, levels: readonly number
   );
 }
 
-/** Says how many questions are not asked since the model met them in training. Throws UsageError where none are left. */
-function sayLeftOut({ topic, hidden }: TopicWithTruth, { terminal, questions, levels, without }: LevelOptions): void {
+/** How many questions will be asked; says how many are not, since the model met them in training. Throws UsageError where none are left. */
+function countAsked({ topic, hidden }: TopicWithTruth, { terminal, questions, levels, without }: LevelOptions): number {
   const sets = [...heldOutQuestions(topic, hidden, questions)].filter(([level]) => levels?.includes(level) ?? true);
   const all = sets.flatMap(([, asked]) => asked);
   const met = all.filter(({ key }) => without.has(key)).length;
-  if (met === 0) return;
+  if (met === 0) return all.length;
   if (met === all.length) {
     throw new UsageError(
       "The model met all of these questions in training.",
@@ -129,6 +129,7 @@ function sayLeftOut({ topic, hidden }: TopicWithTruth, { terminal, questions, le
   terminal.note(
     `${met} of ${all.length} held-out questions are left out: they were asked in training, which keeps only its own --eval-questions a level back`,
   );
+  return all.length - met;
 }
 
 interface LevelOptions extends Pick<TopicOptions, "terminal" | "questions" | "levels"> {
@@ -139,7 +140,8 @@ async function judge(
   model: ExaminedModel,
   topic: TopicWithTruth,
   sandbox: Sandbox | undefined,
-  options: TopicOptions & LevelOptions & { readonly truncatedReplies: TopicSettings["truncatedReplies"] },
+  options: TopicOptions &
+    LevelOptions & { readonly total: number; readonly truncatedReplies: TopicSettings["truncatedReplies"] },
 ): Promise<JudgedLevel[]> {
   const {
     parts,
@@ -147,13 +149,11 @@ async function judge(
     questions,
     levels: wanted = topic.hidden.levels,
     without,
+    total,
     samples,
     seed,
     truncatedReplies,
   } = options;
-  const sets = heldOutQuestions(topic.topic, topic.hidden, questions);
-  const asked = wanted.flatMap((level) => sets.get(level) ?? []);
-  const total = asked.filter(({ key }) => !without.has(key)).length;
   return examine(model, options, async (examinee) => {
     const progress = startProgress(terminal, "evaluating, question", total);
     const done = new Map<number, number>();

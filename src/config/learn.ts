@@ -10,6 +10,7 @@ const solverRewards = ["majority", "format"] as const;
 export const proposerBonuses = ["proposerEntropyCoef", "repetitionPenalty", "rareCellBonus", "progressBonus"] as const;
 const proposerBaselines = ["ask", "kind"] as const;
 export const advantageEstimators = ["grpo", "dr_grpo", "rloo", "reinforce_plus_plus"] as const;
+const solverBaselines = ["question", "form"] as const;
 const proposerWeightings = ["shared", "separate"] as const;
 const learningRateSchedules = ["constant", "linear"] as const;
 export const lossAggregations = ["token-mean", "sequence-mean", "token-sum"] as const;
@@ -105,6 +106,12 @@ export const learning = {
       "Proposer and solver train one set of weights (`shared`) or each its own (`separate`: twice the memory of what trains).",
     ),
   advantageEstimator: z.enum(advantageEstimators).default("grpo").describe("How rewards of a group become advantages."),
+  solverBaseline: z
+    .enum(solverBaselines)
+    .default("question")
+    .describe(
+      "Compare an answer with all answers to its question (`question`), or with those to its own form of it, which is its prompt (`form`).",
+    ),
   negativeAdvantageScale: fraction
     .default(0.2)
     .describe("Factor on the solver's negative advantages; 0 learns from rewarded answers only."),

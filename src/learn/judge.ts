@@ -18,7 +18,8 @@ import { type Curiosity, kindShares, notCurious } from "./bonuses.ts";
 import { groupSignal, proposalReward, type SolvedQuestion, solverRewardRows } from "./rewards.ts";
 
 /** `seed` is the run's. */
-export type JudgeSettings = RewardSettings & Pick<LearningSettings, "advantageEstimator"> & { readonly seed: number };
+export type JudgeSettings = RewardSettings &
+  Pick<LearningSettings, "advantageEstimator" | "solverBaseline"> & { readonly seed: number };
 
 /** A step as it was played and verified. */
 export interface PlayedStep {
@@ -60,16 +61,41 @@ export function judge(
   });
   // A group that teaches nothing takes part with equal rewards, so that estimators over the whole batch do not see it.
   const teaching = rewarded.map(({ rewards, signal }) => (signal === "trained" ? rewards : rewards.map(() => 0)));
-  const found = advantages(teaching, settings.advantageEstimator);
+  const found = answerAdvantages(groups, teaching, settings);
   const judgedGroups = rewarded.map(
     ({ group, rewards, signal }, index): JudgedGroup => ({
       ...group,
       answers: group.answers.map((answer, i) => ({ ...answer, reward: rewards[i], advantage: found[index][i] })),
-      signal,
+      // Forms that are wholly right or wholly wrong each have nothing to prefer.
+      signal: signal === "trained" && found[index].every((advantage) => advantage === 0) ? "all-equal" : signal,
       proposerReward: judgedProposals[group.proposal].reward,
     }),
   );
   return { step, proposals: judgedProposals, groups: judgedGroups };
+}
+
+/**
+ * Advantages of each group's answers among all of its answers, or with `solverBaseline` form among those to the same prompt: where forms
+ * are not equally hard, all answers to the harder one would be made less likely, the right beginnings of wrong ones too.
+ */
+function answerAdvantages(
+  groups: readonly VerifiedGroup[],
+  rewards: readonly (readonly number[])[],
+  { advantageEstimator, solverBaseline }: JudgeSettings,
+): number[][] {
+  if (solverBaseline === "question") return advantages(rewards, advantageEstimator);
+  const places = groups.flatMap(({ answers }, group) => [
+    ...Map.groupBy(
+      answers.map(({ form }, answer) => ({ form, group, answer })),
+      ({ form }) => form,
+    ).values(),
+  ]);
+  const compared = places.map((form) => form.map(({ group, answer }) => rewards[group][answer]));
+  const found = rewards.map((all) => all.map(() => 0));
+  for (const [i, ofForm] of advantages(compared, advantageEstimator).entries()) {
+    for (const [j, advantage] of ofForm.entries()) found[places[i][j].group][places[i][j].answer] = advantage;
+  }
+  return found;
 }
 
 /** What decides whether a group teaches. */

@@ -258,7 +258,7 @@ UPDATE runs SET config = json_patch('{
 const version9 = `UPDATE runs SET config = json_patch('{ "inverseAnswers": 0 }', config);`;
 
 // Before these nothing was remembered of what was expected, and what forms disagreed about was worth nothing.
-const version10 = `UPDATE runs SET config = json_patch('{ "progressBonus": 0, "splitReward": 0 }', config);`;
+const version10 = `UPDATE runs SET config = json_patch('{ "progressBonus": 0, "splitReward": 0, "solverBaseline": "question" }', config);`;
 
 /** Migration i takes a database from version i to version i + 1. */
 export const migrations: readonly string[] = [

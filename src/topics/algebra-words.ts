@@ -240,7 +240,8 @@ export const algebraInWords = defineTopic({
   },
   inverseCheck: insertedInto,
   // Votes agree on rounded solutions, and a number that is put in tells them (0089).
-  settings: { inverseAnswers: 4 },
+  // Forms have other digits, and not all are as hard (0092).
+  settings: { inverseAnswers: 4, solverBaseline: "form" },
   generator: questionsOf(truth),
   hidden: truth,
 });

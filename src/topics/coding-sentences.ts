@@ -14,21 +14,24 @@ const given: Readonly<Record<Kind, string>> = { list: "list of numbers", number:
 
 /** For each step how it is said, and all that is heard as it. Numbers stand for `n`. */
 const phrases: Readonly<Record<string, readonly [said: string, heard: RegExp]>> = {
-  sort: ["sort it", /^sort (?:it|the list|them)(?: in ascending order)?$/],
-  rev: ["reverse it", /^reverse (?:it|the list|them)$/],
+  sort: ["sort it", /^sort(?: (?:it|the list|them|the (?:items|numbers)))?(?: in ascending order)?$/],
+  rev: ["reverse it", /^reverse(?: (?:it|the list|them|the (?:items|numbers)))?$/],
   tail: ["drop the first item", /^(?:drop|remove) the first (?:item|element|number)$/],
-  max: ["take the largest item", /^(?:take|find|return) the (?:largest|maximum|biggest)(?: (?:item|element|number))?$/],
-  min: ["take the smallest item", /^(?:take|find|return) the (?:smallest|minimum)(?: (?:item|element|number))?$/],
-  sum: ["add up the items", /^(?:add up|sum) (?:the|all|all the) (?:items|elements|numbers)$/],
-  len: ["count the items", /^count (?:the|all|all the) (?:items|elements|numbers)$/],
-  first: ["take the first item", /^(?:take|return) the first (?:item|element|number)$/],
-  last: ["take the last item", /^(?:take|return) the last (?:item|element|number)$/],
-  neg: ["negate it", /^negate (?:it|the (?:number|result))$/],
-  abs: ["take its absolute value", /^take (?:its|the) absolute value$/],
-  sq: ["square it", /^square (?:it|the (?:number|result))$/],
-  "+": ["add n", /^add ([1-9])$/],
-  "-": ["subtract n", /^subtract ([1-9])$/],
-  "*": ["multiply by n", /^(?:multiply (?:it )?by ([1-9]))$/],
+  max: [
+    "take the largest item",
+    /^(?:take|find|get|return) the (?:largest|maximum|biggest)(?: (?:item|element|number))?$/,
+  ],
+  min: ["take the smallest item", /^(?:take|find|get|return) the (?:smallest|minimum)(?: (?:item|element|number))?$/],
+  sum: ["add up the items", /^(?:add up|sum(?: up)?) (?:the|all|all the) (?:items|elements|numbers)$/],
+  len: ["count the items", /^count (?:the|all|all the|the number of) (?:items|elements|numbers)$/],
+  first: ["take the first item", /^(?:take|get|return) the first (?:item|element|number)$/],
+  last: ["take the last item", /^(?:take|get|return) the last (?:item|element|number)$/],
+  neg: ["negate it", /^negate(?: (?:it|the (?:number|result|sum)))?$/],
+  abs: ["take its absolute value", /^(?:(?:take|find|get|return) )?(?:its |the )?absolute value(?: of it)?$/],
+  sq: ["square it", /^square(?: (?:it|the (?:number|result|sum)))?$/],
+  "+": ["add n", /^add ([1-9])(?: to (?:it|the (?:number|result|sum)))?$/],
+  "-": ["subtract n", /^subtract ([1-9])(?: from (?:it|the (?:number|result|sum)))?$/],
+  "*": ["multiply by n", /^(?:multiply (?:(?:it|the (?:number|result|sum)) )?by ([1-9]))$/],
 };
 
 const sayStep = (step: string): string => {
@@ -66,7 +69,8 @@ function hear(words: string): Reading<string> {
     .trim()
     .split(/\n+/)
     .map((line) => line.trim());
-  const match = /^(?:given a )?(list of numbers|list|number) x: (.+?)\.?$/i.exec(first);
+  // A prompt may have begun the sentence; then the tests say what x is.
+  const match = /^(?:(?:given a )?(list of numbers|list|number) x: )?([^:]+?)\.?$/i.exec(first);
   if (match === null) return refuse("not a task about a list of numbers or a number x");
   const [, what, said] = match;
   const steps: string[] = [];
@@ -75,11 +79,12 @@ function hear(words: string): Reading<string> {
     if (step === null) return refuse("a step that nobody knows");
     steps.push(step);
   }
-  if (kindsOf(steps[0])?.[0] !== (what.toLowerCase() === "number" ? "number" : "list")) {
+  if (what !== undefined && kindsOf(steps[0])?.[0] !== (what.toLowerCase() === "number" ? "number" : "list")) {
     return refuse(`a first step that takes no ${what.toLowerCase()}`);
   }
   const tests: string[] = [];
-  for (const line of lines) {
+  // More tests than are asked for do no harm: the first count.
+  for (const line of lines.slice(0, testsInWords)) {
     const test = /^(?:assert )?f\((.+)\) ?== ?(.+)$/.exec(line);
     if (test === null) return refuse(`a line that is no test of ${functionName}`);
     tests.push(

@@ -1,8 +1,9 @@
 // The topic `coding` for models with a chat template: the steps of coding.ts as tasks in words, with tests that the proposer writes
 // as Python calls. Solvers are not shown the tests; they write the body of a function that the prompt has opened.
 import { UsageError } from "../errors.ts";
+import type { Random } from "../random.ts";
 import { refuse } from "../reading.ts";
-import type { Question, Reading } from "../types.ts";
+import type { ChatMessage, Question, Reading } from "../types.ts";
 import { coding } from "./coding.ts";
 import { functionName, maxSteps, readTask, type Task, taskQuestion } from "./coding-notation.ts";
 import { sayTask, taskOpening, testsInWords, codingWording as wording } from "./coding-sentences.ts";
@@ -24,17 +25,45 @@ function taskOf(question: Question): Task {
   return task.value;
 }
 
-const request = "Write a small task with three tests.";
-const proposedTurns = [
-  user(request),
-  assistant(`${taskOpening} number x: subtract 4, square it.\nf(6) == 4\nf(1) == 9\nf(4) == 0`),
-  user(request),
-  assistant(
-    `${taskOpening} list of numbers x: reverse it, take the first item, add 2.\nf([3, 8]) == 10\nf([5, 1, 4]) == 6\nf([2, 0]) == 2`,
-  ),
-  user(request),
-  assistant(taskOpening),
-];
+const numberSteps = "add 3, take its absolute value, subtract 4, square it, multiply by 2, negate it";
+
+/**
+ * For each family of tasks what is asked for and earlier ones. Steps are named once, before the first: without their names a 0.5B model made
+ * up its own in 15 of 16 tasks about lists and in 2 of 3 about numbers, with them in 2 of 5 and 1 of 6 (docs/decisions/0092).
+ */
+const proposed = {
+  list: {
+    request:
+      "Write a small task about a list of numbers, with three tests. Steps for the list: sort it, reverse it, drop the first item, take the first item, " +
+      "take the last item, take the largest item, take the smallest item, add up the items, count the items. " +
+      `Steps for the number that comes of it: ${numberSteps}.`,
+    opening: `${taskOpening} list of numbers x:`,
+    tasks: [
+      "sort it, take the last item.\nf([3, 8]) == 8\nf([5, 1, 4]) == 5\nf([2, 0]) == 2",
+      "add up the items, multiply by 3.\nf([3, 8]) == 33\nf([5, 1, 4]) == 30\nf([2, 0]) == 6",
+      "drop the first item, count the items.\nf([3, 8]) == 1\nf([5, 1, 4]) == 2\nf([2, 0]) == 1",
+      "reverse it, take the first item, add 2.\nf([3, 8]) == 10\nf([5, 1, 4]) == 6\nf([2, 0]) == 2",
+    ],
+  },
+  number: {
+    request: `Write a small task about a number, with three tests. Steps to choose from: ${numberSteps}.`,
+    opening: `${taskOpening} number x:`,
+    tasks: [
+      "subtract 4, square it.\nf(6) == 4\nf(1) == 9\nf(4) == 0",
+      "multiply by 2, add 5.\nf(6) == 17\nf(1) == 7\nf(4) == 13",
+      "negate it, subtract 1.\nf(6) == -7\nf(1) == -2\nf(4) == -5",
+    ],
+  },
+} as const;
+
+/** Left to choose, a proposer in training soon writes only the family that is rewarded more (0015). */
+function proposePrompt(random: Random): readonly ChatMessage[] {
+  const { request, opening, tasks } = proposed[random.pick(["list", "number"] as const)];
+  const turns = tasks.flatMap((task, i) => [user(i === 0 ? request : another), assistant(`${opening} ${task}`)]);
+  return [...turns, user(another), assistant(opening)];
+}
+
+const another = "Another one.";
 
 const solvedTurns = [
   user(`${taskOpening} list of numbers x: sort it, take the last item, add 2.`),
@@ -61,7 +90,7 @@ export const codingInWords = defineTopic({
   language: "python",
   maxTokens: { propose: 128, solve: 96 },
   stopText: { solve: "```" },
-  proposePrompt: () => proposedTurns,
+  proposePrompt: ({ random }) => proposePrompt(random),
   readQuestion: (reply) => {
     const heard = wording.hear(reply);
     if (!heard.ok) return heard;

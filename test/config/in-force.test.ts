@@ -106,6 +106,7 @@ const others = {
   proposerBaseline: "kind",
   proposerWeights: "separate",
   advantageEstimator: "rloo",
+  solverBaseline: "form",
   negativeAdvantageScale: 1,
   lossFn: "ppo",
   clipLow: 0.01,

@@ -119,3 +119,44 @@ describe("shares of kinds", () => {
     expect(judge(input, config).proposals.map(({ advantage }) => advantage)).toEqual([0, 0, 0]);
   });
 });
+
+describe("advantages of answers", () => {
+  /** A question of two forms; r is right, w is wrong. */
+  const asked = (...forms: string[]): PlayedStep => {
+    const one = proposed(1, 4, 0);
+    const answers = forms.flatMap((marks, form) =>
+      [...marks].map((mark, i): Answer => ({ ...one.answers[0], form, value: mark === "r" ? "1" : `w${form}${i}` })),
+    );
+    const group = { proposal: 0, question: one.proposal.question, answers, verdict: vote(answers) };
+    return { step: 1, proposals: [one.proposal], groups: [group] };
+  };
+  const found = (step: PlayedStep, solverBaseline: "question" | "form") => {
+    const [{ answers, signal }] = judge(step, { ...config, minAgreement: 0, solverBaseline }).groups;
+    return { advantages: answers.map(({ advantage }) => advantage), signal };
+  };
+
+  it("among all answers of a question make those to its harder form less likely, among those to one form not", () => {
+    const step = asked("rrrw", "rwww");
+    const sums = ({ advantages }: ReturnType<typeof found>): number[] =>
+      [advantages.slice(0, 4), advantages.slice(4)].map((form) => form.reduce((sum, one) => sum + one, 0));
+    const [easy, hard] = sums(found(step, "question"));
+    expect(easy).toBeGreaterThan(1);
+    expect(hard).toBeCloseTo(-easy, 10);
+    for (const sum of sums(found(step, "form"))) expect(sum).toBeCloseTo(0, 10);
+    expect(found(step, "form").advantages[4]).toBeCloseTo(1.5, 5);
+  });
+
+  it("a form that is all right or all wrong teaches nothing beside another; two of them are a group without anything to prefer", () => {
+    const { advantages, signal } = found(asked("rrrw", "wwww"), "form");
+    expect(advantages.slice(4)).toEqual([0, 0, 0, 0]);
+    expect(signal).toBe("trained");
+    const split = asked("rrrr", "wwww");
+    expect(found(split, "form")).toEqual({ advantages: Array(8).fill(0), signal: "all-equal" });
+    expect(found(split, "question").signal).toBe("trained");
+  });
+
+  it("are the same where a question has one form", () => {
+    const step = asked("rrwwrrrw");
+    expect(found(step, "form")).toEqual(found(step, "question"));
+  });
+});

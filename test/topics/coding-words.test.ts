@@ -78,8 +78,11 @@ describe("coding in words", () => {
     [" number x: add 3.\nf(1) == 4\nf(2) == five\nf(3) == 6", "the expected value of test 2 is no value"],
     [" number x: add 3.\nf(1) == 4\nf(2, 3) == 5\nf(3) == 6", "the input of test 2 is no value"],
     [" number x: add 3.\nf(1) == 4\nprint(f(2))\nf(3) == 6", "a line that is no test of f"],
-    ["Write a game.", "not a task about a list of numbers or a number x"],
-    ["请写一个函数", "not a task about a list of numbers or a number x"],
+    ["Write a game.", "a step that nobody knows"],
+    ["请写一个函数", "a step that nobody knows"],
+    [" string x: reverse it.\nf('ab') == 'ba'", "not a task about a list of numbers or a number x"],
+    // Begun as a task about a list by its prompt: the tests say what x is.
+    [" add 3, square it.\nf([3, 8]) == 11\nf([5, 1, 4]) == 6\nf([2, 0]) == 2", "the input of test 1 is no number"],
   ])("refuses %j", (reply, reason) => {
     expect(topic.readQuestion(reply)).toEqual({ ok: false, reason });
   });

@@ -1,4 +1,4 @@
-// Does a real model of half a billion parameters learn to solve equations and stories from its own questions? Self-play beside four
+// Does a real model of half a billion parameters learn to solve equations and stories from its own questions? Self-play beside its
 // controls, with the recipe `real` and half of its questions a step, since answers have a working of some forty tokens:
 //
 //   npx sqlm experiment experiments/real-algebra.ts --seeds 1,2,3 --model MODEL
@@ -26,8 +26,14 @@ export const experiment = defineExperiment({
     { name: "frozen proposer", config: { proposerEvery: 0 } },
     // Every readable answer is rewarded alike.
     { name: "format reward only", config: { solverReward: "format" } },
-    // The forms alone elect the label, and half of the answers must agree.
+    // Advantages among all answers to a question, whatever their form.
+    { name: "among all answers", config: { solverBaseline: "question" } },
+    // The forms alone elect the label, and more than half of the answers must agree.
     { name: "nothing tried", config: { inverseAnswers: 0, minAgreement: 0.6 } },
+    {
+      name: "nothing tried, among all answers",
+      config: { inverseAnswers: 0, minAgreement: 0.6, solverBaseline: "question" },
+    },
     // What most answers say teaches, whatever the other forms elect.
     { name: "no consistency", config: { inverseAnswers: 0, consistentVote: false, minAgreement: 0.6 } },
   ],

@@ -97,12 +97,15 @@ export function codingStep(number: number): StepRecord {
   return { ...record, groups: [{ ...first, question, answers, verdict, signal: "trained" }, ...rest] };
 }
 
-/** A step whose first question had its answers tried the other way round. */
+/** A step whose first question had two of its answers tried the other way round: the one that won the vote, and one that held. */
 export function triedStep(number: number): StepRecord {
   const record = step(number);
   const [first, ...rest] = record.groups;
-  if (first.verdict.kind !== "vote") return record;
-  const tried = first.verdict.counts.slice(0, 2).map(([value], i) => [value, i > 0] as const);
+  if (first.verdict.kind !== "vote") throw new Error("The example votes.");
+  const tried = [
+    [String(first.verdict.winner), false],
+    ["77", true],
+  ] as const;
   return { ...record, groups: [{ ...first, verdict: { ...first.verdict, tried } }, ...rest] };
 }
 

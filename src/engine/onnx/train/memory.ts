@@ -63,7 +63,7 @@ export function planMicroBatches(
 ): MicroBatchMemory[] {
   const { config, lora } = layout;
   const leasts = sizes.map((size) => leastMicroBatch(layout, size));
-  const passing = leasts.reduce((most, one) => Math.max(most, passingBytes(one)), 0);
+  const passing = mostPassing(leasts);
   return leasts.map((least, i) => {
     const keptBytes = 4 * sizes[i].rows * (keptWidth(config) + lowWidth(lora));
     const room = Math.max(0, budget - passing - least.hiddenStates);
@@ -73,8 +73,13 @@ export function planMicroBatches(
   });
 }
 
+/** The most that any of these micro-batches computes in. */
+export function mostPassing(plans: readonly MicroBatchMemory[]): number {
+  return plans.reduce((most, one) => Math.max(most, passingBytes(one)), 0);
+}
+
 /** What is given back when a micro-batch's layer is done. */
-export function passingBytes({ layerWeights, layerActivations, logits }: MicroBatchMemory): number {
+function passingBytes({ layerWeights, layerActivations, logits }: MicroBatchMemory): number {
   return layerWeights + Math.max(layerActivations, logits);
 }
 

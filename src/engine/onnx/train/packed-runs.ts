@@ -9,7 +9,7 @@ import type { SessionCache } from "../runtime/session-cache.ts";
 import type { WeightLayout } from "../transformer/linear.ts";
 import { Head, type HeadResult } from "./head.ts";
 import { type AllWeights, LayerStack } from "./layer-stack.ts";
-import { activationBudget, passingBytes, planMicroBatches, scoringWork, trainingWork } from "./memory.ts";
+import { activationBudget, mostPassing, planMicroBatches, scoringWork, trainingWork } from "./memory.ts";
 import { type PackedBatch, type Pick, packBatch } from "./packed-batch.ts";
 import { type PackedPlan, planPacked, sizeOf } from "./shared-prefixes.ts";
 
@@ -71,7 +71,7 @@ export class PackedRuns {
     let total = 0;
     const plans = this.#plans(sequences, trained, trainingWork);
     const memory = planMicroBatches(this.#layout, plans.map(sizeOf), this.#budget);
-    this.#layers.releaseAbove(this.#budget - memory.reduce((most, one) => Math.max(most, passingBytes(one)), 0));
+    this.#layers.releaseAbove(this.#budget - mostPassing(memory));
     for (const { batch, index } of this.#batches(sequences, trained, plans, onTokens)) {
       const forward = await this.#layers.forwardToTrain(weights, batch, memory[index].keptLayers);
       const asked = predictionsOf(batch.picks, sequences);

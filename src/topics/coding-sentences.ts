@@ -64,38 +64,63 @@ function say(notation: string): string {
 
 const pythonOf = (value: unknown): string => JSON.stringify(value).replaceAll(",", ", ");
 
+/** Steps of `sort it, take the last item and add 2`; null where one of them is not known. */
+function hearSteps(said: string): string[] | null {
+  const phrases = said.toLowerCase().split(/, (?:and then |and |then )?| and then | and | then /);
+  const steps = phrases.map((phrase) => phrase.trim()).filter((phrase) => phrase !== "");
+  const heard = steps.map(hearStep);
+  return heard.every((step) => step !== null) ? heard : null;
+}
+
+interface SpokenTest {
+  readonly input: string;
+  readonly expected: string;
+  /** The steps that its working names; null for a test without one. */
+  readonly steps: readonly string[] | null;
+}
+
+/**
+ * `f(6) == 4`, or with a working, `f(6): subtract 4: 2, square it: 4`: what its last step comes to is expected. What the others come to is
+ * not looked at. Null for any other line.
+ */
+function hearTest(line: string): SpokenTest | null {
+  const [, input, stated, working] = /^(?:assert )?f\((.+?)\)(?: ?== ?(.+)|: (.+))$/.exec(line) ?? [];
+  if (stated !== undefined) return { input, expected: stated, steps: null };
+  if (working === undefined) return null;
+  const named = [...working.matchAll(/([a-z][^:[\]]*): (\[[^\]]*\]|[^\s,]+?)\.?(?:, |$)/gi)];
+  const expected = named.at(-1)?.[2];
+  if (expected === undefined || named.map(([whole]) => whole).join("") !== working) return null;
+  const steps = hearSteps(named.map(([, step]) => step).join(", "));
+  return steps === null ? null : { input, expected, steps };
+}
+
+/**
+ * The task in a reply. A prompt may have begun the sentence, up to its first step; then the tests say what x is, and their working says
+ * that step. All tests must be worked by the task's steps.
+ */
 function hear(words: string): Reading<string> {
-  const [first = "", ...lines] = words
-    .trim()
-    .split(/\n+/)
-    .map((line) => line.trim());
-  // A prompt may have begun the sentence; then the tests say what x is.
-  const match = /^(?:(?:given a )?(list of numbers|list|number) x: )?([^:]+?)\.?$/i.exec(first);
+  const all = words.split("\n").map((line) => line.trim());
+  // A reply may open with empty lines; one that goes on with a begun sentence may end it at once.
+  const begun = hearTest(all.find((line) => line !== "") ?? "") !== null;
+  const [first = "", ...lines] = begun ? ["", ...all.filter((line) => line !== "")] : all.filter((line) => line !== "");
+  const match = /^(?:(?:given a )?(list of numbers|list|number) x: )?([^:]*?)\.?$/i.exec(first);
   if (match === null) return refuse("not a task about a list of numbers or a number x");
   const [, what, said] = match;
-  const steps: string[] = [];
-  for (const phrase of said.toLowerCase().split(/, (?:and then |and |then )?| and then | and | then /)) {
-    const step = hearStep(phrase.trim());
-    if (step === null) return refuse("a step that nobody knows");
-    steps.push(step);
+  const sentence = hearSteps(said);
+  if (sentence === null) return refuse("a step that nobody knows");
+  // More tests than are asked for do no harm: the first count.
+  const tests = lines.slice(0, testsInWords).map(hearTest);
+  if (tests.some((test) => test === null)) return refuse(`a line that is no test of ${functionName}`);
+  const worked = tests[0]?.steps ?? null;
+  const steps = worked !== null && worked.slice(1).join() === sentence.join() ? worked : sentence;
+  if (tests.some((test) => test?.steps != null && test.steps.join() !== steps.join())) {
+    return refuse("tests that are worked by other steps than the task's");
   }
   if (what !== undefined && kindsOf(steps[0])?.[0] !== (what.toLowerCase() === "number" ? "number" : "list")) {
     return refuse(`a first step that takes no ${what.toLowerCase()}`);
   }
-  const tests: string[] = [];
-  // More tests than are asked for do no harm: the first count.
-  for (const line of lines.slice(0, testsInWords)) {
-    const test = /^(?:assert )?f\((.+)\) ?== ?(.+)$/.exec(line);
-    if (test === null) return refuse(`a line that is no test of ${functionName}`);
-    tests.push(
-      test
-        .slice(1)
-        .map((side) => side.replace(/\s+/g, ""))
-        .join(">"),
-    );
-  }
-  const notation = `${steps.join(" ")}|${tests.join(";")}`;
-  const task = readTask(notation, testsInWords);
+  const written = tests.map((test) => `${test?.input}>${test?.expected}`.replace(/\s+/g, ""));
+  const task = readTask(`${steps.join(" ")}|${written.join(";")}`, testsInWords);
   return task.ok ? { ok: true, value: writeTask(task.value) } : task;
 }
 

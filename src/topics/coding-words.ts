@@ -14,8 +14,11 @@ import { assistant, inNotation, inWords, user, withoutThoughts } from "./words.t
 
 const hint = "Use a held-out task, or write one like: Given a number x: add 3. And three tests below, as f(4) == 7.";
 
+/** Opens and ends a block. */
+const block = "```";
+
 /** What opens a program; the model writes its body. */
-const opening = `\`\`\`python\ndef ${functionName}(x):\n`;
+const opening = `${block}python\ndef ${functionName}(x):\n`;
 
 const maxProgramCharacters = 600;
 
@@ -26,48 +29,86 @@ function taskOf(question: Question): Task {
 }
 
 const numberSteps = "add 3, take its absolute value, subtract 4, square it, multiply by 2, negate it";
+const listSteps = [
+  ...["sort it", "reverse it", "drop the first item", "take the first item", "take the last item"],
+  ...["take the largest item", "take the smallest item", "add up the items", "count the items"],
+];
 
 /**
- * For each family of tasks what is asked for and earlier ones. Steps are named once, before the first: without their names a 0.5B model made
- * up its own in 9 of 10 tasks about lists and in 2 of 3 about numbers, with them in half and in a quarter (docs/decisions/0093).
+ * For each family of tasks what is asked for, how one may begin, and earlier ones. Steps are named once, before the first: without their
+ * names a 0.5B model made up its own in 9 of 10 tasks about lists and in 2 of 3 about numbers, with them in half and in a quarter
+ * (docs/decisions/0093). Tests are worked step by step: at once that model knows what two steps come to in one test of ten (0094).
  */
 const proposed = {
   list: {
     request:
-      "Write a small task about a list of numbers, with three tests. Steps for the list: sort it, reverse it, drop the first item, take the first item, " +
-      "take the last item, take the largest item, take the smallest item, add up the items, count the items. " +
-      `Steps for the number that comes of it: ${numberSteps}.`,
+      `Write a small task about a list of numbers, with three tests. Steps for the list: ${listSteps.join(", ")}. ` +
+      "Steps for the number that comes of it: add 3, subtract 4, square it, multiply by 2, negate it.",
     opening: `${taskOpening} list of numbers x:`,
+    // Left to choose, the model begins most of its tasks with what is done to a number.
+    begins: listSteps.map((step) => ` ${step}`),
     tasks: [
-      "sort it, take the last item.\nf([3, 8]) == 8\nf([5, 1, 4]) == 5\nf([2, 0]) == 2",
-      "add up the items, multiply by 3.\nf([3, 8]) == 33\nf([5, 1, 4]) == 30\nf([2, 0]) == 6",
-      "drop the first item, count the items.\nf([3, 8]) == 1\nf([5, 1, 4]) == 2\nf([2, 0]) == 1",
-      "reverse it, take the first item, add 2.\nf([3, 8]) == 10\nf([5, 1, 4]) == 6\nf([2, 0]) == 2",
+      `sort it, take the last item.
+f([3, 8]): sort it: [3, 8], take the last item: 8
+f([5, 1, 4]): sort it: [1, 4, 5], take the last item: 5
+f([2, 0]): sort it: [0, 2], take the last item: 2`,
+      `add up the items, multiply by 3.
+f([3, 8]): add up the items: 11, multiply by 3: 33
+f([5, 1, 4]): add up the items: 10, multiply by 3: 30
+f([2, 0]): add up the items: 2, multiply by 3: 6`,
+      `drop the first item, count the items.
+f([3, 8]): drop the first item: [8], count the items: 1
+f([5, 1, 4]): drop the first item: [1, 4], count the items: 2
+f([2, 0]): drop the first item: [0], count the items: 1`,
+      `take the smallest item, square it.
+f([3, 8]): take the smallest item: 3, square it: 9
+f([5, 1, 4]): take the smallest item: 1, square it: 1
+f([2, 0]): take the smallest item: 0, square it: 0`,
+      `reverse it, take the first item, add 2.
+f([3, 8]): reverse it: [8, 3], take the first item: 8, add 2: 10
+f([5, 1, 4]): reverse it: [4, 1, 5], take the first item: 4, add 2: 6
+f([2, 0]): reverse it: [0, 2], take the first item: 0, add 2: 2`,
     ],
   },
   number: {
     request: `Write a small task about a number, with three tests. Steps to choose from: ${numberSteps}.`,
     opening: `${taskOpening} number x:`,
+    begins: [""],
     tasks: [
-      "subtract 4, square it.\nf(6) == 4\nf(1) == 9\nf(4) == 0",
-      "multiply by 2, add 5.\nf(6) == 17\nf(1) == 7\nf(4) == 13",
-      "negate it, subtract 1.\nf(6) == -7\nf(1) == -2\nf(4) == -5",
+      `subtract 4, square it.
+f(6): subtract 4: 2, square it: 4
+f(1): subtract 4: -3, square it: 9
+f(4): subtract 4: 0, square it: 0`,
+      `multiply by 2, add 5.
+f(6): multiply by 2: 12, add 5: 17
+f(1): multiply by 2: 2, add 5: 7
+f(4): multiply by 2: 8, add 5: 13`,
+      `negate it, subtract 1.
+f(6): negate it: -6, subtract 1: -7
+f(1): negate it: -1, subtract 1: -2
+f(4): negate it: -4, subtract 1: -5`,
     ],
   },
 } as const;
 
-/** Left to choose, a proposer in training soon writes only the family that is rewarded more (0015). */
+/**
+ * Left to choose, a proposer in training soon writes only the family that is rewarded more (0015). Tasks stand in a block, whose end says
+ * that no test follows: without it half of them went on to a fourth and further.
+ */
 function proposePrompt(random: Random): readonly ChatMessage[] {
-  const { request, opening, tasks } = proposed[random.pick(["list", "number"] as const)];
-  const turns = tasks.flatMap((task, i) => [user(i === 0 ? request : another), assistant(`${opening} ${task}`)]);
-  return [...turns, user(another), assistant(opening)];
+  const { request, opening, begins, tasks } = proposed[random.pick(["list", "number"] as const)];
+  const turns = tasks.flatMap((task, i) => [
+    user(i === 0 ? request : another),
+    assistant(`${block}\n${opening} ${task}\n${block}`),
+  ]);
+  return [...turns, user(another), assistant(`${block}\n${opening}${random.pick(begins)}`)];
 }
 
 const another = "Another one.";
 
 const solvedTurns = [
   user(`${taskOpening} list of numbers x: sort it, take the last item, add 2.`),
-  assistant(`${opening}    return sorted(x)[-1] + 2\n\`\`\``),
+  assistant(`${opening}    return sorted(x)[-1] + 2\n${block}`),
 ];
 
 /** The whole program, up to the end of its code block. It is not judged, only bounded. */
@@ -89,10 +130,10 @@ export const codingInWords = defineTopic({
   verification: "tests",
   language: "python",
   maxTokens: { propose: 128, solve: 96 },
-  stopText: { solve: "```" },
+  stopText: { propose: block, solve: block },
   proposePrompt: ({ random }) => proposePrompt(random),
   readQuestion: (reply) => {
-    const heard = wording.hear(reply);
+    const heard = wording.hear(withoutThoughts(reply).split(block)[0]);
     if (!heard.ok) return heard;
     const task = readTask(heard.value, testsInWords);
     return task.ok ? { ok: true, value: inWords(wording, taskQuestion(task.value)) } : task;

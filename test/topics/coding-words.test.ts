@@ -62,6 +62,25 @@ describe("coding in words", () => {
       "sort last",
     ],
     ["Given a number x: add 3 and square it\nassert f(1) == 16\nassert f(-3) == 0\nassert f(2) == 25", "+3 sq"],
+    // Worked step by step; what is on the way is not looked at.
+    [
+      "subtract 4, square it.\nf(6): subtract 4: 2, square it: 4\nf(1): subtract 4: 9, square it: 9\nf(4) == 0\n",
+      "-4 sq",
+    ],
+    // Begun by its prompt up to the first step, which the working names.
+    [
+      ", and add 2.\nf([3, 8]): take the first item: 3, add 2: 5\nf([4]): take the first element: 4, and add 2 to it: 6\nf([0, 2]): take the first item: 0, add 2: 2.",
+      "first +2",
+    ],
+    [
+      ".\nf([3, 8]): count the items: 2\nf([4]): count the items: 1\nf([]): count the items: 0\n```\nThis counts.",
+      "len",
+    ],
+    ["\nf([3, 8]): count the items: 2\nf([4]): count the items: 1\nf([]): count the items: 0", "len"],
+    [
+      " sort it, take the last item.\nf([2, 1]): sort it: [1, 2], take the last item: 2\nf([3]) == 3\nf([0, 5]): sort it: [0, 5], take the last item: 5",
+      "sort last",
+    ],
     [" number x: Multiply by 4, and then negate it.\n\nf(1) == -4\nf(0) == 0\nf(2)==-8\n", "*4 neg"],
   ])("hears %j", (reply, key) => {
     expect(topic.readQuestion(reply)).toMatchObject({ ok: true, value: { key } });
@@ -81,6 +100,18 @@ describe("coding in words", () => {
     ["Write a game.", "a step that nobody knows"],
     ["请写一个函数", "a step that nobody knows"],
     [" string x: reverse it.\nf('ab') == 'ba'", "not a task about a list of numbers or a number x"],
+    [
+      " add 3, square it.\nf(1): add 3: 4, square it: 16\nf(2): add 3: 5\nf(3): add 3: 6, square it: 36",
+      "tests that are worked by other steps than the task's",
+    ],
+    [
+      " square it.\nf(1): add 3: 4, negate it: -4, square it: 16\nf(2) == 5\nf(3) == 6",
+      "tests that are worked by other steps than the task's",
+    ],
+    [" square it.\nf(1): the square of one is 1\nf(2) == 5\nf(3) == 6", "a line that is no test of f"],
+    [" square it.\nf(1): square it: 1 (as is)\nf(2) == 5\nf(3) == 6", "a line that is no test of f"],
+    [" square it.\nf(1): square it: [1, 2\nf(2) == 5\nf(3) == 6", "a line that is no test of f"],
+    [".\n", "a step that nobody knows"],
     // Begun as a task about a list by its prompt: the tests say what x is.
     [" add 3, square it.\nf([3, 8]) == 11\nf([5, 1, 4]) == 6\nf([2, 0]) == 2", "the input of test 1 is no number"],
   ])("refuses %j", (reply, reason) => {

@@ -26,8 +26,8 @@ export interface ResolvedConfig {
 export interface ConfigLayers {
   /** What a topic asks for (`Topic.settings`), not yet checked. */
   readonly topic?: { readonly name: string; readonly settings?: unknown } | undefined;
-  /** Facts of the model: a large one has a recipe of its own where no preset is named. */
-  readonly model?: Pick<ModelFacts, "large"> | undefined;
+  /** Facts of the model: a large one has a recipe of its own where no preset is named, and one that chats is asked in words. */
+  readonly model?: (Pick<ModelFacts, "large"> & Partial<Pick<ModelFacts, "chat">>) | undefined;
   /** Values of a config file as read, not yet checked. */
   readonly file?: { readonly path: string; readonly values: unknown } | undefined;
   /** Environment variables, of which `SQLM_…` are settings: `SQLM_GROUP_SIZE=8`. */
@@ -89,11 +89,15 @@ function layTogether(layers: ConfigLayers): Omit<ResolvedConfig, "notes"> {
       origins[key] = origin(key);
     }
   };
-  lay(topicValues, () => ({ layer: "topic", name: topic?.name ?? "" }));
+  const layTopic = (): void => lay(topicValues, () => ({ layer: "topic", name: topic?.name ?? "" }));
+  // What a topic in words asks for was found with the recipe for large models, what one in notation asks for with the shipped models.
+  const topicAbove = named === undefined && layers.model?.chat === true;
+  if (!topicAbove) layTopic();
   lay({ ...presets[preset], ...(named === undefined && preset !== "default" ? { preset } : {}) }, () => ({
     layer: "preset",
     name: preset,
   }));
+  if (topicAbove) layTopic();
   lay(fileValues, () => ({ layer: "file", name: file?.path ?? "" }));
   lay(environmentValues, (key) => ({ layer: "environment", name: variableName(key) }));
   lay(flagValues, (key) => ({ layer: "flag", name: flagName(key) }));

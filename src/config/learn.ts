@@ -5,7 +5,9 @@ import { onlyWith } from "./in-force.ts";
 import { count, decay, fraction, positiveCount } from "./numbers.ts";
 
 export const proposerRewards = ["sqlm", "band", "variance", "r-zero", "learnability"] as const;
-const solverRewards = ["majority", "format"] as const;
+const solverRewards = ["majority", "soft", "format"] as const;
+/** Those that need a label. */
+export const labelRewards = ["majority", "soft"] as const;
 /** Settings that each weigh one bonus on a rewarded question. */
 export const proposerBonuses = ["proposerEntropyCoef", "repetitionPenalty", "rareCellBonus", "progressBonus"] as const;
 const proposerBaselines = ["ask", "kind"] as const;
@@ -77,10 +79,22 @@ export const rewards = {
   solverReward: z
     .enum(solverRewards)
     .default("majority")
-    .describe("`majority` rewards the voted answer; `format` any readable one."),
+    .describe(
+      "`majority` rewards the voted answer; `soft` every answer as far as others gave it, behind the same gate; `format` any readable one.",
+    ),
   minAgreement: onlyWith(
-    { solverReward: ["majority"] },
+    { solverReward: labelRewards },
     fraction.default(0.5).describe("Groups that agree less than this teach nothing."),
+  ),
+  lowAgreementPenalty: onlyWith(
+    { solverReward: labelRewards },
+    z
+      .number()
+      .min(0)
+      .default(0)
+      .describe(
+        "Negative-only weight: advantage that all answers lose where a label has less than `minAgreement` of them; 0 is off.",
+      ),
   ),
   consistentVote: z
     .boolean()
@@ -89,7 +103,7 @@ export const rewards = {
       "Split each group over restatements; teach only where their winners agree. With tests: count those that the programs' own vote confirms.",
     ),
   gateLeak: onlyWith(
-    { solverReward: ["majority"] },
+    { solverReward: labelRewards },
     fraction
       .default(0)
       .describe(

@@ -1,6 +1,7 @@
 // Settings of how both roles sample.
 import { z } from "zod";
 import { onlyWith } from "./in-force.ts";
+import { labelRewards } from "./learn.ts";
 import { count, positiveCount } from "./numbers.ts";
 
 const truncatedReplies = ["refuse", "read"] as const;
@@ -13,7 +14,7 @@ export const sampling = {
   groupSize: z.number().int().min(2).default(16).describe("Answers sampled to each question."),
   // Another rule may take an answer for right that some form does not elect: what is decided is another question then.
   voteStop: onlyWith(
-    { solverReward: ["majority"], labelRule: ["consistent"] },
+    { solverReward: labelRewards, labelRule: ["consistent"] },
     z
       .enum(["full", "decided"])
       .default("full")
@@ -22,16 +23,16 @@ export const sampling = {
       ),
   ),
   labelRule: onlyWith(
-    { solverReward: ["majority"] },
+    { solverReward: labelRewards },
     z
       .enum(labelRuleNames)
       .default("consistent")
       .describe(
-        "When a vote over several forms is a label: all forms elect it (`consistent`), more forms than elect any other and two at least (`quorum`), it leads by a `margin`, the `harmonic` mean of its shares is ½, or `both` forms and mean say so.",
+        "When a vote over several forms is a label: all forms elect it (`consistent`), more forms than elect any other and two at least (`quorum`), it leads by a `margin`, the `harmonic` mean of its shares is ½, or `both` forms and mean say so. Of tests `quorum` trusts two or more that a program passes together, the others those that the programs' own vote confirms.",
       ),
   ),
   inverseAnswers: onlyWith(
-    { solverReward: ["majority"] },
+    { solverReward: labelRewards },
     count
       .default(0)
       .describe(

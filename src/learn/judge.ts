@@ -16,6 +16,7 @@ import type {
 import { advantages } from "./advantages.ts";
 import { type Curiosity, kindShares, notCurious } from "./bonuses.ts";
 import { groupSignal, proposalReward, type SolvedQuestion, solverRewardRows } from "./rewards.ts";
+import { type SoftLabel, softLabels } from "./soft-labels.ts";
 
 /** `seed` is the run's. */
 export type JudgeSettings = RewardSettings &
@@ -44,7 +45,7 @@ export interface JudgeChanges {
 export function judge(
   { step, proposals, groups }: PlayedStep,
   settings: JudgeSettings,
-  { changeRewards = (rewards) => rewards, withheld, curiosity = () => notCurious }: JudgeChanges = {},
+  { changeRewards, withheld, curiosity = () => notCurious }: JudgeChanges = {},
 ): Judgement {
   const gates = groups.map((group) => gateOf(step, group, settings));
   const splits = groups.map(({ answers, verdict }) =>
@@ -53,15 +54,25 @@ export function judge(
   const solved = solvedQuestions(groups, gates, splits, curiosity);
   const judgedProposals = judgeProposals({ step, proposals }, solved, settings);
   const rewarded = groups.map((group, index) => {
-    const rewards = changeRewards(solverRewardRows[settings.solverReward](group));
+    const own = solverRewardRows[settings.solverReward](group);
+    const rewards = changeRewards?.(own) ?? own;
     const { verdict, minAgreement } = gates[index];
     const signal = groupSignal(verdict, rewards, { ...settings, minAgreement });
     const kept = signal === "trained" && (splits[index] > 0 || withheld?.has(group.question.key) === true);
     return { group, rewards, signal: kept ? ("withheld" as const) : signal };
   });
-  // A group that teaches nothing takes part with equal rewards, so that estimators over the whole batch do not see it.
-  const teaching = rewarded.map(({ rewards, signal }) => (signal === "trained" ? rewards : rewards.map(() => 0)));
-  const found = answerAdvantages(groups, teaching, settings);
+  const soft = settings.solverReward === "soft" && changeRewards === undefined;
+  const labels = rewarded.map(({ group, rewards, signal }): readonly SoftLabel[] => {
+    if (signal !== "trained") return [];
+    return soft ? softLabels(group) : [{ weight: 1, rewards }];
+  });
+  const found = answerAdvantages(groups, labels, settings);
+  if (settings.lowAgreementPenalty > 0) {
+    for (const [index, { group, signal }] of rewarded.entries()) {
+      const spared = splits[index] > 0 || withheld?.has(group.question.key) === true;
+      if (signal === "low-agreement" && !spared) found[index].fill(-settings.lowAgreementPenalty);
+    }
+  }
   const judgedGroups = rewarded.map(
     ({ group, rewards, signal }, index): JudgedGroup => ({
       ...group,
@@ -75,25 +86,29 @@ export function judge(
 }
 
 /**
- * Advantages of each group's answers among all of its answers, or with `solverBaseline` form among those to the same prompt: where forms
- * are not equally hard, all answers to the harder one would be made less likely, the right beginnings of wrong ones too.
+ * Advantages of each group's answers for its labels, Σ_j w_j·A(label j) over soft ones; zeros for a group without a label. They are taken
+ * among all of its answers, or with `solverBaseline` form among those to the same prompt: where forms are not equally hard, all answers
+ * to the harder one would be made less likely, the right beginnings of wrong ones too.
  */
 function answerAdvantages(
   groups: readonly VerifiedGroup[],
-  rewards: readonly (readonly number[])[],
+  labels: readonly (readonly SoftLabel[])[],
   { advantageEstimator, solverBaseline }: JudgeSettings,
 ): number[][] {
-  if (solverBaseline === "question") return advantages(rewards, advantageEstimator);
-  const places = groups.flatMap(({ answers }, group) => [
-    ...Map.groupBy(
-      answers.map(({ form }, answer) => ({ form, group, answer })),
-      ({ form }) => form,
-    ).values(),
-  ]);
-  const compared = places.map((form) => form.map(({ group, answer }) => rewards[group][answer]));
-  const found = rewards.map((all) => all.map(() => 0));
-  for (const [i, ofForm] of advantages(compared, advantageEstimator).entries()) {
-    for (const [j, advantage] of ofForm.entries()) found[places[i][j].group][places[i][j].answer] = advantage;
+  const places = groups.flatMap(({ answers }, group) => {
+    const all = answers.map(({ form }, answer) => ({ form, group, answer }));
+    return solverBaseline === "question" ? [all] : [...Map.groupBy(all, ({ form }) => form).values()];
+  });
+  const found = groups.map(({ answers }) => answers.map(() => 0));
+  for (let j = 0; j < Math.max(0, ...labels.map((ofGroup) => ofGroup.length)); j += 1) {
+    // A group that teaches nothing takes part with equal rewards, so that estimators over the whole batch do not see it.
+    const compared = places.map((form) => form.map(({ group, answer }) => labels[group][j]?.rewards[answer] ?? 0));
+    for (const [i, ofForm] of advantages(compared, advantageEstimator).entries()) {
+      for (const [k, advantage] of ofForm.entries()) {
+        const { group, answer } = places[i][k];
+        found[group][answer] += (labels[group][j]?.weight ?? 0) * advantage;
+      }
+    }
   }
   return found;
 }
@@ -112,7 +127,7 @@ function gateOf(step: number, { question, verdict }: VerifiedGroup, settings: Ju
   const { gateLeak, solverReward, minAgreement, seed } = settings;
   const leaks =
     gateLeak > 0 &&
-    solverReward === "majority" &&
+    solverReward !== "format" &&
     randomStream(seed, "gate-leak", step, question.key).next() < gateLeak;
   if (leaks) return { verdict: { ...verdict, consistent: true, confirmed: true }, minAgreement: 0 };
   // A value that was confirmed the other way round is no guess of how many gave it.

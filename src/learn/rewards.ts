@@ -5,6 +5,7 @@ import type { proposerRewards, RewardSettings } from "../config/learn.ts";
 import { hasLabel } from "../plurality.ts";
 import type { GroupSignal, Proposal, VerdictCore, VerifiedGroup } from "../types.ts";
 import { type Curiosity, withBonuses } from "./bonuses.ts";
+import { softRewards } from "./soft-labels.ts";
 
 export type ProposerRewardRow = (
   verdict: VerdictCore,
@@ -83,10 +84,12 @@ export type SolverRewardRow = (group: Pick<VerifiedGroup, "answers" | "verdict">
  * Solver rewards, one number an answer, 0 to 1.
  * - `majority`: 1 where the answer is the strict winner of the vote, 0 for all where there is none; for tests, the
  *   fraction of the proposer's tests that the program passed, with `consistentVote` of the trusted ones.
+ * - `soft`: the weight of what the answer says among all that was said (soft-labels.ts).
  * - `format`: 1 where the answer is readable, whatever it says (a control).
  */
 export const solverRewardRows: Readonly<Record<RewardSettings["solverReward"], SolverRewardRow>> = {
   majority: ({ verdict }) => verdict.scores,
+  soft: softRewards,
   format: ({ answers }) => answers.map(({ value }) => (value !== null ? 1 : 0)),
 };
 
@@ -99,7 +102,7 @@ export function groupSignal(
   rewards: readonly number[],
   settings: Pick<RewardSettings, "solverReward" | "minAgreement" | "consistentVote">,
 ): GroupSignal {
-  if (settings.solverReward === "majority") {
+  if (settings.solverReward !== "format") {
     if (verdict.problem !== null) return verdict.problem;
     if (settings.consistentVote && !verdict.confirmed) return "inconsistent";
     if (verdict.agreement < settings.minAgreement) return "low-agreement";

@@ -48,7 +48,7 @@ export async function askSolver(
   const asked = await solve(solver, topic, proposals, answering("solve"));
   const taught = teaching === null ? undefined : await solve(teaching, topic, proposals, answering("teach"));
   // Only a label is worth trying: other rewards ask for none.
-  const labels = config.solverReward === "majority";
+  const labels = config.solverReward !== "format";
   const trying = { ...sampling, inverseAnswers: labels ? inverseAnswers : 0, seed: seedFrom(config.seed, "try", step) };
   const tried = await tryAnswers(teaching ?? solver, topic, taught ?? asked, trying);
   return { asked, taught, tried };

@@ -1,6 +1,7 @@
 // Verification by unit tests: every answer's program runs in the sandbox on the inputs of the proposer's tests, values
 // come out, and the comparison with what the tests expect happens here, where no program can reach it. Also says which
 // tests are doubtful: contradictory ones, ones that nobody passes, and all that the programs' own vote does not confirm.
+import type { LabelRule } from "../config/play.ts";
 import { UnsupportedError } from "../errors.ts";
 import { countVotes, strictWinner } from "../plurality.ts";
 import { equalityKey, type PlainValue, plainValueProblem } from "../sandbox/plain-values.ts";
@@ -80,8 +81,10 @@ function shortJson(value: PlainValue): string {
 }
 
 export interface TestsOptions {
-  /** Scores and success rate count only the tests that the programs' own vote confirms. Default false. */
+  /** Scores and success rate count only trusted tests. Default false. */
   readonly trustedOnly?: boolean;
+  /** Trusted are the tests that the programs' own vote confirms, or with `quorum` those that programs pass together (`quorumOf`). */
+  readonly labelRule?: LabelRule | undefined;
   readonly limits?: Partial<ProgramLimits>;
 }
 
@@ -95,7 +98,7 @@ export async function verifyByTests(
   language: ProgramLanguage,
   question: Question,
   programs: readonly (string | null)[],
-  { trustedOnly = false, limits = {} }: TestsOptions = {},
+  { trustedOnly = false, labelRule, limits = {} }: TestsOptions = {},
 ): Promise<TestsVerification> {
   const { tests } = question;
   if (tests === undefined || tests.length === 0) {
@@ -112,11 +115,12 @@ export async function verifyByTests(
   const passed = ran.map((run) => tests.map((_, index) => run?.results[index].passed ?? false));
   const votes = tests.map((_, index) => voteOn(ran.map((run) => run?.outcome.results[index] ?? null)));
   const contradictory = contradictoryTests(tests);
-  const trusted = indicesWhere(tests, (test, index) => {
+  const confirmed = indicesWhere(tests, (test, index) => {
     const winner = votes[index].winner;
     if (winner === null || contradictory.includes(index) || testProblem(test) !== null) return false;
     return equalityKey(test.expected as PlainValue) === winner.key;
   });
+  const trusted = labelRule === "quorum" ? quorumOf(tests, passed, contradictory) : confirmed;
   return {
     verdict: testsVerdict(
       { passed, contradictory, trusted, agreement: mean(votes.map(({ agreement }) => agreement)) },
@@ -174,13 +178,34 @@ export function testsVerdict(
 }
 
 /**
+ * The tests (by index, ascending) that programs and proposer agree on: of the sets of tests that some program passes, the one with most
+ * √(programs that pass just it)·(calls in it), two calls at least, or one where there is no other; none on a tie between sets. A test
+ * and a program that were written apart agree by chance on one value, hardly on two: so a program that few write counts against many
+ * that fail. (CodeT, arXiv 2207.10397, for the score; that a lone test proves nothing is ours.)
+ */
+function quorumOf(
+  tests: readonly UnitTest[],
+  passed: readonly (readonly boolean[])[],
+  contradictory: readonly number[],
+): readonly number[] {
+  const sound = indicesWhere(tests, (test, index) => testProblem(test) === null && !contradictory.includes(index));
+  const callsIn = (set: readonly number[]): number => new Set(set.map((index) => callOf(tests[index]))).size;
+  const sets = passed.map((row) => sound.filter((index) => row[index]));
+  const least = Math.min(2, callsIn(sound));
+  const scored = [...Map.groupBy(sets, (set) => set.join()).values()]
+    .map((alike) => ({ set: alike[0], score: Math.sqrt(alike.length) * callsIn(alike[0]) }))
+    .filter(({ set }) => set.length > 0 && callsIn(set) >= least)
+    .sort((a, b) => b.score - a.score);
+  const [first, second] = scored;
+  return first === undefined || second?.score === first.score ? [] : first.set;
+}
+
+/**
  * Tests (by index, ascending) that ask for different values of the same call. Calls are the same when function and
  * arguments are, to the letter: f(1), f(1.0) and f(True) may differ.
  */
 export function contradictoryTests(tests: readonly UnitTest[]): readonly number[] {
   const expectations = new Map<string, Set<string>>();
-  const callOf = (test: UnitTest): string =>
-    JSON.stringify([test.function, sortKeys(test.args as readonly PlainValue[])]);
   const sound = tests.map((test) => testProblem(test) === null);
   for (const [index, test] of tests.entries()) {
     if (!sound[index]) continue;
@@ -190,6 +215,9 @@ export function contradictoryTests(tests: readonly UnitTest[]): readonly number[
   }
   return indicesWhere(tests, (test, index) => sound[index] && (expectations.get(callOf(test))?.size ?? 0) > 1);
 }
+
+const callOf = (test: UnitTest): string =>
+  JSON.stringify([test.function, sortKeys(test.args as readonly PlainValue[])]);
 
 /** The value with its object keys in order, so that equal JSON gives equal text. */
 function sortKeys(value: PlainValue): PlainValue {

@@ -10,9 +10,9 @@ import { vote, votesFor } from "./vote.ts";
 export interface VerifyOptions {
   /** Runs programs; needed by topics that verify by tests. */
   readonly sandbox?: Sandbox | undefined;
-  /** Tests count only where the programs' own vote confirms them. */
+  /** Only trusted tests count. */
   readonly consistentVote: boolean;
-  /** Which winner is a label; every form's where left out. */
+  /** Which winner is a label, and which tests are trusted; what every form, or the programs' own vote, elects where left out. */
   readonly labelRule?: LabelRule | undefined;
   /** Groups of a teacher, in the same order: their votes decide, the answers of the groups are judged by them. */
   readonly teacher?: readonly Group[] | undefined;
@@ -35,7 +35,7 @@ export async function verify(
       return teacher === undefined ? verdict : taughtVote(verdict, answers);
     }
     const programs = answers.map(({ value }) => value);
-    const options = { trustedOnly: consistentVote };
+    const options = { trustedOnly: consistentVote, labelRule };
     return (await verifyByTests(sandbox, topic.language ?? "python", question, programs, options)).verdict;
   };
   const verified: VerifiedGroup[] = [];

@@ -39,6 +39,7 @@ for (const [index, values] of [
   "aaaabbbb",
   "abaaaabb",
   "aa??aab?",
+  "aa??a???",
 ].entries()) {
   const question = { text: `q${index % 3}`, key: `q${index}`, difficulty: 1 };
   proposals.push({ ...completion(), promptTokens: [3], text: "", ask: 0, question, refusal: null });
@@ -98,6 +99,7 @@ const others = {
   proposerLossWeight: 0.7,
   solverReward: "format",
   minAgreement: 0.95,
+  lowAgreementPenalty: 0.3,
   consistentVote: false,
   gateLeak: 1,
   rareCellBonus: 0.5,

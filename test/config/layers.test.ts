@@ -8,7 +8,7 @@ import {
   type RunConfig,
   runConfigSchema,
 } from "../../src/config/config.ts";
-import { configJsonSchema, flagName, namedIn, resolveConfig, variableName } from "../../src/config/layers.ts";
+import { type ConfigLayers, configJsonSchema, flagName, namedIn, resolveConfig, variableName } from "../../src/config/layers.ts";
 import { UsageError } from "../../src/errors.ts";
 
 /** Some settings, each with a valid value. */
@@ -91,9 +91,15 @@ describe("layers", () => {
       );
     }
     expect(resolveConfig({ model: { large: false } })).toEqual(resolveConfig());
-    // The recipe is not the topic's to change: it stands above.
+    // The recipe is not the topic's to change, unless the topic was written for such models, and nothing else was asked for.
     const topic = { name: "capitals", settings: { learningRate: 1 } };
-    expect(resolveConfig({ model: large, topic }).config.learningRate).toBe(presets.real.learningRate);
+    const rateOf = (layers: ConfigLayers): number => resolveConfig({ topic, ...layers }).config.learningRate;
+    expect(rateOf({ model: large })).toBe(presets.real.learningRate);
+    const chat = { large: true, chat: true };
+    expect(rateOf({ model: chat })).toBe(1);
+    expect(resolveConfig({ model: chat, topic }).origins.learningRate).toEqual({ layer: "topic", name: "capitals" });
+    expect(rateOf({ model: chat, flags: { preset: "real" } })).toBe(presets.real.learningRate);
+    expect(rateOf({ model: chat, flags: { learningRate: 0.5 } })).toBe(0.5);
   });
 
   test("presets are valid", () => {

@@ -65,6 +65,43 @@ test("matrix, fractions, unagreed tests and agreement", async () => {
   expect(outcomes[3]).toBeNull();
 });
 
+/** The trusted tests of a quorum, and the scores of the programs. */
+async function quorum(asked: Question, programs: readonly (string | null)[]) {
+  const options = { trustedOnly: true, labelRule: "quorum" } as const;
+  const { verdict } = await verifyByTests(scripted, "python", asked, programs, options);
+  return [verdict.trustedTests, verdict.scores];
+}
+
+test("a quorum trusts the tests that a program passes together, however few write it", async () => {
+  const many = ["[1,7,7]", "[1,7,7]", "[1,8,8]"];
+  const { verdict } = await verifyByTests(scripted, "python", question([1, 2, 3]), ["[1,2,3]", ...many], {
+    trustedOnly: true,
+  });
+  expect(verdict.trustedTests).toEqual([0]);
+  expect(await quorum(question([1, 2, 3]), ["[1,2,3]", ...many])).toEqual([
+    [0, 1, 2],
+    [1, 1 / 3, 1 / 3, 1 / 3],
+  ]);
+  // One test proves nothing, whoever passes it, unless there is no other.
+  expect(await quorum(question([1, 2, 3]), many)).toEqual([[], [0, 0, 0]]);
+  expect(await quorum(question([1]), ["[1]", "[2]", null])).toEqual([[0], [1, 0, 0]]);
+  // Two sets alike elect none; more programs behind one decide.
+  expect(await quorum(question([1, 2, 3, 4]), ['[1,2,"!","!"]', '["!","!",3,4]'])).toEqual([[], [0, 0]]);
+  expect(await quorum(question([1, 2, 3, 4]), ['[1,2,"!","!"]', '["!","!",3,4]', '[1,2,"!","!"]'])).toEqual([[0, 1], [1, 0, 1]]);
+});
+
+test("a quorum counts a call once, and no test that contradicts another or cannot be run", async () => {
+  const call = (expected: unknown, args: unknown = [1]): UnitTest =>
+    ({ function: "f", args, expected }) as unknown as UnitTest;
+  const ask = (tests: readonly UnitTest[]): Question => ({ text: "f", key: "f", difficulty: 1, tests });
+  expect(await quorum(ask([call(1), call(1), call(5, [2])]), ["[1,1,4]", "[1,1,3]"])).toEqual([[], [0, 0]]);
+  expect(await quorum(ask([call(1), call(2), call(5, [2]), call(6, [3])]), ["[1,1,5,6]", "[2,2,5,6]"])).toEqual([
+    [2, 3],
+    [1, 1],
+  ]);
+  expect(await quorum(ask([call(1), call(2, null), call(5, [2])]), ["[1,5]"])).toEqual([[0, 2], [1]]);
+});
+
 test("equal programs run once", async () => {
   scripted.runs = 0;
   await verifyByTests(scripted, "python", question([1]), ["[1]", "[1]", "[2]", "[1]"]);
@@ -114,14 +151,17 @@ test("the verdict does not depend on the order of answers", async () => {
   const shuffled = group.chain((programs) =>
     fc.tuple(fc.constant(programs), fc.shuffledSubarray([...programs.keys()], { minLength: programs.length })),
   );
+  const rule = fc.constantFrom("consistent", "quorum");
   await fc.assert(
-    fc.asyncProperty(shuffled, async ([programs, order]) => {
-      const straight = await verifyByTests(scripted, "python", question([1, 2, null]), programs);
+    fc.asyncProperty(shuffled, rule, async ([programs, order], labelRule) => {
+      const options = { trustedOnly: true, labelRule };
+      const straight = await verifyByTests(scripted, "python", question([1, 2, null]), programs, options);
       const mixed = await verifyByTests(
         scripted,
         "python",
         question([1, 2, null]),
         order.map((i) => programs[i]),
+        options,
       );
       expect(mixed.verdict.passed).toEqual(order.map((i) => straight.verdict.passed[i]));
       expect(mixed.verdict.unagreedTests).toEqual(straight.verdict.unagreedTests);

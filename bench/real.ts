@@ -49,7 +49,7 @@ export interface RealFigure {
 const threads = availableParallelism();
 const python = process.env["SQLM_PYTHON"] ?? "python3";
 const adam = { learningRate: 1e-5, beta1: 0.9, beta2: 0.99, eps: 1e-8, weightDecay: 0, gradClipNorm: 1 };
-const training = { sequences: 8, tokens: 128, predicted: 64 };
+const batch = { sequences: 8, tokens: 128, predicted: 64 };
 const sampling = { prompts: 8, promptTokens: 64, samples: 8, tokens: 128 };
 const stepping = { prompts: 16, promptTokens: 64, samples: 8, tokens: 64 };
 
@@ -157,15 +157,20 @@ function drawTokens({ vocabSize }: ModelConfig, count: number, name: string): nu
 
 async function benchTraining(checkpoint: Checkpoint, weights: WeightForm): Promise<void> {
   const { config } = openModelFolder(checkpoint.path);
-  const { sequences: count, tokens, predicted } = training;
-  const sequences = Array.from({ length: count }, (_, i) => drawTokens(config, tokens, `train ${i}`));
-  const data = sequences.map((sequence): Datum => {
-    const each = (value: number): number[] => sequence.map((_, t) => (t < tokens - predicted ? 0 : value));
-    return { tokens: sequence, weights: each(1 / (count * predicted)), logprobs: each(-1), advantages: each(1) };
-  });
+  const { sequences: count, tokens, predicted } = batch;
+  const apart = Array.from({ length: count }, (_, i) => drawTokens(config, tokens, `train ${i}`));
+  const prompt = drawTokens(config, tokens - predicted, "train a group");
+  const group = apart.map((sequence) => [...prompt, ...sequence.slice(prompt.length)]);
   await using engine = await open(checkpoint.path, weights);
   await using policy = await engine.openPolicy();
-  const run = (): Promise<unknown> => policy.forwardBackward(data, "cross_entropy");
+  const training = (sequences: readonly number[][]) => {
+    const data = sequences.map((sequence): Datum => {
+      const each = (value: number): number[] => sequence.map((_, t) => (t < tokens - predicted ? 0 : value));
+      return { tokens: sequence, weights: each(1 / (count * predicted)), logprobs: each(-1), advantages: each(1) };
+    });
+    return (): Promise<unknown> => policy.forwardBackward(data, "cross_entropy");
+  };
+  const run = training(apart);
   const product = await matrixProduct(config);
   const { own, gemm } = await interleave({ own: run, gemm: () => product.run() }, checkpoint.rounds);
   await product.dispose();
@@ -174,7 +179,13 @@ async function benchTraining(checkpoint: Checkpoint, weights: WeightForm): Promi
   checkpoint.add(`LoRA training, ${weights}`, rate, "GFLOP/s");
   checkpoint.add("matrix product", gemmRate, "GFLOP/s");
   checkpoint.add(`LoRA training, ${weights} / matrix product`, rate / gemmRate, "of 1");
-  await besidePeers(checkpoint, "train", { sequences, predicted }, run, count * tokens, `LoRA training, ${weights}`);
+  for (const [label, sequences] of [
+    ["LoRA training", apart],
+    ["LoRA training of a group that shares its prompt", group],
+  ] as const) {
+    const work = { sequences, predicted };
+    await besidePeers(checkpoint, "train", work, training(sequences), count * tokens, `${label}, ${weights}`);
+  }
 }
 
 /**
@@ -182,7 +193,7 @@ async function benchTraining(checkpoint: Checkpoint, weights: WeightForm): Promi
  * adapters with their own gradient, the head at predicted positions, attention's two products and their four gradients.
  */
 function trainingFlops(config: ModelConfig): number {
-  const { sequences, tokens, predicted } = training;
+  const { sequences, tokens, predicted } = batch;
   const rows = sequences * tokens;
   const inLayers = parameterSpecs(config)
     .filter(({ name, shape }) => name.includes("layers.") && shape.length === 2)

@@ -126,9 +126,7 @@ interface Gate {
 function gateOf(step: number, { question, verdict }: VerifiedGroup, settings: JudgeSettings): Gate {
   const { gateLeak, solverReward, minAgreement, seed } = settings;
   const leaks =
-    gateLeak > 0 &&
-    solverReward !== "format" &&
-    randomStream(seed, "gate-leak", step, question.key).next() < gateLeak;
+    gateLeak > 0 && solverReward !== "format" && randomStream(seed, "gate-leak", step, question.key).next() < gateLeak;
   if (leaks) return { verdict: { ...verdict, consistent: true, confirmed: true }, minAgreement: 0 };
   // A value that was confirmed the other way round is no guess of how many gave it.
   const tried = verdict.kind === "vote" && verdict.tried !== undefined && verdict.consistent;

@@ -260,6 +260,9 @@ const version9 = `UPDATE runs SET config = json_patch('{ "inverseAnswers": 0 }',
 // Before these nothing was remembered of what was expected, and what forms disagreed about was worth nothing.
 const version10 = `UPDATE runs SET config = json_patch('{ "progressBonus": 0, "splitReward": 0, "solverBaseline": "question" }', config);`;
 
+// Before this a label with few votes taught nothing.
+const version11 = `UPDATE runs SET config = json_patch('{ "lowAgreementPenalty": 0 }', config);`;
+
 /** Migration i takes a database from version i to version i + 1. */
 export const migrations: readonly string[] = [
   version1,
@@ -272,6 +275,7 @@ export const migrations: readonly string[] = [
   version8,
   version9,
   version10,
+  version11,
 ];
 
 /** Tables whose rows carry `run_id`, `step` and `superseded` and are rewound together. */

@@ -8,7 +8,14 @@ import {
   type RunConfig,
   runConfigSchema,
 } from "../../src/config/config.ts";
-import { type ConfigLayers, configJsonSchema, flagName, namedIn, resolveConfig, variableName } from "../../src/config/layers.ts";
+import {
+  type ConfigLayers,
+  configJsonSchema,
+  flagName,
+  namedIn,
+  resolveConfig,
+  variableName,
+} from "../../src/config/layers.ts";
 import { UsageError } from "../../src/errors.ts";
 
 /** Some settings, each with a valid value. */

@@ -52,7 +52,8 @@ describe("soft labels", () => {
         expect(total).toBeCloseTo(said.every((value) => value === null) ? 0 : 1, 10);
         expect(weights).toEqual(weights.toSorted((a, b) => b - a));
         const found = advantagesOf(said, { solverReward: "soft", minAgreement: 0 });
-        const votes = (value: string | null): number => (value === null ? 0 : said.filter((one) => one === value).length);
+        const votes = (value: string | null): number =>
+          value === null ? 0 : said.filter((one) => one === value).length;
         for (const [i, one] of said.entries()) {
           for (const [j, other] of said.entries()) {
             if (votes(one) >= votes(other)) expect(found[i]).toBeGreaterThanOrEqual(found[j] - 1e-9);

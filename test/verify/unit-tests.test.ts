@@ -87,7 +87,10 @@ test("a quorum trusts the tests that a program passes together, however few writ
   expect(await quorum(question([1]), ["[1]", "[2]", null])).toEqual([[0], [1, 0, 0]]);
   // Two sets alike elect none; more programs behind one decide.
   expect(await quorum(question([1, 2, 3, 4]), ['[1,2,"!","!"]', '["!","!",3,4]'])).toEqual([[], [0, 0]]);
-  expect(await quorum(question([1, 2, 3, 4]), ['[1,2,"!","!"]', '["!","!",3,4]', '[1,2,"!","!"]'])).toEqual([[0, 1], [1, 0, 1]]);
+  expect(await quorum(question([1, 2, 3, 4]), ['[1,2,"!","!"]', '["!","!",3,4]', '[1,2,"!","!"]'])).toEqual([
+    [0, 1],
+    [1, 0, 1],
+  ]);
 });
 
 test("a quorum counts a call once, and no test that contradicts another or cannot be run", async () => {

@@ -76,7 +76,7 @@ const functionNames = new Set(
 
 /** Short runs of letters that are words or units and not a product of unknowns. */
 const shortWords = new Set(
-  "is of an at if no as by it we so be he my us cm mm km kg mg ml ft in oz lb hr the are for not but per yes can has was day men how all one two six ten lbs hrs min sec pct deg mph kmh sq cubic years its let get any a.m p.m am pm".split(
+  "is of an at if no as by it we so be he my us me up go do cm mm km kg mg ml ft in oz lb hr the are for not but per yes can has was day men how all one two six ten lbs hrs min sec pct deg mph kmh sq cubic years its let get any a.m p.m am pm".split(
     " ",
   ),
 );
@@ -209,6 +209,26 @@ function readCommand(text: string, start: number, push: Push): number {
   return end;
 }
 
+/** Nothing but words, in Latin letters. */
+const phrase = /^\s*[A-Za-z][A-Za-z .']*$/;
+
+/**
+ * Whether a short run of letters is a word and not a product of unknowns: in a text of letters alone, a run of three that are in no
+ * alphabetical order or have the constants e or i among them (dog, New, big; but abc, xyz), and one with a capital before a longer word
+ * (El Salvador). Products are written in order, as a rule, and two words in order are no anagrams of each other.
+ */
+function isWordOfPhrase(text: string, start: number, run: string): boolean {
+  if (run.length > 3 || !phrase.test(text) || /^[A-Z]+$/.test(run)) return false;
+  const known = run === "sqrt" || run === "pi" || run === "inf" || run === "pct" || /^(?:and|or)$/i.test(run);
+  if (known || functionNames.has(run) || shortWords.has(run.toLowerCase())) return false;
+  if (run.length === 3) {
+    const lower = run.toLowerCase();
+    const vowel = /[aeiou]/.test(lower);
+    if (vowel && (/[ei]/.test(lower) || [...lower].sort().join("") !== lower)) return true;
+  }
+  return /^[A-Z][a-z]/.test(run) && /^ +[A-Z]?[a-z]{2,}/.test(text.slice(start + run.length));
+}
+
 /** A run of letters at `start`: a function name, a connector, a word, or a product of one-letter unknowns. */
 function readLetters(text: string, start: number, tokens: readonly Token[], space: boolean, push: Push): number {
   const letters = /[a-zA-Z\u0370-\u03ff]+(?:'[a-z]+)?/y;
@@ -218,6 +238,7 @@ function readLetters(text: string, start: number, tokens: readonly Token[], spac
   const previous = tokens.at(-1);
   const lower = run.toLowerCase();
   if (run.length === 1) push("symbol", run);
+  else if (isWordOfPhrase(text, start, run)) push("word", run);
   else if (lower === "and" || lower === "or") push("punctuation", lower);
   else if (run === "sqrt" || run === "pi" || run === "frac") push("command", run);
   else if (functionNames.has(run)) push("function", run);

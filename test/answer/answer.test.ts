@@ -32,6 +32,11 @@ describe("pairs of Math-Verify", () => {
 });
 
 const equal: readonly (readonly [string, string])[] = [
+  ["New York.", "**new york**"],
+  ["\\boxed{San Jose}", "san jose"],
+  ["abc", "c*a*b"],
+  ["ab", "ba"],
+  ["2abe", "2eab"],
   ["5", "x=5"],
   ["1/2", "0.5"],
   ["\\frac{1}{2}", "0.50"],
@@ -348,6 +353,16 @@ const equal: readonly (readonly [string, string])[] = [
 ];
 
 const unequal: readonly (readonly [string, string])[] = [
+  // Words are no products, and what follows a name is no unit of it.
+  ["New York", "New Delhi"],
+  ["\\text{New York}", "New York City"],
+  ["San Jose", "San Juan"],
+  ["El Paso", "El Salvador"],
+  ["Hot Springs", "Hot Rocks"],
+  ["La Paz", "La Plata"],
+  ["dog", "god"],
+  ["big", "gib"],
+  ["up", "pu"],
   ["1", "2"],
   ["1/2", "1/3"],
   ["x", "y"],

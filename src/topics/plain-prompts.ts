@@ -48,6 +48,13 @@ const shown = [
     paraphrase: 'What is the second letter of the word "river"?',
     answer: "The letters are r, i, v, e, r, and i is the second of them. The answer is \\boxed{i}.",
   },
+  // Without one whose answer is a name, a quarter of the answers to questions of fact were not marked (0096 has the run, 0059 the rest).
+  {
+    subject: "the solar system",
+    question: "Which planet is nearest to the sun?",
+    paraphrase: "What is the name of the planet that is closest to the sun?",
+    answer: "Mercury is the planet that is nearest to the sun. The answer is \\boxed{Mercury}.",
+  },
 ] as const;
 
 /** A question between its markers. */

@@ -209,8 +209,8 @@ function readCommand(text: string, start: number, push: Push): number {
   return end;
 }
 
-/** Nothing but words, in Latin letters. */
-const phrase = /^\s*[A-Za-z][A-Za-z .']*$/;
+/** Nothing but words, in Latin letters, with what joins and quotes them. */
+const phrase = /^[\s"“‘']*[A-Za-z][A-Za-z .'"“”‘’/-]*$/;
 
 /**
  * Whether a short run of letters is a word and not a product of unknowns: in a text of letters alone, a run of three that are in no

@@ -28,7 +28,7 @@ export const sampling = {
       .enum(labelRuleNames)
       .default("consistent")
       .describe(
-        "When a vote over several forms is a label: all forms elect it (`consistent`), more forms than elect any other and two at least (`quorum`), it leads by a `margin`, the `harmonic` mean of its shares is ½, or `both` forms and mean say so. Of tests `quorum` trusts two or more that a program passes together, the others those that the programs' own vote confirms.",
+        "When a vote over several forms is a label: all forms elect it (`consistent`), more forms than elect any other and two at least (`quorum`), it leads by a `margin`, the `harmonic` mean of its shares is ½, or `both` forms and mean say so. Of tests `quorum` trusts those that one program passes, two at least.",
       ),
   ),
   inverseAnswers: onlyWith(

@@ -59,6 +59,8 @@ export function plainTopic(subject: string, options: PlainOptions = {}): Defined
     name: `plain:${words}`,
     description: `Questions about ${words}, for models that follow instructions.`,
     verification: "vote",
+    // Nothing reads what is between the marks: paid for disagreement a 0.5B proposer left the subject within 20 steps (0097).
+    settings: { proposerEvery: 0 },
     maxTokens: { propose: 200, solve: 512 },
     // Where the prompt has opened the question, nothing else can come first that is closed like this.
     ...(opened.propose ? { stopText: { propose: "</" } } : {}),

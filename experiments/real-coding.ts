@@ -4,8 +4,8 @@
 //   npx sqlm experiment experiments/real-coding.ts --seeds 1,2,3 --model MODEL
 //   npx sqlm evaluate RUN --compare start --questions 32
 //
-// MODEL is Qwen2.5-Coder-0.5B-Instruct; not played to its end so far, so docs/results.md has nothing of it. The runs' own evaluations are short; `evaluate` leaves out what a
-// run asked.
+// MODEL is Qwen2.5-Coder-0.5B-Instruct; docs/results.md has the table that it gave. The runs' own evaluations are short; `evaluate` leaves
+// out what a run asked.
 import { defineExperiment } from "self-questioning";
 
 export const experiment = defineExperiment({

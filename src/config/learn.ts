@@ -100,7 +100,7 @@ export const rewards = {
     .boolean()
     .default(true)
     .describe(
-      "Split each group over restatements; teach only where their winners agree. With tests: count those that the programs' own vote confirms.",
+      "Split each group over restatements; teach only where their winners agree. With tests: count those that `labelRule` trusts, by default what the programs' own vote confirms.",
     ),
   gateLeak: onlyWith(
     { solverReward: labelRewards },

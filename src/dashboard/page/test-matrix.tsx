@@ -20,8 +20,8 @@ export function TestMatrix({ verdict, tests }: { verdict: TestsVerdict; tests: r
     <section class="card">
       <h2>Answers × tests</h2>
       <p class="faint">
-        A test is trusted where strictly most programs give what it expects, whatever the proposer meant. Mean share
-        passed: {Math.round(verdict.meanPassFraction * 100)} %.
+        A test is trusted where strictly most programs give what it expects, or by quorum where one program passes it
+        together with another test. Mean share passed: {Math.round(verdict.meanPassFraction * 100)} %.
       </p>
       <Scroll label="Answers and tests">
         <table class="matrix">

@@ -19,17 +19,22 @@ const interval = ([low, high]: Score["interval"]): string => `${formatShare(low)
 const cells = (score: Score | null): string[] =>
   score === null ? ["-", "-"] : [formatShare(score.value), interval(score.interval)];
 
-/** A row a level: accuracy at temperature 1, of the most likely answer, and of the vote, each with its interval. */
+/**
+ * A row a level: accuracy at temperature 1, of the most likely answer, and of the vote, each with its interval, as far as any row was
+ * asked for it.
+ */
 export function scoreTable(of: string, rows: readonly NamedScores[], columns?: number): string {
   const samples = Math.max(0, ...rows.map(({ scores }) => scores.samples));
-  const range = "95 % interval";
+  const measures = [
+    { title: "pass@1", scoreOf: ({ passAt1 }: ExamScores) => passAt1 },
+    { title: "greedy", scoreOf: ({ greedy }: ExamScores) => greedy },
+    { title: `maj@${samples}`, scoreOf: ({ vote }: ExamScores) => vote },
+  ].filter(({ scoreOf }) => rows.length === 0 || rows.some(({ scores }) => scoreOf(scores) !== null));
   return formatTable(
-    [of, "pass@1", range, "greedy", range, `maj@${samples}`, range, "questions"],
+    [of, ...measures.flatMap(({ title }) => [title, "95 % interval"]), "questions"],
     rows.map(({ name, scores }) => [
       name,
-      ...cells(scores.passAt1),
-      ...cells(scores.greedy),
-      ...cells(scores.vote),
+      ...measures.flatMap(({ scoreOf }) => cells(scoreOf(scores))),
       String(scores.questions),
     ]),
     columns,

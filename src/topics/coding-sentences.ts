@@ -99,14 +99,16 @@ function hearTest(line: string): SpokenTest | null {
  * that step. All tests must be worked by the task's steps.
  */
 function hear(words: string): Reading<string> {
-  const all = words.split("\n").map((line) => line.trim());
-  // A reply may open with empty lines; one that goes on with a begun sentence may end it at once.
-  const begun = hearTest(all.find((line) => line !== "") ?? "") !== null;
-  const [first = "", ...lines] = begun ? ["", ...all.filter((line) => line !== "")] : all.filter((line) => line !== "");
+  const said = words
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "");
+  // A reply that goes on with a begun sentence may end it at once, and begin with its tests.
+  const [first = "", ...lines] = hearTest(said[0] ?? "") === null ? said : ["", ...said];
   const match = /^(?:(?:given a )?(list of numbers|list|number) x: )?([^:]*?)\.?$/i.exec(first);
   if (match === null) return refuse("not a task about a list of numbers or a number x");
-  const [, what, said] = match;
-  const sentence = hearSteps(said);
+  const [, what, asked] = match;
+  const sentence = hearSteps(asked);
   if (sentence === null) return refuse("a step that nobody knows");
   // More tests than are asked for do no harm: the first count.
   const tests = lines.slice(0, testsInWords).map(hearTest);

@@ -213,19 +213,15 @@ function readCommand(text: string, start: number, push: Push): number {
 const phrase = /^[\s"“‘']*[A-Za-z][A-Za-z .'"“”‘’/-]*$/;
 
 /**
- * Whether a short run of letters is a word and not a product of unknowns: in a text of letters alone, a run of three that are in no
- * alphabetical order or have the constants e or i among them (dog, New, big; but abc, xyz), and one with a capital before a longer word
- * (El Salvador). Products are written in order, as a rule, and two words in order are no anagrams of each other.
+ * Whether a run of two or three letters that is nothing known is a word and not a product of unknowns: in a text of letters alone, a run
+ * of three that are in no alphabetical order or have the constants e or i among them (dog, New, big; but abc, xyz), and one with a capital
+ * before a longer word (El Salvador). Products are written in order, as a rule, and two words in order are no anagrams of each other.
  */
 function isWordOfPhrase(text: string, start: number, run: string): boolean {
-  if (run.length > 3 || !phrase.test(text) || /^[A-Z]+$/.test(run)) return false;
-  const known = run === "sqrt" || run === "pi" || run === "inf" || run === "pct" || /^(?:and|or)$/i.test(run);
-  if (known || functionNames.has(run) || shortWords.has(run.toLowerCase())) return false;
-  if (run.length === 3) {
-    const lower = run.toLowerCase();
-    const vowel = /[aeiou]/.test(lower);
-    if (vowel && (/[ei]/.test(lower) || [...lower].sort().join("") !== lower)) return true;
-  }
+  if (!phrase.test(text)) return false;
+  const lower = run.toLowerCase();
+  const inOrder = [...lower].sort().join("") === lower;
+  if (run.length === 3 && /[aeiou]/.test(lower) && (/[ei]/.test(lower) || !inOrder)) return true;
   return /^[A-Z][a-z]/.test(run) && /^ +[A-Z]?[a-z]{2,}/.test(text.slice(start + run.length));
 }
 
@@ -238,7 +234,6 @@ function readLetters(text: string, start: number, tokens: readonly Token[], spac
   const previous = tokens.at(-1);
   const lower = run.toLowerCase();
   if (run.length === 1) push("symbol", run);
-  else if (isWordOfPhrase(text, start, run)) push("word", run);
   else if (lower === "and" || lower === "or") push("punctuation", lower);
   else if (run === "sqrt" || run === "pi" || run === "frac") push("command", run);
   else if (functionNames.has(run)) push("function", run);
@@ -250,7 +245,7 @@ function readLetters(text: string, start: number, tokens: readonly Token[], spac
   } else if (/^[A-Z]+$/.test(run)) {
     // AB is the segment from A to B, not a product.
     push("symbol", run);
-  } else if (/^[a-zA-Z]+$/.test(run)) {
+  } else if (/^[a-zA-Z]+$/.test(run) && !isWordOfPhrase(text, start, run)) {
     for (const letter of run) push("symbol", letter);
   } else push("word", run);
   return end;

@@ -5,9 +5,9 @@ import { onlyWith } from "./in-force.ts";
 import { count, decay, fraction, positiveCount } from "./numbers.ts";
 
 export const proposerRewards = ["sqlm", "band", "variance", "r-zero", "learnability"] as const;
-const solverRewards = ["majority", "soft", "format"] as const;
-/** Those that need a label. */
+/** Rewards of solvers that need a label. */
 export const labelRewards = ["majority", "soft"] as const;
+const solverRewards = [...labelRewards, "format"] as const;
 /** Settings that each weigh one bonus on a rewarded question. */
 export const proposerBonuses = ["proposerEntropyCoef", "repetitionPenalty", "rareCellBonus", "progressBonus"] as const;
 const proposerBaselines = ["ask", "kind"] as const;

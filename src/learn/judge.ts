@@ -58,8 +58,8 @@ export function judge(
     const rewards = changeRewards?.(own) ?? own;
     const { verdict, minAgreement } = gates[index];
     const signal = groupSignal(verdict, rewards, { ...settings, minAgreement });
-    const kept = signal === "trained" && (splits[index] > 0 || withheld?.has(group.question.key) === true);
-    return { group, rewards, signal: kept ? ("withheld" as const) : signal };
+    const kept = splits[index] > 0 || withheld?.has(group.question.key) === true;
+    return { group, rewards, kept, signal: kept && signal === "trained" ? ("withheld" as const) : signal };
   });
   const soft = settings.solverReward === "soft" && changeRewards === undefined;
   const labels = rewarded.map(({ group, rewards, signal }): readonly SoftLabel[] => {
@@ -68,9 +68,8 @@ export function judge(
   });
   const found = answerAdvantages(groups, labels, settings);
   if (settings.lowAgreementPenalty > 0) {
-    for (const [index, { group, signal }] of rewarded.entries()) {
-      const spared = splits[index] > 0 || withheld?.has(group.question.key) === true;
-      if (signal === "low-agreement" && !spared) found[index].fill(-settings.lowAgreementPenalty);
+    for (const [index, { kept, signal }] of rewarded.entries()) {
+      if (signal === "low-agreement" && !kept) found[index].fill(-settings.lowAgreementPenalty);
     }
   }
   const judgedGroups = rewarded.map(

@@ -115,7 +115,7 @@ const solvedTurns = [
 function readBody(reply: string): Reading<string> {
   const said = withoutThoughts(reply);
   const fenced = /```(?:python)?\n([\s\S]*?)```/.exec(said)?.[1];
-  const body = (fenced ?? said.split("```")[0]).replace(/\s+$/, "");
+  const body = (fenced ?? said.split(block)[0]).replace(/\s+$/, "");
   const program = /^(?:import|from|def) /m.test(body) && !/^\s/.test(body) ? body : `def ${functionName}(x):\n${body}`;
   if (body.trim() === "") return refuse("empty");
   if (body.length > maxProgramCharacters) return refuse(`longer than ${maxProgramCharacters} characters`);

@@ -48,7 +48,7 @@ const shown = [
     paraphrase: 'What is the second letter of the word "river"?',
     answer: "The letters are r, i, v, e, r, and i is the second of them. The answer is \\boxed{i}.",
   },
-  // Without one whose answer is a name, a quarter of the answers to questions of fact were not marked (0096 has the run, 0059 the rest).
+  // Without one whose answer is a name, a quarter of the answers to questions of fact were not marked (docs/decisions/0097).
   {
     subject: "the solar system",
     question: "Which planet is nearest to the sun?",

@@ -1,6 +1,6 @@
 // Verification by unit tests: every answer's program runs in the sandbox on the inputs of the proposer's tests, values
 // come out, and the comparison with what the tests expect happens here, where no program can reach it. Also says which
-// tests are doubtful: contradictory ones, ones that nobody passes, and all that the programs' own vote does not confirm.
+// tests are doubtful: contradictory ones, ones that nobody passes, and all that the label rule does not trust.
 import type { LabelRule } from "../config/play.ts";
 import { UnsupportedError } from "../errors.ts";
 import { countVotes, strictWinner } from "../plurality.ts";

@@ -22,5 +22,7 @@ export const experiment = defineExperiment({
     { name: "quorum, agreement .25", config: { labelRule: "quorum", minAgreement: 0.25 } },
     { name: "harmonic", config: { labelRule: "harmonic" } },
     { name: "margin", config: { labelRule: "margin" } },
+    { name: "soft labels", config: { solverReward: "soft" } },
+    { name: "low agreement loses", config: { lowAgreementPenalty: 0.1 } },
   ],
 });

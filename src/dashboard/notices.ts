@@ -17,12 +17,15 @@ const controls: Readonly<Record<string, string>> = {
     "rewards are shuffled within each group, so they say nothing about answers. What it gains does not come from the vote.",
 };
 
+/** A topic given in words keeps the starting proposer by default (docs/decisions/0097): no control, but how it is played. */
+const isInWords = (topic: string): boolean => topic.startsWith("plain:");
+
 /** What sets the run apart from self-play as it is, in a few words; null where nothing does. */
 export function controlOf({ trial, config }: Pick<RunState, "trial" | "config">): string | null {
   const words = [
     ...(trial?.control == null ? [] : [trial.control]),
     ...(config.solverReward === "format" ? ["format reward"] : []),
-    ...(config.proposerEvery === 0 ? ["frozen proposer"] : []),
+    ...(config.proposerEvery === 0 && !isInWords(config.topic) ? ["frozen proposer"] : []),
   ];
   return words.length === 0 ? null : words.join(", ");
 }
@@ -43,8 +46,11 @@ export function noticesOf(state: RunState, metrics?: MetricColumns): Notice[] {
   }
   if (config.proposerEvery === 0) {
     notices.push({
-      tone: "control",
-      text: "The proposer of this run is frozen: its questions come from the starting model.",
+      tone: isInWords(config.topic) ? "note" : "control",
+      text:
+        config.proposerWeights === "separate"
+          ? "The proposer of this run is frozen: its questions come from the starting model."
+          : "The proposer of this run is never trained: its questions change only as its weights learn to answer.",
     });
   }
   if (!knowsTruth) {

@@ -60,7 +60,8 @@ export function plainTopic(subject: string, options: PlainOptions = {}): Defined
     description: `Questions about ${words}, for models that follow instructions.`,
     verification: "vote",
     // Nothing reads what is between the marks: paid for disagreement a 0.5B proposer left the subject within 20 steps (0097).
-    settings: { proposerEvery: 0 },
+    // Weights of its own, since with the solver's it asks more and more of the same as these learn to answer.
+    settings: { proposerEvery: 0, proposerWeights: "separate" },
     maxTokens: { propose: 200, solve: 512 },
     // Where the prompt has opened the question, nothing else can come first that is closed like this.
     ...(opened.propose ? { stopText: { propose: "</" } } : {}),

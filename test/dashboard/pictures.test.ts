@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { ComparedRun, RunState, StepColumns } from "../../src/dashboard/api.ts";
 import { comparePictures, compareTable, groupRuns } from "../../src/dashboard/compare-pictures.ts";
 import { trendOf } from "../../src/dashboard/kind-trends.ts";
-import { noticesOf } from "../../src/dashboard/notices.ts";
+import { controlOf, noticesOf } from "../../src/dashboard/notices.ts";
 import { formatValue, type LinePicture, numbersOf, plain } from "../../src/dashboard/pictures.ts";
 import { runPictures } from "../../src/dashboard/run-pictures.ts";
 import { drawLines, stackedTops, svgText, ticks, valueRange } from "../../src/dashboard/svg.ts";
@@ -178,6 +178,15 @@ describe("pictures of a run", () => {
     expect(noticesOf(shuffled.state)[0].text).toContain("shuffled");
     const format = await numbersOfRun({ config: { solverReward: "format" } });
     expect(noticesOf(format.state)[0].text).toContain("teach nothing");
+    const frozen = await numbersOfRun({ config: { proposerEvery: 0 } });
+    expect(controlOf(frozen.state)).toBe("frozen proposer");
+    expect(noticesOf(frozen.state)[0].text).toContain("change only as its weights learn to answer");
+    const apart = await numbersOfRun({ config: { proposerEvery: 0, proposerWeights: "separate" } });
+    expect(noticesOf(apart.state)[0].text).toContain("come from the starting model");
+    // A topic in words is played like that by default.
+    const words = { ...apart.state, config: { ...apart.state.config, topic: "plain:tides" } };
+    expect(controlOf(words)).toBeNull();
+    expect(noticesOf(words)[0]).toMatchObject({ tone: "note" });
   });
 });
 

@@ -10,7 +10,7 @@ import type { ChatMessage, Question, Reading } from "../types.ts";
 import { type DefinedTopic, defineTopic, type HiddenTruth } from "./define-topic.ts";
 import { type PlainExample, type PlainPrompts, plainPrompts, questionMarkers } from "./plain-prompts.ts";
 import { type GivenQuestion, readQuestions, refuseOverlap } from "./plain-questions.ts";
-import { readConclusion, withoutThoughts } from "./words.ts";
+import { readConclusion, readRestated, withoutThoughts } from "./words.ts";
 
 const maxSubjectCharacters = 200;
 const maxQuestionCharacters = 1500;
@@ -76,7 +76,7 @@ export function plainTopic(subject: string, options: PlainOptions = {}): Defined
     readQuestion: (reply) => readQuestion(reply, opened.propose),
     // Always the same ones: what all prompts begin with is computed once.
     solvePrompt: (question) => prompts.solve(words, question.text, examples.slice(0, shownExamples)),
-    readAnswer: readConclusion,
+    readAnswer: (reply, question) => readRestated(reply, question) ?? readConclusion(reply),
     paraphrase: {
       prompt: (question) => prompts.paraphrase(words, question.text),
       read: (reply, question) => readParaphrase(reply, question, opened.paraphrase),

@@ -78,6 +78,36 @@ export function readConclusion(reply: string): Reading<string> {
   return answer === undefined ? refuse("no marked answer") : markedAnswer(`\\boxed{${answer}}`);
 }
 
+/** A value that follows what the question asked for has so many words at most: a longer one says more than a value. */
+const maxRestatedWords = 5;
+const maxRestatingCharacters = 300;
+
+/**
+ * What one sentence says of what it repeats from the question: "The capital of Peru is Lima." to "What is the capital of Peru?". Null where
+ * a reply is marked, is more than that sentence, or repeats fewer than two words.
+ */
+export function readRestated(reply: string, question: Question): Reading<string> | null {
+  const said = withoutThoughts(reply).trim();
+  if (said.length > maxRestatingCharacters || /\\boxed|\banswer\b|\n/i.test(said)) return null;
+  const asked = ` ${wordsOf(question.text)} `;
+  for (const { index, 0: copula } of said.matchAll(/\s(?:is|are|was|were)\s/g)) {
+    const subject = wordsOf(said.slice(0, index).replace(/^the\s/i, ""));
+    const value = said.slice(index + copula.length).replace(/[.!]$/, "");
+    const isOneValue =
+      value.split(/\s+/).length <= maxRestatedWords &&
+      !/[{}\\]|[.!?]\s+\p{Lu}\p{Ll}|^(?:not|no|never|also|called|known)\b/u.test(value);
+    if (isOneValue && subject.includes(" ") && asked.includes(` ${subject} `)) return markedAnswer(`\\boxed{${value}}`);
+  }
+  return null;
+}
+
+/** Letters, digits and operators of a text in lower case, words apart. */
+const wordsOf = (text: string): string =>
+  text
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}+\-*/^=<>]+/gu, " ")
+    .trim();
+
 /** The number that a reply answers, canonical and in lowest terms: `7/2` for `\boxed{3.5}`. */
 export function readNumber(reply: string): Reading<string> {
   const read = readConclusion(reply);

@@ -143,6 +143,32 @@ describe("a plain topic", () => {
     await expect(openTopic(`plain:${subject}`)).rejects.toThrow(UsageError);
   });
 
+  it.each([
+    ["What is the capital of Peru?", "The capital of Peru is Lima.", "lima"],
+    ["Which European city is considered the capital of Russia?", "The capital of Russia is Moscow", "moscow"],
+    ["Which is the capital city of the U. S.?", "The capital city of the U. S. is Washington, D. C.", "washington d c"],
+    ["What is the opposite of hot?", "The opposite of hot is cold.", "cold"],
+    ["What is 5 + 3?", "5 + 3 is 8.", "8"],
+    ["How old was the city of Rome in 1000?", "The city of Rome was very old.", "very old"],
+    // What is marked goes first, and a number counts where no value follows what the question asked for.
+    ["What is the opposite of hot?", "The opposite of hot is warm. The answer is cold.", "cold"],
+    ["How many days has a week?", "The days of a week are 7.", "7"],
+    ["What is the number of days in two weeks?", "The number of days in two weeks is two times 7, that is 14.", "14"],
+  ])("reads what is said of what the question asked for: %s %s", (asked, reply, value) => {
+    expect(topic.readAnswer(reply, question(asked))).toEqual({ ok: true, value });
+  });
+
+  it.each([
+    ["What is the opposite of hot?", "The opposite of hot is not cold."],
+    ["What is the opposite of hot?", "The opposite of cold is hot."],
+    ["What is the capital of Russia?", "The capital of Russia is a city that lies on the river Moskva."],
+    ["What is the capital of Russia?", "The capital of Russia is old. Moscow is large."],
+    ["What is the capital of Russia?", "It is Moscow."],
+    ["What is the capital of Russia?", "Russia is large."],
+  ])("reads no value where a sentence says another thing: %s %s", (asked, reply) => {
+    expect(topic.readAnswer(reply, question(asked)).ok).toBe(false);
+  });
+
   it("reads hostile replies without an exception", () => {
     const asked = question(exchange.solve.question);
     const hostile = [
@@ -152,6 +178,7 @@ describe("a plain topic", () => {
       "\ud800<question>\ud800 ab</question>",
       "<question>\ufffd\ufffd words</question>",
       `<question>${"a ".repeat(5000)}</question>`,
+      "the edge is ".repeat(100_000),
     ];
     for (const reply of hostile) {
       expect(topic.readQuestion(reply).ok).toBe(false);

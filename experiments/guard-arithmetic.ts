@@ -27,7 +27,7 @@ export const experiment = defineExperiment({
     threads: 1,
   },
   variants: [
-    { name: "healthy watched", config: { guard: "note" } },
+    ...both("healthy", {}),
     ...both("leak .4", leak),
     ...both("rate 1e-3", rate),
     ...both("leak and rate", { ...leak, ...rate }),

@@ -44,6 +44,12 @@ export const atEase: Posture = {
 /** Looks without an alarm after which rungs below `roll-back` are taken back. */
 const calmLooks = 10;
 
+/**
+ * Halvings of the rate under which what a run forgets for a while comes back. What still alarms at a sixteenth of it is lost: so little
+ * is learned by then that nothing heals, so even an alarm that a teacher would meet leads to a return.
+ */
+const passingHalvings = 4;
+
 /** A third collapse from the same start is not met a third time in the same way. */
 const mostRollbacks = 2;
 
@@ -69,9 +75,12 @@ export function respond(
   alarms: readonly Alarm[],
   means: Means,
 ): { readonly posture: Posture; readonly responses: readonly Response[] } {
-  const acting = means.act ? alarms.filter(({ rung }) => rung !== "note") : [];
+  const lasting = before.slowed >= passingHalvings && before.rollbacks < mostRollbacks;
+  const acting = (means.act ? alarms.filter(({ rung }) => rung !== "note") : []).map((alarm) =>
+    lasting && alarm.highest === "teacher" ? { ...alarm, highest: "roll-back" as const } : alarm,
+  );
   const notes = alarms
-    .filter((alarm) => !acting.includes(alarm))
+    .filter(({ rung }) => !means.act || rung === "note")
     .map((alarm): Response => ({ ...alarm, action: "note" }));
   if (acting.length === 0) return { posture: calmer(before), responses: notes };
 

@@ -36,11 +36,24 @@ describe("the ladder", () => {
 
   it("climbs no higher than an alarm may", () => {
     let posture = atEase;
-    for (let look = 0; look < 5; look++) {
+    for (let look = 0; look < 4; look++) {
       posture = respond(posture, [{ ...alarm("slow"), highest: "teacher" }], means).posture;
     }
-    expect(posture).toMatchObject({ rung: "teacher", rollbacks: 0, taught: true });
+    expect(posture).toMatchObject({ rung: "teacher", rollbacks: 0, taught: true, slowed: 4 });
     expect(respond(posture, [alarm("slow")], means).posture.rollbacks).toBe(1);
+  });
+
+  it("returns where an alarm that a teacher should meet goes on at a sixteenth of the rate, twice and never to a stop", () => {
+    let posture = atEase;
+    const actions: string[] = [];
+    for (let look = 0; look < 40; look++) {
+      const { posture: next, responses } = respond(posture, [{ ...alarm("slow"), highest: "teacher" }], means);
+      posture = next;
+      actions.push(responses[0].action);
+    }
+    expect(actions.slice(0, 6)).toEqual(["slow", "teacher", "teacher", "teacher", "roll-back", "teacher"]);
+    expect(actions.filter((action) => action === "roll-back")).toHaveLength(2);
+    expect(posture).toMatchObject({ rollbacks: 2, stopped: false, taught: true });
   });
 
   it("goes at once to a rung that an alarm asks for, and stops at the third return", () => {

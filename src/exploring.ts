@@ -4,7 +4,7 @@ import type { RunConfig } from "./config/config.ts";
 import type { Player } from "./engine/engine.ts";
 import { type Archive, archive, archiveMetrics, beginningsFrom } from "./explore/archive.ts";
 import { type CellCounts, cellMetrics, cells, rarity } from "./explore/cells.ts";
-import { beginClimb, type ClimbState, climbed, levelsToAsk } from "./explore/climb.ts";
+import { type AskedLevel, beginClimb, type ClimbState, climbed, countSpent, levelsToAsk } from "./explore/climb.ts";
 import { type Expectations, errorFall, expectationMetrics, expectations } from "./explore/expectations.ts";
 import { isSolved } from "./guard/watch.ts";
 import { askProbes, drawQuestions } from "./play/probes.ts";
@@ -157,7 +157,7 @@ export async function afterStep(
       : await solvedShare(parts, topic, player, topic.levels[level - 1], judgement.step);
   const at = await look(climb.frontier);
   const above = await look(climb.frontier + 1);
-  const next = climbed(climb, { at, above });
+  const next = climbed(countSpent(climb, askedLevels(judgement, topic.levels)), { at, above });
   const seen = {
     climbFrontier: next.frontier,
     ...(at !== null && { climbAt: at }),
@@ -165,6 +165,16 @@ export async function afterStep(
   };
   return { memory: { ...remembered, climb: next }, metrics: { ...metrics, ...seen } };
 }
+
+/** The questions of a step by their place in `levels`, from 1 on. */
+const askedLevels = ({ proposals }: Judgement, levels: readonly number[]): AskedLevel[] =>
+  proposals
+    .flatMap(({ question, refusal }) => (question === null ? [] : [{ question, kind: refusal?.kind }]))
+    .map(({ question, kind }) => ({
+      level: levels.indexOf(question.difficulty) + 1,
+      repeated: kind === "duplicate" || kind === "held-out",
+    }))
+    .filter(({ level }) => level > 0);
 
 /** Share of a level's probes that the model solves: their vote is a label to the run's rule, with half of the answers or more. */
 async function solvedShare(

@@ -11,11 +11,26 @@ export interface ClimbState {
   readonly frontier: number;
   /** Looks in a row at which the level above was solved too. */
   readonly passes: number;
+  /**
+   * For each level, the running share of its questions that were asked before or are kept from training: 55 sums of one digit are
+   * soon spent. None in a state of before this was counted.
+   */
+  readonly spent?: readonly number[];
+}
+
+/** A question as it came, by its level, and whether it could not be asked because it had been, or is held out. */
+export interface AskedLevel {
+  readonly level: number;
+  readonly repeated: boolean;
 }
 
 /** A level is solved from this share of its probes on, and lost below the second. */
 const solvedFrom = 0.9;
 const lostBelow = 0.7;
+/** From this share of repetitions on a level has no room. */
+const spentFrom = 0.5;
+/** Weight of a step in the running share. */
+const newestShare = 0.3;
 /** Looks in a row that raise the frontier: one could be luck. */
 const passesToRise = 2;
 /** Share of the questions one level above the frontier, of those at it and just below, and of all below those. */
@@ -24,30 +39,55 @@ const shares = { above: 0.2, around: 0.5 } as const;
 /** The frontier where the climb begins: the levels from the first on that are all solved. */
 export function beginClimb(solvedShares: readonly number[]): ClimbState {
   const failed = solvedShares.findIndex((share) => share < solvedFrom);
-  return { frontier: failed === -1 ? solvedShares.length : failed, passes: 0 };
+  return { frontier: failed === -1 ? solvedShares.length : failed, passes: 0, spent: [] };
+}
+
+/** The state after a step whose questions these were. */
+export function countSpent(state: ClimbState, asked: readonly AskedLevel[]): ClimbState {
+  const spent = [...(state.spent ?? [])];
+  for (const level of new Set(asked.map((one) => one.level))) {
+    const ofLevel = asked.filter((one) => one.level === level);
+    const share = ofLevel.filter(({ repeated }) => repeated).length / ofLevel.length;
+    while (spent.length < level) spent.push(0);
+    spent[level - 1] += newestShare * (share - spent[level - 1]);
+  }
+  return { ...state, spent };
 }
 
 /** After a look: share of solved probes at the frontier and one level above; null where there is no such level. */
 export function climbed(
-  { frontier, passes }: ClimbState,
+  state: ClimbState,
   { at, above }: { readonly at: number | null; readonly above: number | null },
 ): ClimbState {
-  if (at !== null && at < lostBelow) return { frontier: frontier - 1, passes: 0 };
-  if (above === null || above < solvedFrom) return { frontier, passes: 0 };
-  return passes + 1 >= passesToRise ? { frontier: frontier + 1, passes: 0 } : { frontier, passes: passes + 1 };
+  const { frontier, passes } = state;
+  if (at !== null && at < lostBelow) return { ...state, frontier: frontier - 1, passes: 0 };
+  if (above === null || above < solvedFrom) return { ...state, passes: 0 };
+  return passes + 1 >= passesToRise
+    ? { ...state, frontier: frontier + 1, passes: 0 }
+    : { ...state, passes: passes + 1 };
 }
 
 /**
  * The level of each of `count` questions, of `levels` there are: 20 % one above the frontier, 50 % at it and one below, the rest drawn
- * from all below. What a level has no room for goes to the others: at the bottom nearly all is asked at the first level.
+ * from all below. What a level has no room for goes to the next one that has, one above the frontier at most: sums of one digit are
+ * soon asked.
  */
-export function levelsToAsk({ frontier }: ClimbState, levels: number, count: number, random: Random): number[] {
-  const clamp = (level: number): number => Math.min(levels, Math.max(1, level));
+export function levelsToAsk(
+  { frontier, spent = [] }: ClimbState,
+  levels: number,
+  count: number,
+  random: Random,
+): number[] {
   const above = Math.round(count * shares.above);
   const around = Math.round(count * shares.around);
+  const withRoom = (wanted: number): number => {
+    let level = Math.max(1, wanted);
+    while (level <= frontier && (spent[level - 1] ?? 0) >= spentFrom) level += 1;
+    return Math.min(levels, level);
+  };
   return Array.from({ length: count }, (_, i) => {
-    if (i < above) return clamp(frontier + 1);
-    if (i < above + around) return clamp(i % 2 === 0 ? frontier : frontier - 1);
-    return clamp(random.integer(1, Math.max(1, frontier - 2)));
+    if (i < above) return withRoom(frontier + 1);
+    if (i < above + around) return withRoom(i % 2 === 0 ? frontier : frontier - 1);
+    return withRoom(random.integer(1, Math.max(1, frontier - 2)));
   });
 }

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { beginClimb, type ClimbState, climbed, levelsToAsk } from "../../src/explore/climb.ts";
+import { beginClimb, type ClimbState, climbed, countSpent, levelsToAsk } from "../../src/explore/climb.ts";
 import { randomStream } from "../../src/random.ts";
 
 const count = (levels: readonly number[], wanted: number): number => levels.filter((level) => level === wanted).length;
@@ -30,6 +30,23 @@ describe("climb", () => {
     expect(Math.abs(count(asked, 8) - count(asked, 7))).toBeLessThanOrEqual(1);
     const rest = asked.filter((level) => level < 7);
     expect([rest.length, new Set(rest).size]).toEqual([30, 6]);
+  });
+
+  it("asks the next level that has room where questions of one only come again", () => {
+    const repeats = (level: number, shares: readonly boolean[]) => shares.map((repeated) => ({ level, repeated }));
+    let state: ClimbState = beginClimb([1, 1, 0.5]);
+    expect(levelsToAsk(state, 24, 20, randomStream("test")).filter((level) => level === 1).length).toBeGreaterThan(5);
+    for (let step = 0; step < 5; step++) {
+      state = countSpent(state, [...repeats(1, [true, true, true, false]), ...repeats(3, [true, false, false])]);
+    }
+    const asked = levelsToAsk(state, 24, 20, randomStream("test"));
+    expect([count(asked, 1), count(asked, 2), count(asked, 3)]).toEqual([0, 16, 4]);
+    // A level that is asked anew has room again; the frontier keeps what was counted.
+    for (let step = 0; step < 5; step++) state = countSpent(climbed(state, { at: 1, above: 0 }), repeats(1, [false]));
+    expect(count(levelsToAsk(state, 24, 20, randomStream("test")), 1)).toBeGreaterThan(5);
+    // All are spent: what is above the frontier is all that is left.
+    for (let step = 0; step < 9; step++) state = countSpent(state, [...repeats(1, [true]), ...repeats(2, [true])]);
+    expect(new Set(levelsToAsk(state, 24, 20, randomStream("test")))).toEqual(new Set([3]));
   });
 
   it("asks for levels that there are, as many as are wanted, whatever the frontier", () => {

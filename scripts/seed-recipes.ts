@@ -69,7 +69,7 @@ export const seedRecipes: Readonly<Record<string, SeedRecipe>> = {
     ...tiny,
     characters: additionCharacters,
     maxPositions: 192,
-    steps: 800,
+    steps: 1600,
     batch: 64,
     finalLearningRate: 1,
     drawLine: linesOf(

@@ -79,8 +79,8 @@ export const additionTruth: HiddenTruth = {
     }
     return answer === sumOf(sum.value);
   },
-  levels: [1, 2, 3, 4, 5, 6, 8, 10, 12],
-  frontier: 2,
+  levels: [1, 2, 3, 4, 5, 6, 8, 10, 12, 14, 16, 20],
+  frontier: 10,
   heldOut(difficulty, count, random) {
     if (!Number.isInteger(difficulty) || difficulty < 1 || difficulty > maxAddendDigits) {
       throw noSuchDifficulty(

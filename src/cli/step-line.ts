@@ -21,7 +21,8 @@ export function describeStep(
   secondsLeft: number | null,
   columns: number,
 ): readonly string[] {
-  const { groups, proposals } = record;
+  const { groups, proposals, metrics } = record;
+  const frontier = metrics["climbFrontier"];
   const accuracy = mean(labelsRight(groups));
   const difficulty = mean(groups.map(({ question }) => question.difficulty));
   const free = signalFree(groups);
@@ -32,6 +33,7 @@ export function describeStep(
     `agreement ${formatShare(mean(groups.map(({ verdict }) => verdict.agreement)))}`,
     ...(accuracy === null ? [] : [`labels right ${formatShare(accuracy)}`]),
     `difficulty ${difficulty === null ? "-" : difficulty.toFixed(2)}`,
+    ...(frontier === undefined ? [] : [frontier === 0 ? "no level solved" : `solved up to level ${frontier}`]),
     `taught ${taught}/${groups.length}${free.length === 0 ? "" : ` (${free.map(([signal, count]) => `${signal} ${count}`).join(", ")})`}`,
     ...(unreadable === 0 ? [] : [`${unreadable} malformed`]),
     `${record.seconds.toFixed(1)} s`,

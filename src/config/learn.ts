@@ -70,7 +70,9 @@ export const rewards = {
       .default("ask")
       .describe("Compare a proposal with those of its prompt (`ask`), or with those of its kind of question (`kind`)."),
   ),
-  proposerEvery: count.default(5).describe(
+  proposerEvery: count
+    .default(5)
+    .describe(
       "Train the proposer every so many steps; 0 never does: with weights of its own it stays as it was, with shared ones it changes as they learn to answer.",
     ),
   proposerLossWeight: onlyWith(

@@ -69,8 +69,8 @@ export function climbed(
 
 /**
  * The level of each of `count` questions, of `levels` there are: 20 % one above the frontier, 50 % at it and one below, the rest drawn
- * from all below. What a level has no room for goes to the next one that has, one above the frontier at most: sums of one digit are
- * soon asked.
+ * from all below. What a level has no room for goes to the next one that has, also where the level above the frontier has none:
+ * sums of one digit are soon asked, and a model that slips at one in ten of them would stay below them for good.
  */
 export function levelsToAsk(
   { frontier, spent = [] }: ClimbState,
@@ -82,7 +82,7 @@ export function levelsToAsk(
   const around = Math.round(count * shares.around);
   const withRoom = (wanted: number): number => {
     let level = Math.max(1, wanted);
-    while (level <= frontier && (spent[level - 1] ?? 0) >= spentFrom) level += 1;
+    while (level < levels && (spent[level - 1] ?? 0) >= spentFrom) level += 1;
     return Math.min(levels, level);
   };
   return Array.from({ length: count }, (_, i) => {

@@ -47,6 +47,11 @@ describe("climb", () => {
     // All are spent: what is above the frontier is all that is left.
     for (let step = 0; step < 9; step++) state = countSpent(state, [...repeats(1, [true]), ...repeats(2, [true])]);
     expect(new Set(levelsToAsk(state, 24, 20, randomStream("test")))).toEqual(new Set([3]));
+    // Nothing is solved, and there are no new questions of the first level: the second one is asked, and the last one in any case.
+    let lowest = beginClimb([0.8]);
+    for (let step = 0; step < 9; step++) lowest = countSpent(lowest, repeats(1, [true]));
+    expect(new Set(levelsToAsk(lowest, 24, 20, randomStream("test")))).toEqual(new Set([2]));
+    expect(new Set(levelsToAsk(lowest, 1, 20, randomStream("test")))).toEqual(new Set([1]));
   });
 
   it("asks for levels that there are, as many as are wanted, whatever the frontier", () => {

@@ -75,13 +75,12 @@ export function respond(
   alarms: readonly Alarm[],
   means: Means,
 ): { readonly posture: Posture; readonly responses: readonly Response[] } {
+  const isActedOn = ({ rung }: Alarm): boolean => means.act && rung !== "note";
   const lasting = before.slowed >= passingHalvings && before.rollbacks < mostRollbacks;
-  const acting = (means.act ? alarms.filter(({ rung }) => rung !== "note") : []).map((alarm) =>
-    lasting && alarm.highest === "teacher" ? { ...alarm, highest: "roll-back" as const } : alarm,
-  );
-  const notes = alarms
-    .filter(({ rung }) => !means.act || rung === "note")
-    .map((alarm): Response => ({ ...alarm, action: "note" }));
+  const acting = alarms
+    .filter(isActedOn)
+    .map((alarm) => (lasting && alarm.highest === "teacher" ? { ...alarm, highest: "roll-back" as const } : alarm));
+  const notes = alarms.filter((alarm) => !isActedOn(alarm)).map((alarm): Response => ({ ...alarm, action: "note" }));
   if (acting.length === 0) return { posture: calmer(before), responses: notes };
 
   const next = rungs.indexOf(before.rung) + 1;

@@ -10,7 +10,7 @@ import type { ChatMessage, Question, Reading } from "../types.ts";
 import { type DefinedTopic, defineTopic, type HiddenTruth } from "./define-topic.ts";
 import { type PlainExample, type PlainPrompts, plainPrompts, questionMarkers } from "./plain-prompts.ts";
 import { type GivenQuestion, readQuestions, refuseOverlap } from "./plain-questions.ts";
-import { readConclusion, readRestated, withoutThoughts } from "./words.ts";
+import { keyOf, readConclusion, readRestated, withoutThoughts } from "./words.ts";
 
 const maxSubjectCharacters = 200;
 const maxQuestionCharacters = 1500;
@@ -154,15 +154,6 @@ function readQuestion(reply: string, opened: boolean): Reading<Question> {
   if (/\\boxed\b|\banswer\s*(?:is|:)/i.test(text)) return refuse("the question gives an answer");
   return { ok: true, value: { text, key: keyOf(text), difficulty: text.split(" ").length } };
 }
-
-/** Letters, digits and operators in order, so that case, spacing and punctuation make no new question, nor a comma in 1,000. */
-const keyOf = (text: string): string =>
-  text
-    .toLowerCase()
-    .replace(/(\d),(?=\d{3}(?!\d))/g, "$1")
-    .replace(/[^\p{L}\p{N}+\-*/^=<>]+/gu, " ")
-    .replace(/\s*([+*/^=<>])\s*/g, "$1")
-    .trim();
 
 /** A paraphrase must be another text with the same numbers; otherwise it may ask something else. */
 function readParaphrase(reply: string, original: Question, opened: boolean): Reading<Question> {

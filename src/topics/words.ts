@@ -89,23 +89,26 @@ const maxRestatingCharacters = 300;
 export function readRestated(reply: string, question: Question): Reading<string> | null {
   const said = withoutThoughts(reply).trim();
   if (said.length > maxRestatingCharacters || /\\boxed|\banswer\b|\n/i.test(said)) return null;
-  const asked = ` ${wordsOf(question.text)} `;
+  const asked = ` ${keyOf(question.text)} `;
   for (const { index, 0: copula } of said.matchAll(/\s(?:is|are|was|were)\s/g)) {
-    const subject = wordsOf(said.slice(0, index).replace(/^the\s/i, ""));
+    const subject = keyOf(said.slice(0, index).replace(/^the\s/i, ""));
     const value = said.slice(index + copula.length).replace(/[.!]$/, "");
     const isOneValue =
       value.split(/\s+/).length <= maxRestatedWords &&
       !/[{}\\]|[.!?]\s+\p{Lu}\p{Ll}|^(?:not|no|never|also|called|known)\b/u.test(value);
-    if (isOneValue && subject.includes(" ") && asked.includes(` ${subject} `)) return markedAnswer(`\\boxed{${value}}`);
+    if (isOneValue && /[ +*/^=<>]/.test(subject) && asked.includes(` ${subject} `))
+      return markedAnswer(`\\boxed{${value}}`);
   }
   return null;
 }
 
-/** Letters, digits and operators of a text in lower case, words apart. */
-const wordsOf = (text: string): string =>
+/** Letters, digits and operators in order, so that case, spacing and punctuation make no new question, nor a comma in 1,000. */
+export const keyOf = (text: string): string =>
   text
     .toLowerCase()
+    .replace(/(\d),(?=\d{3}(?!\d))/g, "$1")
     .replace(/[^\p{L}\p{N}+\-*/^=<>]+/gu, " ")
+    .replace(/\s*([+*/^=<>])\s*/g, "$1")
     .trim();
 
 /** The number that a reply answers, canonical and in lowest terms: `7/2` for `\boxed{3.5}`. */

@@ -1,4 +1,5 @@
 // Reads what a report shows: the same numbers as the page, at one moment. Throws UsageError for an unknown run.
+import { readAtOnce } from "../store/database.ts";
 import { findQuestions, type Reader } from "../store/queries.ts";
 import { kindMap } from "../store/view-kinds.ts";
 import { runState } from "../store/view-runs.ts";
@@ -26,12 +27,15 @@ export interface ReportData {
 const mostWhole = 8;
 const shownQuestions = 8;
 
+/** All of it as it is at one moment, also of runs that go on. */
 export function readReport(reader: Reader, names: readonly string[]): ReportData {
-  const compared = names.map((run) => ({
-    state: runState(reader, run),
-    steps: stepColumns(reader, run, { points: 300, names: comparedMetrics }),
+  return readAtOnce(reader, () => ({
+    compared: names.map((run) => ({
+      state: runState(reader, run),
+      steps: stepColumns(reader, run, { points: 300, names: comparedMetrics }),
+    })),
+    runs: names.length > mostWhole ? [] : names.map((run) => reportedRun(reader, run)),
   }));
-  return { compared, runs: names.length > mostWhole ? [] : names.map((run) => reportedRun(reader, run)) };
 }
 
 function reportedRun(reader: Reader, run: string): ReportedRun {

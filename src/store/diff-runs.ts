@@ -1,6 +1,6 @@
 // What differs between two runs of a workspace: their configs, what evaluation says of them, their metrics.
 import type { LevelResult } from "../types.ts";
-import { allRows, firstRow, translateErrors } from "./database.ts";
+import { allRows, firstRow, readAtOnce } from "./database.ts";
 import { idOf, type Reader, runInfo } from "./queries.ts";
 import { readEvaluations } from "./read-rows.ts";
 
@@ -33,11 +33,11 @@ export interface RunDiff {
 
 /** Compares two runs. Throws UsageError for an unknown one. */
 export function diffRuns(reader: Reader, a: string, b: string): RunDiff {
-  const [infoA, infoB] = [runInfo(reader, a), runInfo(reader, b)];
-  const [configA, configB] = [infoA, infoB].map(({ config }) => config as unknown as Record<string, unknown>);
-  const [idA, idB] = [idOf(reader, a), idOf(reader, b)];
-  return translateErrors(reader.path, () => {
+  return readAtOnce(reader, () => {
     const { database } = reader;
+    const [infoA, infoB] = [runInfo(reader, a), runInfo(reader, b)];
+    const [configA, configB] = [infoA, infoB].map(({ config }) => config as unknown as Record<string, unknown>);
+    const [idA, idB] = [idOf(reader, a), idOf(reader, b)];
     const keys = [...new Set([...Object.keys(configA), ...Object.keys(configB)])];
     const lastA = readEvaluations(database, idA).at(-1);
     const lastB = readEvaluations(database, idB).at(-1);

@@ -5,7 +5,7 @@ import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { StatementSync } from "node:sqlite";
 import { FileFormatError, SqlmError, UsageError } from "../errors.ts";
-import { allRows, firstRow } from "./database.ts";
+import { allRows, firstRow, readAtOnce } from "./database.ts";
 import { openReader, type Reader } from "./queries.ts";
 import { isRunLocked } from "./run-lock.ts";
 import { migrations } from "./schema.ts";
@@ -50,13 +50,13 @@ export class FollowedStore implements Disposable {
   }
 
   /**
-   * Reads from the store as it is now. Throws UsageError where there is none and for what `work` does not find,
+   * Reads from the store as it is now, all of it at one moment. Throws UsageError where there is none and for what `work` does not find,
    * FileFormatError where it is damaged or newer.
    */
   read<Result>(work: (reader: Reader) => Result): Result {
     const reader = this.#open();
     try {
-      return work(reader);
+      return readAtOnce(reader, () => work(reader));
     } catch (error) {
       // What SQLite cannot read now may be readable when it is opened again.
       if (!(error instanceof UsageError)) this.#close();

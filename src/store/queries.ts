@@ -6,7 +6,7 @@ import { join, resolve } from "node:path";
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 import { UsageError } from "../errors.ts";
 import type { GroupSignal, LevelResult, Question, Verdict } from "../types.ts";
-import { allRows, firstRow, openDatabaseForReading, translateErrors } from "./database.ts";
+import { allRows, firstRow, openDatabaseForReading, readAtOnce } from "./database.ts";
 import { readEvaluations, readQuestion, readVerdict } from "./read-rows.ts";
 import type { RunInfo } from "./store.ts";
 import { unpackLogprobs, unpackTokens } from "./token-blob.ts";
@@ -34,12 +34,12 @@ export function openReader(folder: string): Reader {
 
 /** All runs, oldest first. */
 export function listRuns(reader: Reader): readonly RunInfo[] {
-  return translateErrors(reader.path, () => readRuns(reader.database, reader.folder));
+  return readAtOnce(reader, () => readRuns(reader.database, reader.folder));
 }
 
 /** One run. Throws UsageError, naming the nearest, when there is none of this name. */
 export function runInfo(reader: Reader, run: string): RunInfo {
-  const [found] = translateErrors(reader.path, () => readRuns(reader.database, reader.folder, run));
+  const [found] = readAtOnce(reader, () => readRuns(reader.database, reader.folder, run));
   // All of them are read only to name the nearest.
   return found ?? findRun(listRuns(reader), run);
 }
@@ -71,9 +71,9 @@ export interface RunOverview extends RunInfo {
 
 /** Everything about a run but its questions. */
 export function runOverview(reader: Reader, run: string): RunOverview {
-  const info = runInfo(reader, run);
-  return translateErrors(reader.path, () => {
+  return readAtOnce(reader, () => {
     const { database } = reader;
+    const info = runInfo(reader, run);
     const runId = idOf(reader, info.run);
     const totals = firstRow<RunOverview["totals"]>(
       database.prepare(
@@ -121,7 +121,7 @@ export interface MetricSeries {
 
 /** Metrics of a run over its steps, by name; all of them, or those named. */
 export function metricSeries(reader: Reader, run: string, names?: readonly string[]): readonly MetricSeries[] {
-  return translateErrors(reader.path, () => {
+  return readAtOnce(reader, () => {
     const rows = allRows<{ name: string; step: number; value: number | null }>(
       reader.database.prepare(
         `SELECT name, step, value FROM steps JOIN metrics ON metrics.step_id = steps.id
@@ -204,7 +204,7 @@ export function findQuestions(
   ];
   const direction = filter.descending === true ? "DESC" : "ASC";
   const sort = [order, "step", "position"].filter((column) => column !== "").map((column) => `${column} ${direction}`);
-  return translateErrors(reader.path, () => {
+  return readAtOnce(reader, () => {
     const from = `FROM questions WHERE ${conditions.join(" AND ")}`;
     const total = firstRow<{ n: number }>(reader.database.prepare(`SELECT count(*) AS n ${from}`), ...values)?.n ?? 0;
     const page = reader.database.prepare(
@@ -284,7 +284,7 @@ export function answersTo(
   decode?: Decode,
 ): readonly AnswerRow[] {
   const runId = idOf(reader, run);
-  return translateErrors(reader.path, () =>
+  return readAtOnce(reader, () =>
     allRows<StoredAnswer>(
       reader.database.prepare(
         `SELECT answers.position, answers.form, prompts.tokens AS prompt, answers.tokens, stop_reason AS stopReason,
@@ -315,13 +315,13 @@ interface StoredAnswer extends Omit<AnswerRow, "promptTokens" | "tokens" | "logp
 export function askedKeys(reader: Reader, run: string): ReadonlySet<string> {
   const id = idOf(reader, run);
   const query = "SELECT DISTINCT key FROM questions WHERE run_id = ?";
-  const rows = translateErrors(reader.path, () => allRows<{ key: string }>(reader.database.prepare(query), id));
+  const rows = readAtOnce(reader, () => allRows<{ key: string }>(reader.database.prepare(query), id));
   return new Set(rows.map(({ key }) => key));
 }
 
 /** The run's id in this database. Throws UsageError, naming the nearest, when there is none of this name. */
 export function idOf(reader: Reader, run: string): number {
-  const row = translateErrors(reader.path, () =>
+  const row = readAtOnce(reader, () =>
     firstRow<{ id: number }>(reader.database.prepare("SELECT id FROM runs WHERE name = ?"), run),
   );
   return row?.id ?? idOf(reader, runInfo(reader, run).run);

@@ -1,5 +1,5 @@
 // The proposals of a run that were not asked, with what was written and why it was refused. Texts are decoded from tokens.
-import { allRows, translateErrors } from "./database.ts";
+import { allRows, readAtOnce } from "./database.ts";
 import { type Decode, idOf, type Reader } from "./queries.ts";
 import { unpackTokens } from "./token-blob.ts";
 
@@ -46,7 +46,7 @@ export function findRefused(
 } {
   const runId = idOf(reader, run);
   const direction = filter.descending === true ? "DESC" : "ASC";
-  const stored = translateErrors(reader.path, () =>
+  const stored = readAtOnce(reader, () =>
     allRows<StoredProposal>(
       reader.database.prepare(
         `SELECT step, position, reason, tokens, stop_reason AS stopReason, reward

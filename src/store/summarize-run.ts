@@ -1,7 +1,7 @@
 // The summary of a run, from its record alone: what `sqlm run --json` prints at the end is what can be read at any later
 // time, also of a run that was interrupted and resumed.
 import type { RunSummary } from "../events.ts";
-import { allRows, firstRow, translateErrors } from "./database.ts";
+import { allRows, firstRow, readAtOnce } from "./database.ts";
 import { idOf, type Reader, runOverview } from "./queries.ts";
 
 /**
@@ -10,6 +10,10 @@ import { idOf, type Reader, runOverview } from "./queries.ts";
  * @param frontier difficulty at which `best` is measured; null where the topic has no hidden truth
  */
 export function summarizeRun(reader: Reader, run: string, frontier: number | null): RunSummary {
+  return readAtOnce(reader, () => summary(reader, run, frontier));
+}
+
+function summary(reader: Reader, run: string, frontier: number | null): RunSummary {
   const { evaluations, checkpoints, lastStep } = runOverview(reader, run);
   const first = evaluations.find(({ step }) => step === 0) ?? null;
   const last = evaluations.at(-1) ?? null;
@@ -39,18 +43,14 @@ function secondsOf(reader: Reader, run: string): number {
   const query = `SELECT coalesce(sum(max(0, recorded - before)), 0) AS milliseconds FROM (
     SELECT type, recorded, lag(recorded) OVER (ORDER BY id) AS before FROM events WHERE run_id = ? AND superseded = 0)
     WHERE type <> 'run-start' AND before IS NOT NULL`;
-  return translateErrors(reader.path, () => {
-    const row = firstRow<{ milliseconds: number }>(reader.database.prepare(query), idOf(reader, run));
-    return (row?.milliseconds ?? 0) / 1000;
-  });
+  const row = firstRow<{ milliseconds: number }>(reader.database.prepare(query), idOf(reader, run));
+  return (row?.milliseconds ?? 0) / 1000;
 }
 
 /** Mean difficulty of the questions of the first (`min`) or last step that has any; 0 where none has. */
 function meanDifficulty(reader: Reader, run: string, which: "min" | "max"): number {
   const query = `SELECT difficulty FROM questions WHERE run_id = ?1 AND superseded = 0
     AND step = (SELECT ${which}(step) FROM questions WHERE run_id = ?1 AND superseded = 0) ORDER BY position`;
-  const rows = translateErrors(reader.path, () =>
-    allRows<{ difficulty: number }>(reader.database.prepare(query), idOf(reader, run)),
-  );
+  const rows = allRows<{ difficulty: number }>(reader.database.prepare(query), idOf(reader, run));
   return rows.reduce((sum, { difficulty }) => sum + difficulty, 0) / Math.max(1, rows.length);
 }

@@ -1,6 +1,6 @@
 // What a run asks: its questions by kind over its steps. Records do not say the kind of a question, so it is read off
 // the text as training reads it where a topic does not say: digits are taken for each other.
-import { eachRow, translateErrors } from "./database.ts";
+import { eachRow, readAtOnce } from "./database.ts";
 import { idOf, type Reader } from "./queries.ts";
 
 export interface QuestionKind {
@@ -70,7 +70,7 @@ interface Row {
 /** The `most` most common kinds of questions that a run asked. Throws UsageError for an unknown run. */
 export function kindMap(reader: Reader, run: string, { most = 24, columns = 30 } = {}): KindMap {
   const runId = idOf(reader, run);
-  return translateErrors(reader.path, () => {
+  return readAtOnce(reader, () => {
     const rows = reader.database.prepare(
       `SELECT step, position, question, difficulty, agreement, signal = 'trained' AS trained, label_right
          FROM questions WHERE run_id = ? AND superseded = 0 ORDER BY step, position`,

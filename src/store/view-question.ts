@@ -1,7 +1,7 @@
 // One question and one step with everything that was recorded of them, and token by token where a tokenizer is at hand.
 // What is too long to look at is cut, and how long it was is said.
 import type { StepTiming } from "../events.ts";
-import { allRows, firstRow, translateErrors } from "./database.ts";
+import { allRows, firstRow, readAtOnce } from "./database.ts";
 import {
   type AnswerRow,
   answersTo,
@@ -103,7 +103,7 @@ export function questionAt(
   decode: Decode | null,
 ): QuestionView | null {
   const runId = idOf(reader, run);
-  const row = translateErrors(reader.path, () =>
+  const row = readAtOnce(reader, () =>
     firstRow<StoredQuestion & { readonly proposal: number; readonly step_id: number }>(
       reader.database.prepare(
         `SELECT proposal, step_id, ${questionColumns} FROM questions
@@ -155,7 +155,7 @@ interface StoredProposal {
 }
 
 function storedProposals(reader: Reader, stepId: number, condition: string, ...values: number[]): StoredProposal[] {
-  return translateErrors(reader.path, () =>
+  return readAtOnce(reader, () =>
     allRows<StoredProposal>(
       reader.database.prepare(
         `SELECT position, prompt, tokens, stop_reason, logprob_sum, reward, advantage, reason, question, difficulty
@@ -200,7 +200,7 @@ const shownOfStep = 200;
 /** A step with its questions and what became of the proposals that are none; null where there is no such step. */
 export function stepAt(reader: Reader, run: string, step: number, decode: Decode | null): StepView | null {
   const runId = idOf(reader, run);
-  return translateErrors(reader.path, () => {
+  return readAtOnce(reader, () => {
     const { database } = reader;
     const row = firstRow<{ id: number; seconds: number; timing: string | null; questions: number }>(
       database.prepare(

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import type { SQLInputValue } from "node:sqlite";
 import type { LevelResult } from "../types.ts";
-import { allRows, firstRow, translateErrors } from "./database.ts";
+import { allRows, firstRow, readAtOnce } from "./database.ts";
 import { idOf, type Reader, type RunOverview, runOverview } from "./queries.ts";
 import { readTrial, type TrialColumns } from "./read-rows.ts";
 import { isRunLocked } from "./run-lock.ts";
@@ -74,7 +74,7 @@ export function findRuns(
     conditions.push("experiment = ?");
     values.push(search.experiment);
   }
-  return translateErrors(reader.path, () => {
+  return readAtOnce(reader, () => {
     const where = `FROM runs WHERE ${conditions.join(" AND ")}`;
     const total = firstRow<{ n: number }>(reader.database.prepare(`SELECT count(*) AS n ${where}`), ...values)?.n ?? 0;
     const page = reader.database.prepare(
@@ -155,7 +155,7 @@ export interface ExperimentRow {
 
 /** The experiments that runs of this workspace are trials of, newest first. */
 export function findExperiments(reader: Reader): readonly ExperimentRow[] {
-  const rows = translateErrors(reader.path, () =>
+  const rows = readAtOnce(reader, () =>
     allRows<{ experiment: string; variant: string; control: string | null; runs: number }>(
       reader.database.prepare(
         `SELECT experiment, variant, control, count(*) AS runs FROM runs WHERE experiment IS NOT NULL
@@ -187,10 +187,10 @@ export interface RunState extends RunOverview {
 
 /** Throws UsageError for an unknown run. */
 export function runState(reader: Reader, run: string): RunState {
-  const overview = runOverview(reader, run);
-  const runId = idOf(reader, run);
-  return translateErrors(reader.path, () => {
+  return readAtOnce(reader, () => {
     const { database } = reader;
+    const overview = runOverview(reader, run);
+    const runId = idOf(reader, run);
     const last = database.prepare("SELECT max(id) AS id FROM events WHERE run_id = ? AND superseded = 0");
     const events = allRows<{ type: string; step: number; json: string }>(
       database.prepare(

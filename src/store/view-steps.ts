@@ -1,7 +1,7 @@
 // A run over its steps, as columns that pictures are drawn from: metrics, where the time went, the difficulty of the
 // questions it asked, how far its answers agreed. Long runs are averaged into buckets of steps, so that what comes out
 // has a bounded size. Reads steps and questions, never answers.
-import { allRows, firstRow, translateErrors } from "./database.ts";
+import { allRows, firstRow, readAtOnce } from "./database.ts";
 import { idOf, type Reader } from "./queries.ts";
 
 /** One column: entry i belongs to the i-th bucket; null where nothing was measured, or it was not a number. */
@@ -37,7 +37,7 @@ export function stepColumns(
   { from = 1, points = 1500, names }: StepSelection = {},
 ): StepColumns {
   const runId = idOf(reader, run);
-  return translateErrors(reader.path, () => {
+  return readAtOnce(reader, () => {
     const every = Math.max(1, Math.ceil(lastStep(reader, runId) / points));
     const bucket = `(step - 1) / ${every}`;
     const rows = allRows<Record<keyof StepColumns["counts"] | "bucket" | "memory", number | null> & StageRow>(
@@ -148,7 +148,7 @@ const mostRows = 20;
  */
 export function questionGrid(reader: Reader, run: string, scale: GridScale, columns = 60): QuestionGrid {
   const runId = idOf(reader, run);
-  return translateErrors(reader.path, () => {
+  return readAtOnce(reader, () => {
     const last = lastStep(reader, runId);
     const every = Math.max(1, Math.ceil(last / columns));
     const value = scale === "difficulty" ? "difficulty" : solveRate(reader, runId);

@@ -1,5 +1,5 @@
 // What became of a run's votes, where the hidden checker has judged their winners: for who wants to know what a vote is worth.
-import { translateErrors } from "./database.ts";
+import { readAtOnce } from "./database.ts";
 import { idOf, type Reader } from "./queries.ts";
 
 export interface JudgedVote {
@@ -11,7 +11,7 @@ export interface JudgedVote {
 
 /** Newest first, at most `limit`. */
 export function judgedVotes(reader: Reader, run: string, limit: number): JudgedVote[] {
-  return translateErrors(reader.path, () =>
+  return readAtOnce(reader, () =>
     reader.database
       .prepare(
         `SELECT agreement, json_extract(verdict, '$.consistent') AS consistent, label_right FROM questions

@@ -91,7 +91,7 @@ export const parts: readonly Part[] = [
   {
     name: "store queries",
     floor: 3,
-    files: /^store\/(queries|diff-runs|export|follow|refused|summarize-run|tensorboard|view-[a-z]+)\.ts$/,
+    files: /^store\/(queries|diff-runs|export|follow|read-at-once|refused|summarize-run|tensorboard|view-[a-z]+)\.ts$/,
     imports: ["nouns", "events", "config", "store contract", "store"],
   },
   { name: "store", floor: 3, files: /^store\//, imports: ["nouns", "events", "config", "model", "store contract"] },

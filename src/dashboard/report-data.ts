@@ -1,6 +1,7 @@
 // Reads what a report shows: the same numbers as the page, at one moment. Throws UsageError for an unknown run.
-import { readAtOnce } from "../store/database.ts";
+
 import { findQuestions, type Reader } from "../store/queries.ts";
+import { readAtOnce } from "../store/read-at-once.ts";
 import { kindMap } from "../store/view-kinds.ts";
 import { runState } from "../store/view-runs.ts";
 import { questionGrid, stepColumns } from "../store/view-steps.ts";

@@ -107,25 +107,6 @@ export function transaction<Result>(database: DatabaseSync, work: () => Result):
   }
 }
 
-/**
- * Runs `work` on the database as it is at one moment: of a step that is recorded meanwhile either everything is seen or nothing, in
- * however many queries. Nobody who writes waits for it. Within another such call it is that one's moment. SQLite's errors are translated.
- */
-export function readAtOnce<Result>(
-  { path, database }: { readonly path: string; readonly database: DatabaseSync },
-  work: () => Result,
-): Result {
-  return translateErrors(path, () => {
-    if (database.isTransaction) return work();
-    database.exec("BEGIN");
-    try {
-      return work();
-    } finally {
-      if (database.isTransaction) database.exec("COMMIT");
-    }
-  });
-}
-
 /** All rows of a query, typed by the caller who wrote its columns. */
 export function allRows<Row>(statement: StatementSync, ...values: SQLInputValue[]): Row[] {
   return statement.all(...values) as unknown as Row[];

@@ -1,7 +1,8 @@
 // What differs between two runs of a workspace: their configs, what evaluation says of them, their metrics.
 import type { LevelResult } from "../types.ts";
-import { allRows, firstRow, readAtOnce } from "./database.ts";
+import { allRows, firstRow } from "./database.ts";
 import { idOf, type Reader, runInfo } from "./queries.ts";
+import { readAtOnce } from "./read-at-once.ts";
 import { readEvaluations } from "./read-rows.ts";
 
 export interface RunDiff {

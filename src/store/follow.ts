@@ -5,8 +5,9 @@ import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { StatementSync } from "node:sqlite";
 import { FileFormatError, SqlmError, UsageError } from "../errors.ts";
-import { allRows, firstRow, readAtOnce } from "./database.ts";
+import { allRows, firstRow } from "./database.ts";
 import { openReader, type Reader } from "./queries.ts";
+import { readAtOnce } from "./read-at-once.ts";
 import { isRunLocked } from "./run-lock.ts";
 import { migrations } from "./schema.ts";
 

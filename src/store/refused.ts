@@ -1,6 +1,7 @@
 // The proposals of a run that were not asked, with what was written and why it was refused. Texts are decoded from tokens.
-import { allRows, readAtOnce } from "./database.ts";
+import { allRows } from "./database.ts";
 import { type Decode, idOf, type Reader } from "./queries.ts";
+import { readAtOnce } from "./read-at-once.ts";
 import { unpackTokens } from "./token-blob.ts";
 
 export interface RefusedFilter {

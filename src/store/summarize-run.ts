@@ -1,8 +1,9 @@
 // The summary of a run, from its record alone: what `sqlm run --json` prints at the end is what can be read at any later
 // time, also of a run that was interrupted and resumed.
 import type { RunSummary } from "../events.ts";
-import { allRows, firstRow, readAtOnce } from "./database.ts";
+import { allRows, firstRow } from "./database.ts";
 import { idOf, type Reader, runOverview } from "./queries.ts";
+import { readAtOnce } from "./read-at-once.ts";
 
 /**
  * Sums up a run as far as it has come. Ends of `proposedDifficulty` are 0 when no step had a question; `checkpoint` is

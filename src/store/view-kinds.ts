@@ -1,7 +1,8 @@
 // What a run asks: its questions by kind over its steps. Records do not say the kind of a question, so it is read off
 // the text as training reads it where a topic does not say: digits are taken for each other.
-import { eachRow, readAtOnce } from "./database.ts";
+import { eachRow } from "./database.ts";
 import { idOf, type Reader } from "./queries.ts";
+import { readAtOnce } from "./read-at-once.ts";
 
 export interface QuestionKind {
   /** The text with every run of digits as `#`. */

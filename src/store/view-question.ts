@@ -1,7 +1,7 @@
 // One question and one step with everything that was recorded of them, and token by token where a tokenizer is at hand.
 // What is too long to look at is cut, and how long it was is said.
 import type { StepTiming } from "../events.ts";
-import { allRows, firstRow, readAtOnce } from "./database.ts";
+import { allRows, firstRow } from "./database.ts";
 import {
   type AnswerRow,
   answersTo,
@@ -13,6 +13,7 @@ import {
   type Reader,
   type StoredQuestion,
 } from "./queries.ts";
+import { readAtOnce } from "./read-at-once.ts";
 import { unpackTokens } from "./token-blob.ts";
 
 /** A stretch of text with the log-probability of its tokens, in nats; null where it was not recorded. */

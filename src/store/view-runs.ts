@@ -3,8 +3,9 @@
 import { join } from "node:path";
 import type { SQLInputValue } from "node:sqlite";
 import type { LevelResult } from "../types.ts";
-import { allRows, firstRow, readAtOnce } from "./database.ts";
+import { allRows, firstRow } from "./database.ts";
 import { idOf, type Reader, type RunOverview, runOverview } from "./queries.ts";
+import { readAtOnce } from "./read-at-once.ts";
 import { readTrial, type TrialColumns } from "./read-rows.ts";
 import { isRunLocked } from "./run-lock.ts";
 import type { RunInfo, RunTrial } from "./store.ts";

@@ -1,8 +1,9 @@
 // A run over its steps, as columns that pictures are drawn from: metrics, where the time went, the difficulty of the
 // questions it asked, how far its answers agreed. Long runs are averaged into buckets of steps, so that what comes out
 // has a bounded size. Reads steps and questions, never answers.
-import { allRows, firstRow, readAtOnce } from "./database.ts";
+import { allRows, firstRow } from "./database.ts";
 import { idOf, type Reader } from "./queries.ts";
+import { readAtOnce } from "./read-at-once.ts";
 
 /** One column: entry i belongs to the i-th bucket; null where nothing was measured, or it was not a number. */
 export type Column = readonly (number | null)[];

@@ -1,6 +1,7 @@
 // What became of a run's votes, where the hidden checker has judged their winners: for who wants to know what a vote is worth.
-import { readAtOnce } from "./database.ts";
+
 import { idOf, type Reader } from "./queries.ts";
+import { readAtOnce } from "./read-at-once.ts";
 
 export interface JudgedVote {
   /** Share of the winner, 0 to 1. */

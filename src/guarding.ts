@@ -2,6 +2,7 @@
 // in guard/, which is pure; what a return to an earlier model is, the loop knows. Nothing here is given what knows the truth.
 import type { RunConfig } from "./config/config.ts";
 import type { Player } from "./engine/engine.ts";
+import { compareAtEnd } from "./guard/ending.ts";
 import { atEase, type Posture, type Response, respond, underPosture } from "./guard/ladder.ts";
 import { questionSignals } from "./guard/signals.ts";
 import {
@@ -167,6 +168,28 @@ export function teacherOf(memory: GuardMemory | null): number | null {
 /** The memory after a return to the honest checkpoint. */
 export function afterReturn(memory: GuardMemory): GuardMemory {
   return { ...memory, watch: memory.watch === null ? null : restartWatch(memory.watch) };
+}
+
+/** A run that ends while an alarm is in force may end with the model that was last trusted. Null where there is nothing to decide. */
+export async function lookBack(
+  parts: GuardParts,
+  memory: GuardMemory | null,
+  last: Player,
+  modelOf: (step: number) => Promise<Player | null>,
+): Promise<Response | null> {
+  const { guard, steps } = parts.config;
+  if (guard !== "act" || memory?.watch == null || memory.honest === null || memory.posture.rung === "note") return null;
+  const trusted = await modelOf(memory.honest);
+  if (trusted === null) return null;
+  const { probes } = memory.watch;
+  const asked = (player: Player): Promise<VerifiedGroup[]> => ask(parts, player, questionsIn(probes), `end-${steps}`);
+  const found = compareAtEnd(probes, await asked(last), await asked(trusted));
+  const message =
+    `the run ends while an alarm is in force: the model of step ${memory.honest} holds ${found.trusted} of ${found.of} probes, ` +
+    `that of step ${steps} ${found.last}; by chance ${found.chance.toFixed(3)}, so the run ends with ` +
+    (found.goBack ? `that of step ${memory.honest}` : "the last one");
+  const rung = "roll-back";
+  return { detector: "ending", message, rung, highest: rung, action: found.goBack ? rung : "note" };
 }
 
 /** Says what the guard cannot do in this run, one sentence each. */

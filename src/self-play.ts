@@ -26,6 +26,7 @@ import {
   type GuardParts,
   idleParts,
   lookAround,
+  lookBack,
   probeKeys,
   teacherOf,
   underGuard,
@@ -122,9 +123,13 @@ async function* playToEnd(options: SelfPlayOptions, renewal: Renewal): AsyncGene
       const { lacking, warnings } = watchForCollapse(played, progress.lacking, config);
       progress.lacking = lacking;
       for (const warning of warnings) yield record({ type: "anomaly", step: played.step, ...warning });
-      for (const { detector, action, message } of responses)
+      const isReturn = ({ action }: Response): boolean => action === "roll-back" || action === "stop";
+      const ends = progress.step === config.steps && !responses.some(isReturn);
+      const ending = ends ? await lookBack(watched, progress.guard, cast.solver, (step) => teacher.at(step)) : null;
+      const done = ending === null ? responses : [...responses, ending];
+      for (const { detector, action, message } of done)
         yield record({ type: "guard", step: played.step, detector, action, message });
-      const returned = responses.some(({ action }) => action === "roll-back" || action === "stop");
+      const returned = done.some(isReturn);
       if (returned) await comeBack(store, cast, progress);
 
       const due = (every: number): boolean =>

@@ -24,12 +24,13 @@ afterEach(() => {
 });
 
 /**
- * A model that adds rightly nine times in ten, until it has had so many updates: then it answers everything with 7. A model that
- * is loaded from a checkpoint has the updates of that checkpoint.
+ * A model that adds rightly nine times in ten, until it has had so many updates: then it answers everything with 7, or is wrong by
+ * one where the smaller number is first. A model that is loaded from a checkpoint has the updates of that checkpoint.
  */
 function forgetful(
   updatesLeft: number,
   smallerFirst: "right" | "one more" = "right",
+  forgotten: "everything" | "smaller first" = "everything",
 ): { engine: Engine; data: Datum[][] } {
   const scripted = createScriptedEngine({
     reply: ({ prompt, random, updates, temperature }) => {
@@ -38,10 +39,11 @@ function forgetful(
         return `${number()}+${number()}=`;
       }
       const sum = readWrittenSum(prompt.slice(1));
-      if (!sum.ok || updates >= updatesLeft) return "7";
+      const forgot = updates >= updatesLeft;
+      if (!sum.ok || (forgot && forgotten === "everything")) return "7";
       const wrong = temperature > 0 && random.next() > 0.9;
       const { left, right } = sum.value;
-      const always = smallerFirst === "one more" && BigInt(left) < BigInt(right) ? 1n : 0n;
+      const always = (forgot || smallerFirst === "one more") && BigInt(left) < BigInt(right) ? 1n : 0n;
       return writeNumber(String(BigInt(truth(sum.value)) + always + (wrong ? BigInt(random.integer(2, 50)) : 0n)));
     },
   });
@@ -217,25 +219,28 @@ describe("a collapse", () => {
 });
 
 describe("a teacher", () => {
-  /** Goes on with a run as if an alarm had called for a teacher before its checkpoint. */
-  async function withTeacher(steps: number): Promise<StepRecord[]> {
+  const steady = { ...settings, learningRateSchedule: "constant" } as const;
+
+  /** Goes on with a run as if an alarm had called for a teacher before its checkpoint of step 4. */
+  async function withTeacher(given: RunConfigInput, engine: Engine = forgetful(1000).engine): Promise<RunEvent[]> {
     const folder = newFolder();
-    await play(folder, { steps: 4 });
-    const config = runConfigSchema.parse({ ...settings, steps, learningRateSchedule: "constant" });
+    const { labelRule } = given;
+    await play(folder, { steps: 4, ...(labelRule !== undefined && { labelRule }) });
+    const config = runConfigSchema.parse({ ...steady, ...given });
     await using workspace = openWorkspace(folder);
     await using store = workspace.openRun(workspace.list()[0].run);
     const saved = (await store.latestCheckpoint())!;
     const guard = saved.state.memory!["guard"] as GuardMemory;
     const posture = { ...guard.posture, rung: "teacher" as const, calm: 0, taught: true, slowed: 1 };
     const checkpoint = { ...saved, state: { ...saved.state, memory: { guard: { ...guard, posture } } } };
-    const played: StepRecord[] = [];
-    const options = { topic: arithmetic, config, store, engine: forgetful(1000).engine, checkpoint };
-    for await (const event of selfPlay(options)) if (event.type === "step-end") played.push(event.record);
-    return played;
+    const events: RunEvent[] = [];
+    for await (const event of selfPlay({ topic: arithmetic, config, store, engine, checkpoint })) events.push(event);
+    return events;
   }
 
   test("votes in place of the model that learns, with half of the answers each, until ten looks are calm", async () => {
-    const steps = await withTeacher(28);
+    const events = await withTeacher({ steps: 28 });
+    const steps = events.flatMap((event) => (event.type === "step-end" ? [event.record] : []));
     expect(steps.map(({ step }) => step)).toEqual(Array.from({ length: 24 }, (_, i) => i + 5));
     const taught = steps.filter(({ groups }) =>
       groups.some(({ verdict }) => verdict.kind === "vote" && verdict.taught),
@@ -251,6 +256,22 @@ describe("a teacher", () => {
     for (const { answers } of steps.at(-1)!.groups) expect(answers).toHaveLength(9);
     // The caution of the time ends with it.
     expect(steps.at(-1)!.metrics["learningRate"]).toBeGreaterThan(steps[19].metrics["learningRate"]);
+    // All was calm at the end: there was nothing to look back for.
+    expect(events.some((event) => event.type === "guard" && event.detector === "ending")).toBe(false);
+  });
+
+  test.each([
+    ["has come apart ends with the model that was trusted", 8, "roll-back"],
+    ["is as good as the one that was trusted ends as it is", 1000, "note"],
+  ] as const)("still votes at the end: a run whose model %s", async (_, updatesLeft, action) => {
+    // Two of three forms keep the vote: the alarm is one that a teacher meets.
+    const { engine } = forgetful(updatesLeft, "right", "smaller first");
+    const events = await withTeacher({ steps: 8, labelRule: "quorum" }, engine);
+    const endings = events.flatMap((event) => (event.type === "guard" && event.detector === "ending" ? [event] : []));
+    expect(endings).toMatchObject([{ step: 8, action, message: expect.stringContaining("the model of step 4 holds") }]);
+    const [last] = events.flatMap((e) => (e.type === "evaluation-end" ? [e.evaluation] : [])).slice(-1);
+    expect(last.levels.slice(0, 2).map(({ greedy }) => greedy)).toEqual([1, 1]);
+    expect(events.at(-2)).toMatchObject({ type: "checkpoint-saved", step: 8 });
   });
 });
 

@@ -23,7 +23,13 @@ const stage = ["nouns", "events", "config", "engine contract"];
 
 export const parts: readonly Part[] = [
   // 1: what everything speaks of.
-  { name: "nouns", floor: 1, files: /^(types|errors|random|plurality|reading|kinds)\.ts$/, imports: [], pure: true },
+  {
+    name: "nouns",
+    floor: 1,
+    files: /^(types|errors|random|plurality|reading|kinds|topic-names)\.ts$/,
+    imports: [],
+    pure: true,
+  },
 
   // 2: what stands on the nouns alone.
   { name: "events", floor: 2, files: /^events\.ts$/, imports: ["nouns"], pure: true },

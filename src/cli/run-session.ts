@@ -1,5 +1,6 @@
 // Runs or resumes self-play and shows it: prints each event, then the result.
 // Leaves the playing to play-run.ts and every decision about a run to its config.
+
 import { resolve } from "node:path";
 import type { RunConfig } from "../config/config.ts";
 import { readJsonLines } from "../config/json-lines-file.ts";
@@ -7,6 +8,7 @@ import type { EngineCapabilities } from "../engine/engine.ts";
 import type { RunEvent, RunSummary, StepRecord } from "../events.ts";
 import { isAdapterFolder } from "../model/adapter.ts";
 import { metricSeries, openReader } from "../store/queries.ts";
+import { subjectOf } from "../topic-names.ts";
 import { exitCodes } from "./command.ts";
 import { engineProgress, sayWeights } from "./engine-progress.ts";
 import { type EventOutputOptions, openEventOutputs } from "./event-outputs.ts";
@@ -77,7 +79,7 @@ export async function runSession(options: SessionOptions): Promise<number> {
 
 /** Says where an eval file holds more questions than an evaluation asks. */
 function noteLeftOut(terminal: Terminal, { topic, evalFile, evalQuestions }: RunConfig): void {
-  if (evalFile === "none" || !topic.startsWith("plain:")) return;
+  if (evalFile === "none" || subjectOf(topic) === null) return;
   const { length } = readJsonLines(evalFile, "eval file");
   if (length <= evalQuestions) return;
   terminal.note(

@@ -1,9 +1,11 @@
 // A model on a topic's held-out questions, level by level.
+
 import { UnsupportedError, UsageError } from "../errors.ts";
 import { compareExams } from "../evaluate/compare.ts";
 import { heldOutQuestions, type JudgedLevel, levelResult } from "../evaluate/evaluate.ts";
 import { type QuestionOutcome, scoresOf } from "../evaluate/exam.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
+import { subjectOf } from "../topic-names.ts";
 import type { DefinedTopic, HiddenTruth } from "../topics/define-topic.ts";
 import type { LevelResult } from "../types.ts";
 import { askedInTraining } from "./asked-in-training.ts";
@@ -84,7 +86,7 @@ export async function evaluateTopic(name: string, options: TopicOptions): Promis
 }
 
 function refuseIdleFile(topic: string, evalFile: string | undefined): void {
-  if (evalFile === undefined || topic.startsWith("plain:")) return;
+  if (evalFile === undefined || subjectOf(topic) !== null) return;
   throw new UsageError(
     `--eval-file changes nothing here: ${topic} has held-out questions of its own.`,
     'Leave it out, or name a topic in words: --topic "plain:WORDS".',
@@ -99,7 +101,7 @@ function withTruth(name: string, { topic, hidden }: DefinedTopic): TopicWithTrut
   if (hidden !== null) return { topic, hidden };
   throw new UnsupportedError(
     `Topic ${name} has no held-out questions to evaluate on.`,
-    name.startsWith("plain:")
+    subjectOf(name) !== null
       ? "Give questions with their answers: --eval-file FILE.jsonl, a line each: {question, answer}."
       : "Only a topic with a hidden checker can be evaluated; `sqlm topics` says which have one.",
   );

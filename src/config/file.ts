@@ -1,9 +1,11 @@
 // Finds and reads a config file: sqlm.config.ts and its siblings in the working folder, or the file that was named.
 // Leaves checking its values to config-layers.ts.
+
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { dirname, extname, isAbsolute, resolve } from "node:path";
 import { UsageError } from "../errors.ts";
+import { subjectOf } from "../topic-names.ts";
 import { importFile } from "./import-file.ts";
 
 /** Names that are looked for; a folder holds at most one. */
@@ -64,7 +66,7 @@ export function withPathsFrom(folder: string, values: unknown): unknown {
   };
 }
 
-const isTopicFile = (topic: string): boolean => !topic.startsWith("plain:") && /\.m?[jt]s$/.test(topic);
+const isTopicFile = (topic: string): boolean => subjectOf(topic) === null && /\.m?[jt]s$/.test(topic);
 
 /** True for a path that says that it is one, and for the name of a model's folder or file beside the config file. */
 function isModelFolder(folder: string, model: string): boolean {

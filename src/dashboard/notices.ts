@@ -1,6 +1,8 @@
 // What must be known before a run's pictures are believed: that it is a control, that nobody knows the truth, that it
 // broke off. Sentences for the page, for reports and for tests.
+
 import { healthLine, type MetricColumns } from "../guard/health-line.ts";
+import { subjectOf } from "../topic-names.ts";
 import type { RunState } from "./api.ts";
 import type { Mark } from "./pictures.ts";
 import { visibleLine } from "./visible.ts";
@@ -17,15 +19,15 @@ const controls: Readonly<Record<string, string>> = {
     "rewards are shuffled within each group, so they say nothing about answers. What it gains does not come from the vote.",
 };
 
-/** A topic given in words keeps the starting proposer by default (docs/decisions/0097): no control, but how it is played. */
-const isInWords = (topic: string): boolean => topic.startsWith("plain:");
+/** Whether a starting proposer is a control: a topic given in words keeps it by default (docs/decisions/0097). */
+const isControl = ({ topic }: RunState["config"]): boolean => subjectOf(topic) === null;
 
 /** What sets the run apart from self-play as it is, in a few words; null where nothing does. */
 export function controlOf({ trial, config }: Pick<RunState, "trial" | "config">): string | null {
   const words = [
     ...(trial?.control == null ? [] : [trial.control]),
     ...(config.solverReward === "format" ? ["format reward"] : []),
-    ...(config.proposerEvery === 0 && !isInWords(config.topic) ? ["frozen proposer"] : []),
+    ...(config.proposerEvery === 0 && isControl(config) ? ["frozen proposer"] : []),
   ];
   return words.length === 0 ? null : words.join(", ");
 }
@@ -46,7 +48,7 @@ export function noticesOf(state: RunState, metrics?: MetricColumns): Notice[] {
   }
   if (config.proposerEvery === 0) {
     notices.push({
-      tone: isInWords(config.topic) ? "note" : "control",
+      tone: isControl(config) ? "control" : "note",
       text:
         config.proposerWeights === "separate"
           ? "The proposer of this run is frozen: its questions come from the starting model."

@@ -3,6 +3,7 @@
 import { dirname, extname, resolve } from "node:path";
 import { importFile } from "../config/import-file.ts";
 import { didYouMean, UsageError } from "../errors.ts";
+import { subjectOf } from "../topic-names.ts";
 import type { ModelFacts } from "../types.ts";
 import { addition } from "./addition.ts";
 import { algebra } from "./algebra.ts";
@@ -32,9 +33,6 @@ const builtInTopics: ReadonlyMap<string, { readonly notation: DefinedTopic; read
 /** Names of the topics that come with the package. */
 export const builtInTopicNames: readonly string[] = [...builtInTopics.keys()];
 
-/** What follows it is a subject in words, for models that follow instructions. */
-const plainPrefix = "plain:";
-
 const moduleExtensions: ReadonlySet<string> = new Set([".ts", ".mts", ".js", ".mjs"]);
 
 /**
@@ -62,7 +60,8 @@ export async function openTopic(
       "Ask such a model for arithmetic, or leave the model out.",
     );
   }
-  if (nameOrPath.startsWith(plainPrefix)) return plainTopic(nameOrPath.slice(plainPrefix.length), files);
+  const subject = subjectOf(nameOrPath);
+  if (subject !== null) return plainTopic(subject, files);
   if (moduleExtensions.has(extname(nameOrPath))) return importTopic(resolve(nameOrPath));
   throw new UsageError(
     `Unknown topic "${nameOrPath}".${didYouMean(nameOrPath, builtInTopicNames)}`,
@@ -72,7 +71,7 @@ export async function openTopic(
 
 /** The same topic for a process in another working folder: a path made absolute, any other name as it is. */
 export function absoluteTopicName(nameOrPath: string): string {
-  return builtInTopics.has(nameOrPath) || nameOrPath.startsWith(plainPrefix) ? nameOrPath : resolve(nameOrPath);
+  return builtInTopics.has(nameOrPath) || subjectOf(nameOrPath) !== null ? nameOrPath : resolve(nameOrPath);
 }
 
 async function importTopic(path: string): Promise<DefinedTopic> {

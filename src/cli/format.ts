@@ -156,3 +156,6 @@ export function bar(share: number, width = 20): string {
   const filled = Math.round(Math.min(1, Math.max(0, share)) * width);
   return "█".repeat(filled) + "░".repeat(width - filled);
 }
+
+/** Stands for the topic of a run whose settings another version recorded. */
+export const unreadableSettings = "(settings of another version)";

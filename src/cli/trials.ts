@@ -3,6 +3,7 @@
 import type { RunConfig } from "../config/config.ts";
 import { UsageError } from "../errors.ts";
 import type { RunInfo, RunSources, RunTrial } from "../store/store.ts";
+import { settingsOf } from "../store/workspace.ts";
 import { oneLine } from "./format.ts";
 import { changesOf } from "./run-sources.ts";
 
@@ -33,7 +34,7 @@ export function findTrial(
   const own = runs.filter(
     (info) =>
       equalTrials(info.trial, trial) &&
-      equalConfigs(info.config, config) &&
+      equalConfigs(settingsOf(info), config) &&
       (info.sources === null || changesOf(info.sources, sources).length === 0),
   );
   const info = own.findLast(({ status }) => status === "finished") ?? own.at(-1);
@@ -51,7 +52,9 @@ function equalTrials(a: RunTrial | null, b: RunTrial): boolean {
   return a !== null && a.experiment === b.experiment && a.variant === b.variant && a.control === b.control;
 }
 
-function equalConfigs(recorded: RunConfig, config: RunConfig): boolean {
+/** What another version recorded is another trial. */
+function equalConfigs(recorded: RunConfig | null, config: RunConfig): boolean {
+  if (recorded === null) return false;
   const [a, b] = [recorded, config].map((one) => new Map<string, unknown>(Object.entries(one)));
   if (config.threads === 0) for (const one of [a, b]) one.delete("threads");
   return a.size === b.size && [...a].every(([key, value]) => JSON.stringify(value) === JSON.stringify(b.get(key)));

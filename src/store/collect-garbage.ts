@@ -10,7 +10,7 @@ import { dependentTables } from "./remove-run.ts";
 import { tryLockRun } from "./run-lock.ts";
 import { steppedTables } from "./schema.ts";
 import type { LoopState } from "./store.ts";
-import { findRun, readRuns } from "./workspace.ts";
+import { findRun, readRuns, settingsOf } from "./workspace.ts";
 
 interface Garbage {
   readonly run: string;
@@ -34,6 +34,8 @@ export interface GarbageReport {
   readonly runs: readonly Garbage[];
   /** Runs that were left alone because a process has them open. */
   readonly busy: readonly string[];
+  /** Runs that were left alone because nobody says how many checkpoints to keep: another version recorded their settings. */
+  readonly unreadable: readonly string[];
   /** Bytes by which the database file shrank; 0 in a dry run. */
   readonly databaseBytes: number;
 }
@@ -47,14 +49,20 @@ export async function collectGarbage(folder: string, options: GarbageOptions): P
     const chosen = options.run === undefined ? infos : [findRun(infos, options.run)];
     const runs: Garbage[] = [];
     const busy: string[] = [];
-    for (const { run, config } of chosen) {
+    const unreadable: string[] = [];
+    for (const info of chosen) {
+      const { run } = info;
       // Held until its garbage is gone, so that nobody resumes the run in between.
       using lock = lockFolder(join(folder, "runs", run));
       if (lock === null) {
         busy.push(run);
         continue;
       }
-      const keep = options.keepCheckpoints ?? config.keepCheckpoints;
+      const keep = options.keepCheckpoints ?? settingsOf(info)?.keepCheckpoints;
+      if (keep === undefined) {
+        unreadable.push(run);
+        continue;
+      }
       const folders = await unkeptCheckpoints(join(folder, "runs", run, "checkpoints"), keep);
       const bytes = folders.reduce((sum, one) => sum + folderBytes(one), 0);
       const rows = translateErrors(path, () => {
@@ -66,7 +74,7 @@ export async function collectGarbage(folder: string, options: GarbageOptions): P
       runs.push({ run, rows, folders, bytes });
     }
     const shrinks = !options.dryRun && busy.length === 0 && runs.some(({ rows }) => rows > 0);
-    return { runs, busy, databaseBytes: shrinks ? translateErrors(path, () => shrink(database, path)) : 0 };
+    return { runs, busy, unreadable, databaseBytes: shrinks ? translateErrors(path, () => shrink(database, path)) : 0 };
   } finally {
     database.close();
   }

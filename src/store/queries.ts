@@ -75,6 +75,7 @@ export function runOverview(reader: Reader, run: string): RunOverview {
   return readAtOnce(reader, () => {
     const { database } = reader;
     const info = runInfo(reader, run);
+    const { trial, sources, created, status, lastStep } = info;
     const runId = idOf(reader, info.run);
     const totals = firstRow<RunOverview["totals"]>(
       database.prepare(
@@ -99,7 +100,10 @@ export function runOverview(reader: Reader, run: string): RunOverview {
     );
     const superseded = database.prepare("SELECT count(*) AS n FROM steps WHERE run_id = ? AND superseded = 1");
     return {
-      ...info,
+      ...{ run: info.run, trial, sources, created, status, lastStep },
+      get config() {
+        return info.config;
+      },
       totals: { ...totals },
       metricNames: allRows<{ name: string }>(names, runId).map((row) => row.name),
       evaluations: readEvaluations(database, runId),

@@ -3,7 +3,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { UsageError } from "../errors.ts";
-import { openDatabase, transaction, translateErrors } from "./database.ts";
+import { allRows, openDatabase, transaction, translateErrors } from "./database.ts";
 import { lockRun } from "./run-lock.ts";
 import { steppedTables } from "./schema.ts";
 import { findRun, readRuns } from "./workspace.ts";
@@ -27,9 +27,15 @@ export function removeRuns(folder: string, names: readonly string[]): void {
   const locks: Disposable[] = [];
   try {
     const runs = translateErrors(path, () => readRuns(database, folder));
+    // Also of runs whose other settings only another version can read.
+    const models = allRows<{ run: string; model: string | null }>(
+      database.prepare(
+        "SELECT name AS run, CASE WHEN json_valid(config) THEN config ->> 'model' END AS model FROM runs ORDER BY id",
+      ),
+    );
     const folders = names.map((name) => join(folder, "runs", findRun(runs, name).run));
     for (const [index, name] of names.entries()) {
-      const heir = runs.find(({ run, config }) => !names.includes(run) && config.model.startsWith(folders[index]));
+      const heir = models.find(({ run, model }) => !names.includes(run) && model?.startsWith(folders[index]));
       if (heir === undefined) continue;
       throw new UsageError(
         `Run ${heir.run} started from a checkpoint of ${name} and cannot be resumed without it.`,

@@ -43,6 +43,7 @@ export interface RunAmendment {
 
 export interface RunInfo {
   readonly run: string;
+  /** Read when it is asked for. Throws FileFormatError where another version recorded settings that this one does not know. */
   readonly config: RunConfig;
   /** Null for a run that no experiment made. */
   readonly trial: RunTrial | null;

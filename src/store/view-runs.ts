@@ -57,6 +57,9 @@ interface StoredRun extends TrialColumns {
   readonly last_step: number;
 }
 
+/** SQL of a recorded setting; null where the settings are not even JSON. */
+const setting = (key: string): string => `CASE WHEN json_valid(config) THEN config ->> '${key}' END`;
+
 /** One page of the workspace's runs, newest first, and how many there are on all pages. */
 export function findRuns(
   reader: Reader,
@@ -66,7 +69,7 @@ export function findRuns(
   const values: SQLInputValue[] = [];
   if (search.text !== undefined && search.text !== "") {
     conditions.push(
-      `instr(lower(name || ' ' || coalesce(config ->> 'topic', '') || ' ' || coalesce(experiment, '') || ' ' ||
+      `instr(lower(name || ' ' || coalesce(${setting("topic")}, '') || ' ' || coalesce(experiment, '') || ' ' ||
          coalesce(variant, '') || ' ' || coalesce(control, '')), lower(?)) > 0`,
     );
     values.push(search.text);
@@ -79,8 +82,8 @@ export function findRuns(
     const where = `FROM runs WHERE ${conditions.join(" AND ")}`;
     const total = firstRow<{ n: number }>(reader.database.prepare(`SELECT count(*) AS n ${where}`), ...values)?.n ?? 0;
     const page = reader.database.prepare(
-      `SELECT id, name, config ->> 'topic' AS topic, config ->> 'model' AS model, config ->> 'seed' AS seed,
-         config ->> 'steps' AS steps, created, status, last_step, experiment, variant, control
+      `SELECT id, name, ${setting("topic")} AS topic, ${setting("model")} AS model, ${setting("seed")} AS seed,
+         ${setting("steps")} AS steps, created, status, last_step, experiment, variant, control
        ${where} ORDER BY id DESC LIMIT ? OFFSET ?`,
     );
     const rows = allRows<StoredRun>(page, ...values, search.limit ?? 50, search.offset ?? 0);

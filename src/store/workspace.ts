@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { basename, extname, join, resolve } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import type { RunConfig } from "../config/config.ts";
-import { nearestName, UsageError } from "../errors.ts";
+import { FileFormatError, nearestName, UsageError } from "../errors.ts";
 import { allRows, openDatabase, transaction, translateErrors } from "./database.ts";
 import { checkpointBytes, requireSpaceToStart, type StoreHost, thisHost } from "./host.ts";
 import { makeFolder } from "./make-folder.ts";
@@ -170,16 +170,33 @@ export function readRuns(database: DatabaseSync, folder: string, name: string | 
     `SELECT name, config, sources, experiment, variant, control, created, status, last_step FROM runs
        WHERE ?1 IS NULL OR name = ?1 ORDER BY id`,
   );
-  return allRows<RunRow>(rows, name).map((row) => ({
-    run: row.name,
-    config: readConfig(join(folder, "sqlm.db"), row.name, row.config),
-    trial: readTrial(row),
-    sources: readSources(row.sources),
-    created: row.created,
-    // A run that says it is running while no process has it open was killed.
-    status: row.status === "running" && !isRunLocked(join(folder, "runs", row.name)) ? "crashed" : row.status,
-    lastStep: row.last_step,
-  }));
+  return allRows<RunRow>(rows, name).map((row) => {
+    let config: RunConfig | null = null;
+    return {
+      run: row.name,
+      // Not before somebody wants it: what cannot be read of one run must keep nobody from the others, nor from removing it.
+      get config() {
+        config ??= readConfig(join(folder, "sqlm.db"), row.name, row.config);
+        return config;
+      },
+      trial: readTrial(row),
+      sources: readSources(row.sources),
+      created: row.created,
+      // A run that says it is running while no process has it open was killed.
+      status: row.status === "running" && !isRunLocked(join(folder, "runs", row.name)) ? "crashed" : row.status,
+      lastStep: row.last_step,
+    };
+  });
+}
+
+/** The settings of a run, or null where another version recorded what this one does not know. */
+export function settingsOf(info: Pick<RunInfo, "config">): RunConfig | null {
+  try {
+    return info.config;
+  } catch (error) {
+    if (error instanceof FileFormatError) return null;
+    throw error;
+  }
 }
 
 /** Stands for the run that was made last. */

@@ -58,3 +58,29 @@ test("an older version's workspace opens, shows, resumes and goes on", () => {
   const { config } = JSON.parse(sqlm("show", finished, "--json").stdout) as { config: object };
   expect(config).toMatchObject({ steps: 6, proposerEntropyCoef: 0, repetitionPenalty: 0 });
 });
+
+test("a run of a newer version is listed, said to be one, and removed; the others go on", () => {
+  const workspace = oldWorkspace();
+  const sqlm = (...args: string[]) => {
+    const command = [join(packageRoot, "bin", "sqlm.js"), ...args, "--workspace", workspace];
+    const { status: code, stdout, stderr } = spawnSync(process.execPath, command, { encoding: "utf8" });
+    return { code, stdout, stderr };
+  };
+  const { runs } = JSON.parse(sqlm("list", "--json").stdout) as { runs: { run: string }[] };
+  const [other, ...rest] = runs.map(({ run }) => run);
+  const database = new DatabaseSync(join(workspace, "sqlm.db"));
+  database.prepare("UPDATE runs SET config = json_set(config, '$.newSetting', 3) WHERE name = ?").run(other);
+  database.close();
+  const listed = sqlm("list");
+  expect(listed.code).toBe(0);
+  expect(listed.stdout).toMatch(new RegExp(`${other} +\\(settings of another version\\)`));
+  expect(sqlm("show", rest[0]).code).toBe(0);
+  expect(sqlm("show", other)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('unknown setting "newSetting"'),
+  });
+  expect(sqlm("gc", "--dry-run").stdout).toContain(`${other} was recorded by another version and was left alone`);
+  const removed = sqlm("rm", other, "--yes");
+  expect(removed).toMatchObject({ code: 0, stdout: expect.stringContaining("(settings of another version), crashed") });
+  expect(sqlm("list", "--names").stdout.trim().split("\n")).toEqual(rest);
+});

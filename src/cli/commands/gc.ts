@@ -36,6 +36,8 @@ export function gcCommand(): Command {
       if (rows.length > 0)
         terminal.say(formatTable(["run", "rows", "checkpoints", "size"], rows, terminal.tableColumns));
       for (const name of report.busy) terminal.say(`${name} is open in another process and was left alone.`);
+      for (const name of report.unreadable)
+        terminal.say(`${name} was recorded by another version and was left alone; with --keep it is not.`);
       const bytes = report.runs.reduce((sum, one) => sum + one.bytes, 0);
       if (rows.length === 0) terminal.say("There is nothing to remove.");
       else if (dryRun)

@@ -1,8 +1,9 @@
 // `sqlm list`: the runs of a workspace, newest first.
 import type { Command } from "commander";
 import { listRuns, openReader, runOverview } from "../../store/queries.ts";
+import { settingsOf } from "../../store/workspace.ts";
 import { makeCommand, terminalOf, withWorkspace } from "../command.ts";
-import { formatShare, formatTable } from "../format.ts";
+import { formatShare, formatTable, unreadableSettings } from "../format.ts";
 import { describeTrial } from "../trials.ts";
 
 export function listCommand(): Command {
@@ -22,19 +23,22 @@ export function listCommand(): Command {
     }
     const runs = listRuns(reader)
       .toReversed()
-      .map(({ run, config, trial, created, status, lastStep }) => {
+      .map((info) => {
+        const { run, trial, created, status, lastStep } = info;
+        const config = settingsOf(info);
         const levels = runOverview(reader, run).evaluations.at(-1)?.levels ?? [];
         const passAt1 = levels.map(({ difficulty, passAt1 }) => ({ difficulty, passAt1 }));
-        return { run, topic: config.topic, trial, status, step: lastStep, steps: config.steps, created, passAt1 };
+        const [topic, steps] = [config?.topic ?? null, config?.steps ?? null];
+        return { run, topic, trial, status, step: lastStep, steps, created, passAt1 };
       });
     // A column of its own only where there is something in it.
     const withTrials = runs.some(({ trial }) => trial !== null);
     const rows = runs.map(({ run, topic, trial, status, step, steps, created, passAt1 }) => [
       run,
-      topic,
+      topic ?? unreadableSettings,
       ...(withTrials ? [trial === null ? "" : describeTrial(trial)] : []),
       status,
-      `${step}/${steps}`,
+      `${step}/${steps ?? "?"}`,
       created.slice(0, 16).replace("T", " "),
       passAt1.map((level) => `${level.difficulty} ${formatShare(level.passAt1)}`).join("  "),
     ]);

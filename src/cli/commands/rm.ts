@@ -6,8 +6,9 @@ import type { Command } from "commander";
 import { UsageError } from "../../errors.ts";
 import { openReader, runOverview } from "../../store/queries.ts";
 import { removeRuns } from "../../store/remove-run.ts";
+import { settingsOf } from "../../store/workspace.ts";
 import { exitCodes, makeCommand, terminalOf, withWorkspace } from "../command.ts";
-import { formatBytes } from "../format.ts";
+import { formatBytes, unreadableSettings } from "../format.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface RmOptions {
@@ -47,11 +48,14 @@ function describeRuns(folder: string, given: readonly string[]): { readonly run:
   using reader = openReader(folder);
   const found = given.map((name) => runOverview(reader, name));
   const once = found.filter(({ run }, index) => found.findIndex((other) => other.run === run) === index);
-  return once.map(({ run, status, lastStep, config, checkpoints }) => {
+  return once.map((overview) => {
+    const { run, status, lastStep, checkpoints } = overview;
+    const config = settingsOf(overview);
     const kept = checkpoints.filter((one) => existsSync(one.folder));
     const bytes = kept.reduce((sum, one) => sum + one.bytes, 0);
     const checkpointText = `${kept.length} checkpoint${kept.length === 1 ? "" : "s"}, ${formatBytes(bytes)}`;
-    return { run, text: `${config.topic}, ${status} at step ${lastStep} of ${config.steps}, ${checkpointText}` };
+    const [topic, of] = config === null ? [unreadableSettings, ""] : [config.topic, ` of ${config.steps}`];
+    return { run, text: `${topic}, ${status} at step ${lastStep}${of}, ${checkpointText}` };
   });
 }
 

@@ -56,10 +56,21 @@ export function sayWeights(terminal: Terminal, { weights, coarseSampling = false
 }
 
 /** `sampling 24/128 answers, 210 tokens/s, 31 s left`. */
-export function progressLine({ stage, done, total, tokens }: EngineProgress, seconds: number): string {
+export function progressLine(progress: EngineProgress, seconds: number): string {
+  const { stage, done, total, tokens } = progress;
   if (stage === "waiting") return "";
   const share = stage === "loading" ? `${Math.floor((100 * done) / total)} %` : `${done}/${total}`;
   const rate = tokens > 0 && seconds > 0 ? `, ${Math.round(tokens / seconds)} tokens/s` : "";
-  const left = done > 0 && done < total ? `, ${formatDuration((seconds / done) * (total - done))} left` : "";
+  const secondsLeft = seconds * relativeLeft(progress);
+  const left = Number.isFinite(secondsLeft) && done < total ? `, ${formatDuration(secondsLeft)} left` : "";
   return `${stage} ${share} ${units[stage]}${rate}${left}`;
+}
+
+/**
+ * What is left to do over what has been done. Answers that are sampled side by side end together: by those that have ended the first
+ * would seem to have all the others before it, so what they may still draw at most counts where it is less.
+ */
+function relativeLeft({ done, total, tokens, mostLeft = Number.POSITIVE_INFINITY }: EngineProgress): number {
+  const byDone = done === 0 ? Number.POSITIVE_INFINITY : (total - done) / done;
+  return tokens === 0 ? byDone : Math.min(byDone, mostLeft / tokens);
 }

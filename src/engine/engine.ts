@@ -131,6 +131,8 @@ export interface EngineProgress {
   readonly total: number;
   /** Tokens that this call has sampled, scored or trained so far; 0 while loading. */
   readonly tokens: number;
+  /** Of sampling, where it is known: more tokens than this are not to come. */
+  readonly mostLeft?: number;
   /** Of the stage `waiting`: for how long, for what, and why. */
   readonly waiting?: string;
 }

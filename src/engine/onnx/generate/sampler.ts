@@ -39,8 +39,8 @@ export interface SamplerOptions {
   readonly maxBatch?: number;
   /** Weights that never change, where an adapter trains beside them. */
   readonly frozen?: FrozenWeights | null;
-  /** Called now and then with the completions so far, all of the call, and the tokens so far. */
-  readonly onProgress?: (done: number, total: number, tokens: number) => void;
+  /** Called now and then with the completions so far, all of the call, the tokens so far, and how many may be still to come. */
+  readonly onProgress?: (done: number, total: number, tokens: number, mostLeft?: number) => void;
 }
 
 /** Whether a sampler of these weights works step by step, and so tells tokens as they are drawn. */

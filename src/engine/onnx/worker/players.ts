@@ -51,8 +51,8 @@ export function createPlayers(
   const frozen = adapter === null ? null : loadFrozen(model, onProgress);
   // Sessions of large models give their memory back after each run.
   const sessionOptions = { threads, keepMemory: frozen === null };
-  const report = (stage: EngineProgress["stage"]) => (done: number, total: number, tokens: number) =>
-    onProgress({ stage, done, total, tokens });
+  const report = (stage: EngineProgress["stage"]) => (done: number, total: number, tokens: number, mostLeft?: number) =>
+    onProgress({ stage, done, total, tokens, ...(mostLeft !== undefined && { mostLeft }) });
   const sampler = createSampler(layout, { threads, frozen, onProgress: report("sampling") });
   const trainingSessions = new SessionCache(sessionOptions, frozen === null ? sessionLimit : layerSessionLimit);
   // One for all policies and for scoring, whose memory it lends to whoever is at work.

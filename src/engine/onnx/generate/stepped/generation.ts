@@ -15,7 +15,7 @@ export interface GenerationOptions {
   readonly settings: SampleOptions;
   readonly limits: GenerationLimits;
   readonly watch?: SampleWatch | undefined;
-  readonly onProgress: (done: number, total: number, tokens: number) => void;
+  readonly onProgress: (done: number, total: number, tokens: number, mostLeft: number) => void;
 }
 
 /** Rows wait for others to begin with: the prompt of one takes nearly as long as those of several. */
@@ -75,7 +75,11 @@ export async function generate(options: GenerationOptions): Promise<Completion[]
     watch?.tell(pieces);
     if (Date.now() - told > progressInterval || rows.length + queue.length === 0) {
       told = Date.now();
-      onProgress(completions.size, sequences.length, drawn);
+      const mostLeft = rows.reduce(
+        (sum, { tokens }) => sum - tokens.length,
+        settings.maxTokens * (rows.length + queue.length),
+      );
+      onProgress(completions.size, sequences.length, drawn, mostLeft);
     }
   }
   return sequences.map((sequence) => completions.get(sequence)!);

@@ -15,6 +15,7 @@ import { groupSignals } from "../../types.ts";
 import { decoderOf } from "../checkpoint-of.ts";
 import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts";
 import { formatNumber, formatShare, formatTable, oneLine } from "../format.ts";
+import { readRange } from "../read-range.ts";
 import type { Terminal } from "../terminal.ts";
 
 interface QuestionsOptions {
@@ -196,23 +197,4 @@ function readFilter(options: QuestionsOptions): QuestionFilter {
       offset: readCount("--skip", options.skip),
     }).filter(([, value]) => value !== undefined),
   );
-}
-
-/** `0.5..0.9`, `0.5..`, `..0.9`, or one value for both ends. */
-function readRange(name: string, text: string | undefined): { readonly low?: number; readonly high?: number } {
-  if (text === undefined) return {};
-  const number = "[-+]?(?:\\d+\\.?\\d*|\\.\\d+)";
-  const match = new RegExp(`^(${number})?(\\.\\.)?(${number})?$`).exec(text.trim());
-  const [low, high] = [match?.[1], match?.[2] === undefined ? match?.[1] : match[3]];
-  if (
-    match === null ||
-    (low === undefined && high === undefined) ||
-    (match[2] === undefined && match[3] !== undefined)
-  ) {
-    throw new UsageError(`${name} is not a range: "${text}".`, "Write 0.5..0.9, 0.9.., ..0.5 or one value.");
-  }
-  return {
-    ...(low === undefined ? {} : { low: Number(low) }),
-    ...(high === undefined ? {} : { high: Number(high) }),
-  };
 }

@@ -212,14 +212,18 @@ function readCommand(text: string, start: number, push: Push): number {
 /** Nothing but words, in Latin letters, with what joins and quotes them. */
 const phrase = /^[\s"“‘']*[A-Za-z][A-Za-z .'"“”‘’/-]*$/;
 
+/** Words of two letters that nobody writes for a product, in a text of letters alone: "on" is not "no" turned round. */
+const wordsOfPhrase = new Set(["on", "to", "hi", "oh", "ok", "ox"]);
+
 /**
- * Whether a run of two or three letters that is nothing known is a word and not a product of unknowns: in a text of letters alone, a run
- * of three that are in no alphabetical order or have the constants e or i among them (dog, New, big; but abc, xyz), and one with a capital
+ * Whether a run of two or three letters that is nothing known is a word and not a product of unknowns: in a text of letters alone, one of
+ * the few of two that are no products, a run of three that are in no alphabetical order or have the constants e or i among them (dog, New, big; but abc, xyz), and one with a capital
  * before a longer word (El Salvador). Products are written in order, as a rule, and two words in order are no anagrams of each other.
  */
 function isWordOfPhrase(text: string, start: number, run: string): boolean {
   if (!phrase.test(text)) return false;
   const lower = run.toLowerCase();
+  if (wordsOfPhrase.has(lower)) return true;
   const inOrder = [...lower].sort().join("") === lower;
   if (run.length === 3 && /[aeiou]/.test(lower) && (/[ei]/.test(lower) || !inOrder)) return true;
   return /^[A-Z][a-z]/.test(run) && /^ +[A-Z]?[a-z]{2,}/.test(text.slice(start + run.length));

@@ -353,6 +353,9 @@ const equal: readonly (readonly [string, string])[] = [
   ["2^{n+1}-2", "2(2^n-1)"],
   ["\\ln\\frac{1}{2}", "-\\ln2"],
   ["\\log_3 9x", "\\log_3(9x)"],
+  ["ax", "xa"],
+  ["am", "am"],
+  ["on", "On."],
 ];
 
 const unequal: readonly (readonly [string, string])[] = [
@@ -366,6 +369,10 @@ const unequal: readonly (readonly [string, string])[] = [
   ["dog", "god"],
   ["big", "gib"],
   ["up", "pu"],
+  ["on", "no"],
+  ["on", "n*o"],
+  ["to", "ot"],
+  ["log on", "log no"],
   ["hit/run", "run/hit"],
   ["hit/run", "nur/tih"],
   ["co-op", "op-co"],

@@ -7,7 +7,7 @@ import { canonicalMoment, hourOnly, isBareClock, type Moment, readMoment } from 
 import { normaliseText, type UnitMode } from "./normalise.ts";
 import { parse } from "./parse.ts";
 import { readingsOf } from "./readings.ts";
-import { type CommaMode, tokenise } from "./syntax.ts";
+import { type CommaMode, functionNames, tokenise } from "./syntax.ts";
 import { hasWord } from "./tree.ts";
 import type { Readings, Value } from "./value.ts";
 
@@ -157,12 +157,12 @@ function asWritten(source: string, normal: string): Reading<ParsedAnswer> {
   return { ok: true, value: { source, readings: [{ kind: "text", canonical }] } };
 }
 
-/** Words are compared by their letters and digits alone: `(C)` is C, "Even" is `\text{even}.` */
+/** Words are compared by their letters and digits alone: `(C)` is C, "Even" is `\text{even}.`, and a function without anything that it is of is its name. */
 export function asWords(text: string): Reading<ParsedAnswer> {
   const source = text.trim();
   if (source.length > maxAnswerCharacters) return refuse("too-long");
   const canonical = normaliseText(source, "none")
-    .replace(/\\[a-zA-Z]+/g, " ")
+    .replace(/\\([a-zA-Z]+)/g, (_, name: string) => (functionNames.has(name) ? name : " "))
     .toLowerCase()
     .replace(/[^\p{L}\p{N}+\-=<>^/]+/gu, " ")
     .trim();

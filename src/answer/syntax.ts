@@ -68,7 +68,7 @@ const operators: Readonly<Record<string, string>> = {
 };
 
 /** Functions that are evaluated; the rest of what looks like `f(x)` stays an unknown function. */
-const functionNames = new Set(
+export const functionNames: ReadonlySet<string> = new Set(
   "sin cos tan cot sec csc arcsin arccos arctan asin acos atan sinh cosh tanh log ln lg exp sqrt max min gcd lcm abs floor ceil".split(
     " ",
   ),

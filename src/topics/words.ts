@@ -62,12 +62,16 @@ export function withoutThoughts(reply: string): string {
   return end >= 0 ? reply.slice(end + "</think>".length) : reply.includes("<think>") ? "" : reply;
 }
 
+/** A last box that is left open though its sentence ended, as in `\boxed{"north".`: closed before the sentence's end. */
+const withEndedBox = (said: string): string =>
+  said.replace(/(\\boxed\{)["“']?([^{}\n]{1,80}?)(?:["”']\.?|(?<!\d)\.)\s*$/, "$1$2}");
+
 /**
  * What a reply answers: its last box, else what "answer is" says, a number in it before words, else its last number. The canonical
  * text of `markedAnswer`.
  */
 export function readConclusion(reply: string): Reading<string> {
-  const said = withoutThoughts(reply);
+  const said = withEndedBox(withoutThoughts(reply));
   if (said.includes("\\boxed")) return markedAnswer(said);
   const concluded = /\banswer\s*(?:is|:|=)(?!.*\banswer\s*(?:is|:|=))(.*)/is.exec(said)?.[1];
   const numbers = (concluded ?? said).match(/(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?:\s*\/\s*\d+)?(?![\w])/g) ?? [];

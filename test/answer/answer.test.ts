@@ -356,6 +356,7 @@ const equal: readonly (readonly [string, string])[] = [
   ["ax", "xa"],
   ["am", "am"],
   ["on", "On."],
+  ["\\boxed{\\sin}", "\\boxed{sin}"],
 ];
 
 const unequal: readonly (readonly [string, string])[] = [
@@ -370,6 +371,7 @@ const unequal: readonly (readonly [string, string])[] = [
   ["big", "gib"],
   ["up", "pu"],
   ["on", "no"],
+  ["\\boxed{\\sin}", "\\boxed{\\cos}"],
   ["on", "n*o"],
   ["to", "ot"],
   ["log on", "log no"],

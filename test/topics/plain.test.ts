@@ -150,6 +150,9 @@ describe("a plain topic", () => {
     ["What is the opposite of hot?", "The opposite of hot is cold.", "cold"],
     ["What is 5 + 3?", "5 + 3 is 8.", "8"],
     ["How old was the city of Rome in 1000?", "The city of Rome was very old.", "very old"],
+    ["What is the opposite of tan?", 'The opposite of "tan" is "sin". The answer is \\boxed{\\sin}.', "sin"],
+    ["Which is first?", 'In their categories "apple" comes first. The answer is \\boxed{"apple".', "apple"],
+    ["What is the opposite of south?", "The answer is \\boxed{north.", "north"],
     // What is marked goes first, and a number counts where no value follows what the question asked for.
     ["What is the opposite of hot?", "The opposite of hot is warm. The answer is cold.", "cold"],
     ["How many days has a week?", "The days of a week are 7.", "7"],
@@ -164,6 +167,10 @@ describe("a plain topic", () => {
     ["What is the capital of Russia?", "The capital of Russia is a city that lies on the river Moskva."],
     ["What is the capital of Russia?", "The capital of Russia is old. Moscow is large."],
     ["What is the capital of Russia?", "It is Moscow."],
+    // It may go on: nothing says that it has ended.
+    ["What is the opposite of south?", "The answer is \\boxed{north"],
+    ["What is 4 + 4.5?", "The answer is \\boxed{8."],
+    ["What is the opposite of hot?", "The answer is \\boxed{}."],
     ["What is the capital of Russia?", "Russia is large."],
   ])("reads no value where a sentence says another thing: %s %s", (asked, reply) => {
     expect(topic.readAnswer(reply, question(asked)).ok).toBe(false);
@@ -175,6 +182,7 @@ describe("a plain topic", () => {
       "<question>".repeat(10_000),
       "{".repeat(100_000),
       `\\boxed${"{".repeat(100_000)}`,
+      `${'\\boxed{"'.repeat(50_000)}.`,
       "\ud800<question>\ud800 ab</question>",
       "<question>\ufffd\ufffd words</question>",
       `<question>${"a ".repeat(5000)}</question>`,

@@ -1,4 +1,4 @@
-// Ranges as people write them on the command line.
+// Ranges and lists of numbers as people write them on the command line.
 import { UsageError } from "../errors.ts";
 
 export interface Range {
@@ -20,4 +20,22 @@ export function readRange(name: string, text: string | undefined): Range {
     throw new UsageError(`${name}: nothing is between ${low} and ${high}.`, `Write ${high}..${low}.`);
   }
   return { ...(low === "" ? {} : { low: Number(low) }), ...(high === "" ? {} : { high: Number(high) }) };
+}
+
+/** A range that was meant is not longer than this; a slip of the finger may be. */
+const mostNumbers = 1000;
+
+/** Whole numbers, in the order in which they are given: `2,3`, `1..5` or `1..3,7`. Throws UsageError for anything else, and for one given twice. */
+export function readNumbers(name: string, text: string): number[] {
+  const numbers = text.split(",").flatMap((part) => {
+    const [first, last = first] =
+      /^(\d{1,15})(?:\.\.(\d{1,15}))?$/.exec(part.trim())?.slice(1).filter(Boolean).map(Number) ?? [];
+    if (first === undefined || last === undefined || last < first || last - first >= mostNumbers) {
+      throw new UsageError(`${name}: "${part.trim()}" is no whole number and no range of them.`, "Write 2,3 or 1..5.");
+    }
+    return Array.from({ length: last - first + 1 }, (_, i) => first + i);
+  });
+  const repeated = numbers.find((number, index) => numbers.indexOf(number) !== index);
+  if (repeated !== undefined) throw new UsageError(`${name} names ${repeated} twice.`, "Give each number once.");
+  return numbers;
 }

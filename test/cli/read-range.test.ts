@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { readRange } from "../../src/cli/read-range.ts";
+import { readNumbers, readRange } from "../../src/cli/read-range.ts";
 import { UsageError } from "../../src/errors.ts";
 
 describe("a range", () => {
@@ -38,5 +38,29 @@ describe("a range", () => {
         expect(readRange("--agreement", String(a))).toEqual({ low: a, high: a });
       }),
     );
+  });
+});
+
+describe("a list of numbers", () => {
+  test.each([
+    ["2,3", [2, 3]],
+    ["1..5", [1, 2, 3, 4, 5]],
+    [" 7 , 1..3 ", [7, 1, 2, 3]],
+    ["0", [0]],
+    ["4..4", [4]],
+  ])("%s", (text, numbers) => {
+    expect(readNumbers("--seeds", text)).toEqual(numbers);
+  });
+
+  test.each(["", "x", "1,", "1..", "..3", "3..1", "1.5", "-1", "1..2..3", "0..1000", "99999999999999999"])(
+    "is not %s",
+    (text) => {
+      expect(() => readNumbers("--seeds", text)).toThrow("is no whole number and no range of them");
+    },
+  );
+
+  test("names nothing twice", () => {
+    expect(() => readNumbers("--seeds", "1,2,1")).toThrow("--seeds names 1 twice");
+    expect(() => readNumbers("--seeds", "1..3,2")).toThrow("--seeds names 2 twice");
   });
 });

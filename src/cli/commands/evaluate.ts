@@ -8,6 +8,7 @@ import { makeCommand, readCount, terminalOf, withWorkspace } from "../command.ts
 import type { EvaluationOptions } from "../evaluation.ts";
 import { withModelOptions } from "../model-options.ts";
 import type { Parts } from "../parts.ts";
+import { readNumbers } from "../read-range.ts";
 import { evaluateTopic } from "../topic-evaluation.ts";
 
 interface Flags {
@@ -51,7 +52,7 @@ export function evaluateCommand(parts: Parts): Command {
     )
     .option("--topic <name>", "Topic name or path of a topic file (default: the one that the model was trained on).")
     .option("--questions <count>", "Held-out questions a difficulty level (default: 200).")
-    .option("--levels <list>", "Difficulty levels to ask, as 2,3 (default: all of the topic's).")
+    .option("--levels <list>", "Difficulty levels to ask, as 2,3 or 2..4 (default: all of the topic's).")
     .option(
       "--greedy",
       "Ask for the most likely answer to each question alone, so for more questions in the same time.",
@@ -87,7 +88,7 @@ export function evaluateCommand(parts: Parts): Command {
       if (flags.benchmark === undefined) {
         const questions = readCount("--questions", flags.questions ?? "200", 1);
         const maxAnswerTokens = readCount("--max-answer-tokens", flags.maxAnswerTokens ?? "0");
-        const levels = flags.levels?.split(",").map((level) => readCount("--levels", level.trim()));
+        const levels = flags.levels === undefined ? undefined : readNumbers("--levels", flags.levels);
         const { topic, evalFile } = flags;
         return evaluateTopic(model, {
           ...{ ...options, topic, evalFile, questions, levels, maxAnswerTokens },

@@ -31,6 +31,7 @@ import { listenForInterrupt } from "../interrupt.ts";
 import { openTopicFor } from "../open-topic.ts";
 import type { Parts } from "../parts.ts";
 import { playRun, withAbsolutePaths } from "../play-run.ts";
+import { readNumbers } from "../read-range.ts";
 import { sourcesOf } from "../run-sources.ts";
 import { describeRemoved } from "../step-line.ts";
 import type { Terminal } from "../terminal.ts";
@@ -60,7 +61,7 @@ export function experimentCommand(parts: Parts): Command {
   );
   return withWorkspace(command)
     .argument("<file>", "File that exports the experiment (defineExperiment).")
-    .option("--seeds <numbers>", "Seeds, separated by commas.", "1,2,3")
+    .option("--seeds <numbers>", "Seeds, as 1,2,3 or 1..5.", "1,2,3")
     .option("--parallel <count>", "Runs at a time; each takes a core and its own memory.", "1")
     .option("--only <names>", "Variants to play, separated by commas: several processes can share an experiment.")
     .option(
@@ -70,7 +71,7 @@ export function experimentCommand(parts: Parts): Command {
     .option("--fresh", "Play every run anew, also those that the workspace has in its record.")
     .action(async (file: string, options: ExperimentCommandOptions) => {
       const terminal = terminalOf(options);
-      const seeds = readSeeds(options.seeds);
+      const seeds = readNumbers("--seeds", options.seeds);
       const parallel = readCount("--parallel", options.parallel, 1);
       const experiment = withModel(withVariants(await openExperiment(file), options.only), options.model);
       const trials = trialsOf(experiment, seeds);
@@ -164,16 +165,6 @@ function experimentEnded(where: string): RunStoppedError {
 /** Names a trial within its experiment. */
 function nameOf({ variant, seed }: Trial): string {
   return `${variant.name}, seed ${seed}`;
-}
-
-function readSeeds(text: string): number[] {
-  const seeds = text.split(",").map((seed) => readCount("--seeds", seed.trim()));
-  const repeated = seeds.find((seed, index) => seeds.indexOf(seed) !== index);
-  if (repeated === undefined) return seeds;
-  throw new UsageError(
-    `--seeds names ${repeated} twice.`,
-    "The same seed gives the same run, which says nothing of the spread; give another.",
-  );
 }
 
 /** What a run of this trial is marked with in its record. */

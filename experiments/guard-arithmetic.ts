@@ -1,7 +1,7 @@
 // Does the guard meet a collapse, and does it leave healthy runs alone? Two ways to make a vote collapse, and a healthy run, each
 // watched only (`note`, which changes nothing of the run) and acted on:
 //
-//   node scripts/bootstrap.mjs scripts/experiment-jobs.ts experiments/guard-arithmetic.ts --seeds 21,22,23,24,25 --jobs 4
+//   node scripts/bootstrap.mjs scripts/experiment-jobs.ts experiments/guard-arithmetic.ts --seeds 21..25 --jobs 4
 //   node scripts/bootstrap.mjs scripts/guard-table.ts
 import { defineExperiment, type RunConfigInput } from "self-questioning";
 

@@ -1,6 +1,6 @@
 // Does the guard leave healthy runs of the other topics alone? A run in which it says nothing is the run without it, token for token:
 //
-//   node scripts/bootstrap.mjs scripts/experiment-jobs.ts experiments/guard-healthy.ts --seeds 31,32,33,34,35 --jobs 2
+//   node scripts/bootstrap.mjs scripts/experiment-jobs.ts experiments/guard-healthy.ts --seeds 31..35 --jobs 2
 //   node scripts/bootstrap.mjs scripts/guard-table.ts --experiment guard-healthy
 import { defineExperiment } from "self-questioning";
 

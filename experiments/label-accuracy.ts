@@ -1,6 +1,6 @@
 // Do the labels stay right for long? The default recipe for 500 steps, half as many questions a step:
 //
-//   node scripts/bootstrap.mjs scripts/experiment-jobs.ts experiments/label-accuracy.ts --seeds 41,42,43,44,45 --jobs 2
+//   node scripts/bootstrap.mjs scripts/experiment-jobs.ts experiments/label-accuracy.ts --seeds 41..45 --jobs 2
 //   npx sqlm show RUN --metrics taughtLabelAccuracy
 import { defineExperiment } from "self-questioning";
 

@@ -8,6 +8,7 @@ import { spawn } from "node:child_process";
 import { join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { readNumbers } from "../src/cli/read-range.ts";
 import "../src/cli/register.ts";
 import type { Experiment } from "../src/evaluate/experiment.ts";
 
@@ -31,10 +32,10 @@ const opened = await Promise.all(
   }),
 );
 // All experiments and variants with the first seed before the second: what there is after an interruption is comparable.
-for (const seed of values.seeds.split(",")) {
+for (const seed of readNumbers("--seeds", values.seeds)) {
   for (const { file, names } of opened) {
     for (const name of names.filter((one) => only === undefined || only.includes(one))) {
-      jobs.push([file, "--seeds", seed.trim(), "--only", name]);
+      jobs.push([file, "--seeds", String(seed), "--only", name]);
     }
   }
 }

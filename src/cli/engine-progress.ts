@@ -68,9 +68,10 @@ export function progressLine(progress: EngineProgress, seconds: number): string 
 
 /**
  * What is left to do over what has been done. Answers that are sampled side by side end together: by those that have ended the first
- * would seem to have all the others before it, so what they may still draw at most counts where it is less.
+ * would seem to have all the others before it, so what they may still draw at most counts where it is less. Before one has ended there is
+ * no telling.
  */
 function relativeLeft({ done, total, tokens, mostLeft = Number.POSITIVE_INFINITY }: EngineProgress): number {
-  const byDone = done === 0 ? Number.POSITIVE_INFINITY : (total - done) / done;
-  return tokens === 0 ? byDone : Math.min(byDone, mostLeft / tokens);
+  if (done === 0) return Number.POSITIVE_INFINITY;
+  return Math.min((total - done) / done, tokens === 0 ? Number.POSITIVE_INFINITY : mostLeft / tokens);
 }

@@ -33,6 +33,8 @@ export interface GuardMemory {
   readonly posture: Posture;
   /** Step of the checkpoint to come back to; null where there is none. */
   readonly honest: number | null;
+  /** Step of a checkpoint that was saved while all was calm: it is one to come back to if the next look still finds nothing. */
+  readonly awaiting?: number | null;
 }
 
 export interface GuardParts {
@@ -150,14 +152,25 @@ export async function lookAround(
   const seen = watch(memory.watch, look, config);
   const means = { act: config.guard === "act" && memory.honest !== null, teacher: parts.topic.verification === "vote" };
   const { posture, responses } = respond(rested.posture, seen.alarms, means);
-  return { memory: { ...rested, watch: seen.state, posture }, responses, metrics: seen.metrics };
+  const calm = posture.rung === "note" && isHonest(seen.state, config);
+  const honest = calm ? (memory.awaiting ?? memory.honest) : memory.honest;
+  return {
+    memory: { ...rested, watch: seen.state, posture, honest, awaiting: null },
+    responses,
+    metrics: seen.metrics,
+  };
 }
 
-/** The memory when a checkpoint of this step is saved: whether that is one to come back to. */
+/**
+ * The memory when a checkpoint of this step is saved. It is not one to come back to before a look behind it has found nothing: what
+ * goes wrong between two looks is seen by the second, and the checkpoint may lie between them.
+ */
 export function trust(memory: GuardMemory | null, step: number, config: RunConfig): GuardMemory | null {
   // What was learned since an alarm is not trusted before all is calm.
   if (memory === null || memory.posture.rung !== "note") return memory;
-  return memory.watch === null || isHonest(memory.watch, config) ? { ...memory, honest: step } : memory;
+  if (memory.watch === null) return { ...memory, honest: step };
+  if (!isHonest(memory.watch, config)) return memory;
+  return memory.honest === null ? { ...memory, honest: step } : { ...memory, awaiting: step };
 }
 
 /** Step of the checkpoint that is to vote; null where the model that learns votes itself. */

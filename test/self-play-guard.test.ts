@@ -181,6 +181,16 @@ describe("a collapse", () => {
     expect(rates.at(-1)).toBe(0.25);
   });
 
+  test("that began before a checkpoint and was seen behind it leads back to the one before", async () => {
+    // Forgotten in step 10, which is saved; the looks are at 8 and 12.
+    const every = { steps: 12, probeEvery: 4, saveEvery: 5 };
+    const { events } = await play(newFolder(), every, { updatesLeft: 9 });
+    const acted = events.flatMap((event) => (event.type === "guard" ? [[event.step, event.action]] : []));
+    expect(new Set(acted.map((one) => one.join(" ")))).toEqual(new Set(["12 roll-back"]));
+    const [last] = events.flatMap((event) => (event.type === "evaluation-end" ? [event.evaluation] : [])).slice(-1);
+    expect(last.levels.slice(0, 2).map(({ greedy }) => greedy)).toEqual([1, 1]);
+  });
+
   test("is only said with `note`", async () => {
     const played = await play(newFolder(), { guard: "note" }, { updatesLeft: 6 });
     const said = guardEvents(played);
@@ -232,7 +242,7 @@ describe("a teacher", () => {
     const saved = (await store.latestCheckpoint())!;
     const guard = saved.state.memory!["guard"] as GuardMemory;
     const posture = { ...guard.posture, rung: "teacher" as const, calm: 0, taught: true, slowed: 1 };
-    const checkpoint = { ...saved, state: { ...saved.state, memory: { guard: { ...guard, posture } } } };
+    const checkpoint = { ...saved, state: { ...saved.state, memory: { guard: { ...guard, posture, honest: 4 } } } };
     const events: RunEvent[] = [];
     for await (const event of selfPlay({ topic: arithmetic, config, store, engine, checkpoint })) events.push(event);
     return events;

@@ -47,6 +47,15 @@ export function metricPicture(steps: StepColumns, { metrics, ...options }: Metri
   return overSteps(steps, columns, options);
 }
 
+export const climb: MetricPicture = {
+  id: "climb",
+  title: "The climb",
+  about:
+    "Hardest level that the run's own probes find solved, by its place among the topic's levels. Questions are asked around it.",
+  format: "number",
+  metrics: [["frontier", "climbFrontier"]],
+};
+
 export const refusals: MetricPicture = {
   id: "refusals",
   title: "Proposals that are no question",

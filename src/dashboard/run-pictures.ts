@@ -2,6 +2,7 @@
 // whose numbers were not recorded is left out; one that cannot be drawn honestly says so in words. Pure.
 import type { Column, QuestionGrid, RunState, StepColumns } from "./api.ts";
 import {
+  climb,
   entropy,
   gap,
   gradient,
@@ -32,7 +33,7 @@ export function runPictures({ state, steps, difficulty, solveRate }: RunNumbers)
   const groups: { title: string; pictures: (Picture | null)[] }[] = [
     {
       title: "Is it learning?",
-      pictures: [heldOut(state), voteAndTruth(state, steps), accuracyByLevel(difficulty)],
+      pictures: [heldOut(state), voteAndTruth(state, steps), accuracyByLevel(difficulty), over(climb), probes(steps)],
     },
     {
       title: "What does it ask?",
@@ -97,6 +98,31 @@ function voteAndTruth({ knowsTruth, trial }: RunState, steps: StepColumns): Line
       ["answers right", metrics["accuracy"]],
     ],
     { id: "vote", title: knowsTruth ? "The vote against the truth" : "Agreement", about, range: [0, 1] },
+  );
+}
+
+/** What the guard sees at its looks; the steps between them have no values. */
+function probes({ metrics, ...steps }: StepColumns): LinePicture | null {
+  const looks = steps.steps.flatMap((_, i) => (metrics["probe.agreement"]?.[i] == null ? [] : [i]));
+  const at = (metric: string): Column | undefined => {
+    const column = metrics[metric];
+    return column && looks.map((i) => column[i] ?? null);
+  };
+  return overSteps(
+    { ...steps, metrics, steps: looks.map((i) => steps.steps[i]) },
+    [
+      ["all forms agree", at("probe.restatementAgreement")],
+      ["solved at first, now forms disagree", at("probe.split")],
+      ["sure within a form", at("probe.agreement")],
+      ["solved at first, now another winner", at("probe.lost")],
+    ],
+    {
+      id: "probes",
+      title: "Fixed questions that are never taught",
+      about:
+        "What the guard looks at, without a checker. Honest votes agree across forms as much as within one; what was solved at first and is lost makes it act.",
+      range: [0, 1],
+    },
   );
 }
 

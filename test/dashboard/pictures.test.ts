@@ -33,6 +33,46 @@ const picture = fc.tuple(fc.integer({ min: 0, max: 30 }), fc.boolean()).chain(([
   ),
 );
 
+describe("what a guard and a climb record", () => {
+  const pictured = async (changed: (number: number) => Record<string, number>) => {
+    const folder = newFolder();
+    const record = (number: number) => {
+      const plainStep = step(number);
+      return { ...plainStep, metrics: { ...plainStep.metrics, ...changed(number) } };
+    };
+    const run = await recordRun(folder, { steps: 6, record });
+    using reader = openReader(folder);
+    const numbers = {
+      state: runState(reader, run),
+      steps: stepColumns(reader, run),
+      difficulty: questionGrid(reader, run, "difficulty"),
+      solveRate: questionGrid(reader, run, "solveRate"),
+    };
+    return runPictures(numbers).flatMap(({ pictures }) => pictures);
+  };
+
+  test("probes are drawn over the steps that looked at them", async () => {
+    const pictures = await pictured((number) =>
+      number % 2 === 0 ? { "probe.agreement": 0.9, "probe.restatementAgreement": number / 10, "probe.lost": 0 } : {},
+    );
+    const probes = pictures.find(({ id }) => id === "probes") as LinePicture;
+    expect(probes.x).toEqual([2, 4, 6]);
+    expect(probes.lines.map(({ name, values }) => [name, values])).toEqual([
+      ["all forms agree", [0.2, 0.4, 0.6]],
+      ["sure within a form", [0.9, 0.9, 0.9]],
+      ["solved at first, now another winner", [0, 0, 0]],
+    ]);
+  });
+
+  test("a frontier is drawn, and nothing of either where nothing is", async () => {
+    const climbed = await pictured((number) => ({ climbFrontier: number }));
+    expect((climbed.find(({ id }) => id === "climb") as LinePicture).lines[0].values).toEqual([1, 2, 3, 4, 5, 6]);
+    const ids = (await pictured(() => ({}))).map(({ id }) => id);
+    expect(ids).not.toContain("climb");
+    expect(ids).not.toContain("probes");
+  });
+});
+
 describe("drawings", () => {
   test("any numbers draw finite coordinates, and text in them is text", () => {
     fc.assert(

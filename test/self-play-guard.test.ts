@@ -278,7 +278,9 @@ describe("a teacher", () => {
     const { engine } = forgetful(updatesLeft, "right", "smaller first");
     const events = await withTeacher({ steps: 8, labelRule: "quorum" }, engine);
     const endings = events.flatMap((event) => (event.type === "guard" && event.detector === "ending" ? [event] : []));
-    expect(endings).toMatchObject([{ step: 8, action, message: expect.stringContaining("the model of step 4 holds") }]);
+    expect(endings).toMatchObject([
+      { step: 8, action, message: expect.stringContaining("in 3 looks the model of step 4 holds") },
+    ]);
     const [last] = events.flatMap((e) => (e.type === "evaluation-end" ? [e.evaluation] : [])).slice(-1);
     expect(last.levels.slice(0, 2).map(({ greedy }) => greedy)).toEqual([1, 1]);
     expect(events.at(-2)).toMatchObject({ type: "checkpoint-saved", step: 8 });

@@ -16,7 +16,10 @@ export interface EndComparison {
   readonly goBack: boolean;
 }
 
-/** Compares two models by their answers to the probes, a group each in the probes' order. */
+/**
+ * Compares two models by their answers to the probes, a group each in the probes' order. A probe may be there several times, for several
+ * looks: where the models are equal, each look that one of the two holds is as likely the one's as the other's.
+ */
 export function compareAtEnd(
   probes: readonly Probe[],
   last: readonly VerifiedGroup[],

@@ -86,22 +86,30 @@ export function readConclusion(reply: string): Reading<string> {
 const maxRestatedWords = 5;
 const maxRestatingCharacters = 300;
 
+/** Words that a sentence may have beside those of the question without being about something else. */
+const joining = new Set(["a", "an", "the", "of", "to", "for", "in", "word", "words"]);
+
 /**
- * What one sentence says of what it repeats from the question: "The capital of Peru is Lima." to "What is the capital of Peru?". Null where
- * a reply is marked, is more than that sentence, or repeats fewer than two words.
+ * What one sentence says of what it repeats from the question: "The capital of Peru is Lima." to "What is the capital of Peru?", in whatever
+ * order. Null where a reply is marked, is more than that sentence, is about another word, or repeats fewer than two.
  */
 export function readRestated(reply: string, question: Question): Reading<string> | null {
   const said = withoutThoughts(reply).trim();
   if (said.length > maxRestatingCharacters || /\\boxed|\banswer\b|\n/i.test(said)) return null;
   const asked = ` ${keyOf(question.text)} `;
+  const words = new Set(asked.trim().split(" "));
+  const repeats = (subject: string): boolean => {
+    const named = subject.split(" ").filter((word) => !joining.has(word));
+    return named.length >= 2 && named.every((word) => words.has(word));
+  };
   for (const { index, 0: copula } of said.matchAll(/\s(?:is|are|was|were)\s/g)) {
     const subject = keyOf(said.slice(0, index).replace(/^the\s/i, ""));
     const value = said.slice(index + copula.length).replace(/[.!]$/, "");
     const isOneValue =
       value.split(/\s+/).length <= maxRestatedWords &&
       !/[{}\\]|[.!?]\s+\p{Lu}\p{Ll}|^(?:not|no|never|also|called|known)\b/u.test(value);
-    if (isOneValue && /[ +*/^=<>]/.test(subject) && asked.includes(` ${subject} `))
-      return markedAnswer(`\\boxed{${value}}`);
+    const isAsked = /[ +*/^=<>]/.test(subject) && asked.includes(` ${subject} `);
+    if (isOneValue && (isAsked || repeats(subject))) return markedAnswer(`\\boxed{${value}}`);
   }
   return null;
 }

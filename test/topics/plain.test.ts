@@ -149,6 +149,8 @@ describe("a plain topic", () => {
     ["Which is the capital city of the U. S.?", "The capital city of the U. S. is Washington, D. C.", "washington d c"],
     ["What is the opposite of hot?", "The opposite of hot is cold.", "cold"],
     ["What is 5 + 3?", "5 + 3 is 8.", "8"],
+    ['What is the opposite of the word "test"?', 'The opposite word of "test" is "fail".', "fail"],
+    ["What colour has the sky of Mars?", "The sky colour of Mars is red.", "red"],
     ["How old was the city of Rome in 1000?", "The city of Rome was very old.", "very old"],
     ["What is the opposite of tan?", 'The opposite of "tan" is "sin". The answer is \\boxed{\\sin}.', "sin"],
     ["Which is first?", 'In their categories "apple" comes first. The answer is \\boxed{"apple".', "apple"],
@@ -162,6 +164,8 @@ describe("a plain topic", () => {
   });
 
   it.each([
+    ["Which is the tallest mountain of Europe?", "Asia's tallest mountain is Everest."],
+    ["What is the opposite of hot?", "The opposite of a word is another word."],
     ["What is the opposite of hot?", "The opposite of hot is not cold."],
     ["What is the opposite of hot?", "The opposite of cold is hot."],
     ["What is the capital of Russia?", "The capital of Russia is a city that lies on the river Moskva."],

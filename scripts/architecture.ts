@@ -26,7 +26,7 @@ export const parts: readonly Part[] = [
   {
     name: "nouns",
     floor: 1,
-    files: /^(types|errors|random|plurality|reading|kinds|topic-names)\.ts$/,
+    files: /^(types|errors|random|plurality|reading|kinds|topic-names|binomial)\.ts$/,
     imports: [],
     pure: true,
   },

@@ -1,5 +1,6 @@
 // Two models on the same questions: how much better one is, between what bounds, and whether chance alone could have done
 // it. Questions are drawn, answers to one belong together, so everything here counts questions. Pure numbers.
+import { atMostByChance } from "../binomial.ts";
 import { randomStream } from "../random.ts";
 import { errorRemoved, mean, wilsonInterval } from "./statistics.ts";
 
@@ -120,14 +121,7 @@ function signFlip(pairs: readonly Pair[], draws: number): number {
 
 /** Two-sided binomial test of `better` against `worse` at one half. */
 export function exactSignTest(better: number, worse: number): number {
-  const [least, trials] = [Math.min(better, worse), better + worse];
-  let logTerm = -trials * Math.LN2;
-  let tail = 0;
-  for (let k = 0; k <= least; k++) {
-    tail += Math.exp(logTerm);
-    logTerm += Math.log((trials - k) / (k + 1));
-  }
-  return Math.min(1, 2 * tail);
+  return Math.min(1, 2 * atMostByChance(Math.min(better, worse), better + worse));
 }
 
 /** Newcombe 1998, Statistics in Medicine 17:2635–2650, method 10: score intervals of both shares, joined by their correlation φ. */

@@ -1,5 +1,6 @@
 // A run that ends while its guard is not calm: does its last model hold less than the one that was last trusted? Both are asked the
 // same probes once more, so neither has been chosen by the looks before. Pure.
+import { atMostByChance } from "../binomial.ts";
 import type { VerifiedGroup } from "../types.ts";
 import type { Probe } from "./watch.ts";
 
@@ -29,7 +30,8 @@ export function compareAtEnd(
   const [ofLast, ofTrusted] = [held(last), held(trusted)];
   const lost = ofTrusted.filter((one, i) => one && !ofLast[i]).length;
   const gained = ofLast.filter((one, i) => one && !ofTrusted[i]).length;
-  const chance = atLeast(lost, lost + gained);
+  // As many lost as this or more: by symmetry, no more gained than these.
+  const chance = atMostByChance(gained, lost + gained);
   const count = (ones: readonly boolean[]): number => ones.filter(Boolean).length;
   return { last: count(ofLast), trusted: count(ofTrusted), of: probes.length, chance, goBack: chance <= level };
 }
@@ -37,15 +39,4 @@ export function compareAtEnd(
 /** All forms elect one winner, and it is that of the start where the start was sure: a vote that died agrees with itself too. */
 function holds({ solved, winner }: Probe, { verdict }: VerifiedGroup): boolean {
   return verdict.consistent && (!solved || verdict.winner === winner);
-}
-
-/** P(X ≥ k) of a binomial X of n trials at one half. */
-function atLeast(k: number, n: number): number {
-  let term = 0.5 ** n;
-  let sum = 0;
-  for (let i = 0; i <= n; i++) {
-    if (i >= k) sum += term;
-    term *= (n - i) / (i + 1);
-  }
-  return Math.min(1, sum);
 }

@@ -61,6 +61,15 @@ describe("the end of a run that is not calm", () => {
     expect(back / 400).toBeLessThan(0.07);
   });
 
+  it("does not take thousands of probes for none", () => {
+    const probes = many(4000, probe(true));
+    const half = probes.map((_, i) => (i % 2 === 0 ? group("4", "4") : group("4", "5")));
+    const other = half.toReversed();
+    const { chance, goBack } = compareAtEnd(probes, half, other);
+    expect(chance).toBeGreaterThan(0.5);
+    expect(goBack).toBe(false);
+  });
+
   it("says chances that are chances", () => {
     const held = fc.array(fc.tuple(fc.boolean(), fc.boolean()), { maxLength: 80 });
     fc.assert(

@@ -157,7 +157,10 @@ function asWritten(source: string, normal: string): Reading<ParsedAnswer> {
   return { ok: true, value: { source, readings: [{ kind: "text", canonical }] } };
 }
 
-/** Words are compared by their letters and digits alone: `(C)` is C, "Even" is `\text{even}.`, and a function without anything that it is of is its name. */
+/**
+ * Words are compared by their letters and digits alone: `(C)` is C, "Even" is `\text{even}.` A function without anything that it is of is
+ * its name.
+ */
 export function asWords(text: string): Reading<ParsedAnswer> {
   const source = text.trim();
   if (source.length > maxAnswerCharacters) return refuse("too-long");

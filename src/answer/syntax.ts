@@ -217,8 +217,8 @@ const wordsOfPhrase = new Set(["on", "to", "hi", "oh", "ok", "ox"]);
 
 /**
  * Whether a run of two or three letters that is nothing known is a word and not a product of unknowns: in a text of letters alone, one of
- * the few of two that are no products, a run of three that are in no alphabetical order or have the constants e or i among them (dog, New, big; but abc, xyz), and one with a capital
- * before a longer word (El Salvador). Products are written in order, as a rule, and two words in order are no anagrams of each other.
+ * the few of two that are no products, a run of three that are in no alphabetical order or have the constants e or i among them (dog, New,
+ * big; but abc, xyz), and one with a capital before a longer word (El Salvador). Products are written in order, as a rule, and two words in order are no anagrams of each other.
  */
 function isWordOfPhrase(text: string, start: number, run: string): boolean {
   if (!phrase.test(text)) return false;

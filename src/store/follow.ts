@@ -1,6 +1,6 @@
 // Follows a workspace that other processes write: what was recorded since, runs that were killed, a store that went away,
-// was replaced or belongs to a newer version. Reads a few rows now and then, holds no transaction, and so never keeps a
-// run waiting.
+// was replaced or belongs to a newer version. Reads a few rows now and then, and holds a transaction only while it
+// reads, which in a write-ahead log keeps no run waiting.
 import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { StatementSync } from "node:sqlite";

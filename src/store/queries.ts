@@ -100,7 +100,12 @@ export function runOverview(reader: Reader, run: string): RunOverview {
     );
     const superseded = database.prepare("SELECT count(*) AS n FROM steps WHERE run_id = ? AND superseded = 1");
     return {
-      ...{ run: info.run, trial, sources, created, status, lastStep },
+      run: info.run,
+      trial,
+      sources,
+      created,
+      status,
+      lastStep,
       get config() {
         return info.config;
       },

@@ -19,14 +19,18 @@ function oldWorkspace(): string {
   return join(folder, "workspace");
 }
 
-test("an older version's workspace opens, shows, resumes and goes on", () => {
-  const workspace = oldWorkspace();
-  // As a process: the topic file imports this package by its name.
-  const sqlm = (...args: string[]) => {
+/** Plays a command in a workspace, as a process: the topic file imports this package by its name. */
+const commandIn =
+  (workspace: string) =>
+  (...args: string[]) => {
     const command = [join(packageRoot, "bin", "sqlm.js"), ...args, "--workspace", workspace];
     const { status: code, stdout, stderr } = spawnSync(process.execPath, command, { encoding: "utf8" });
     return { code, stdout, stderr };
   };
+
+test("an older version's workspace opens, shows, resumes and goes on", () => {
+  const workspace = oldWorkspace();
+  const sqlm = commandIn(workspace);
   const listed = sqlm("list", "--json");
   const runs = (JSON.parse(listed.stdout) as { runs: { run: string; status: string; step: number }[] }).runs;
   expect(runs.map(({ status, step }) => [status, step])).toEqual([
@@ -61,11 +65,7 @@ test("an older version's workspace opens, shows, resumes and goes on", () => {
 
 test("a run of a newer version is listed, said to be one, and removed; the others go on", () => {
   const workspace = oldWorkspace();
-  const sqlm = (...args: string[]) => {
-    const command = [join(packageRoot, "bin", "sqlm.js"), ...args, "--workspace", workspace];
-    const { status: code, stdout, stderr } = spawnSync(process.execPath, command, { encoding: "utf8" });
-    return { code, stdout, stderr };
-  };
+  const sqlm = commandIn(workspace);
   const { runs } = JSON.parse(sqlm("list", "--json").stdout) as { runs: { run: string }[] };
   const [other, ...rest] = runs.map(({ run }) => run);
   const database = new DatabaseSync(join(workspace, "sqlm.db"));

@@ -118,6 +118,11 @@ export interface Answer extends Completion {
   readonly value: string | null;
   /** Why `value` is null. */
   readonly reason?: string;
+  /**
+   * Tokens [from, to) that the reply was gone on with where it ended without an answer: the model did not choose them, so their
+   * log-probabilities are 0 and nothing is learned from them. Not recorded.
+   */
+  readonly inserted?: readonly [from: number, to: number];
 }
 
 /** A question that was asked, with its answers. The noun of a step: each stage adds to it what it found out. */

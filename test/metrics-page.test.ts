@@ -49,6 +49,8 @@ const ofOneDigit: typeof mostlyRight = ({ prompt, random }) => {
 const tasks = ({ prompt, random }: { prompt: string; random: Random }): string =>
   prompt === "K" ? `+${random.integer(1, 9)}|1>2;2>3;3>4;4>5;5>7` : "x+1";
 
+const onePlusOne = { text: "1+1=", key: "1+1", difficulty: 1 };
+
 /** Names of the metrics that a short run over a scripted model records. */
 async function recordedMetrics(
   input: RunConfigInput,
@@ -98,6 +100,13 @@ describe("docs/metrics.md", async () => {
     recorded.add(name);
   const checked = { ...arithmetic, topic: { ...topic, inverseCheck: () => ({ prompts: ["1+1="], expected: "2" }) } };
   for (const name of await recordedMetrics({ inverseAnswers: 2 }, checked, sums)) recorded.add(name);
+  const talks: typeof sums = (asked) => (asked.prompt.endsWith(";") || asked.prompt === "P" ? sums(asked) : "hm");
+  const concluding = {
+    ...topic,
+    conclusion: { text: ";", maxTokens: 2 },
+    readAnswer: (reply: string) => topic.readAnswer(reply.slice(reply.indexOf(";") + 1), onePlusOne),
+  };
+  for (const name of await recordedMetrics({}, { ...arithmetic, topic: concluding }, talks)) recorded.add(name);
   const separate = await recordedMetrics(
     { proposerWeights: "separate", proposerEvery: 1, proposerReward: "variance", consistentVote: false },
     arithmetic,

@@ -159,7 +159,11 @@ export const lengths: MetricPicture = {
 
 export const truncation: MetricPicture = {
   id: "truncation",
-  title: "Answers that were cut off",
-  about: "Share of answers that reached the length limit before they ended.",
-  metrics: [["cut off", "truncatedShare"]],
+  title: "Answers that did not come by themselves",
+  about:
+    "Share of answers that reached the length limit before they ended, and of those whose reply ended without one, so that it was asked for.",
+  metrics: [
+    ["cut off", "truncatedShare"],
+    ["asked for", "concludedShare"],
+  ],
 };

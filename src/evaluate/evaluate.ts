@@ -114,6 +114,7 @@ export async function judgeLevels(
       questions: (sets.get(difficulty) ?? []).filter(({ key }) => without?.has(key) !== true),
       maxTokens: topic.maxTokens.solve,
       stopText: topic.stopText?.solve,
+      conclusion: topic.conclusion,
       votes: samples > 0,
       prompt: topic.solvePrompt,
       read: (reply: Reply, question: Question) =>

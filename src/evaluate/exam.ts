@@ -2,9 +2,11 @@
 // benchmarks are both exams. It reads the truth, so nothing here may be imported by what makes rewards.
 import type { Ask, Player, SampleOptions } from "../engine/engine.ts";
 import { UnsupportedError } from "../errors.ts";
+import { concludeReplies } from "../play/conclude.ts";
 import { encodePrompt, fitsPlayer, stopTokens } from "../play/prompts.ts";
 import { countVotes, strictWinner } from "../plurality.ts";
 import { seedFrom } from "../random.ts";
+import type { Conclusion } from "../topics/topic.ts";
 import type { Answer, Completion, Prompt, Question } from "../types.ts";
 import { clusteredInterval, mean, passAtK, wilsonInterval } from "./statistics.ts";
 
@@ -26,6 +28,8 @@ export interface Exam {
   readonly maxTokens: number;
   /** Text that ends an answer, as the model's own end does. */
   readonly stopText?: string | undefined;
+  /** What a reply goes on with that says no answer. */
+  readonly conclusion?: Conclusion | undefined;
   prompt(question: Question): Prompt;
   /** Reads a reply into a canonical answer; `value` null and a reason where it has none. */
   read(reply: Reply, question: Question): Pick<Answer, "text" | "value" | "reason">;
@@ -112,7 +116,16 @@ async function askTogether(
       first: 0,
     }));
     const options = { maxTokens: exam.maxTokens, temperature, stop: stopTokens(examinee.tokenizer, exam.stopText) };
-    const rows = await examinee.sample(asks, options);
+    const rows = await concludeReplies(
+      examinee,
+      exam.conclusion,
+      {
+        asks,
+        rows: await examinee.sample(asks, options),
+        saysOne: (reply, row) => exam.read(reply, questions[asked[row]]).value !== null,
+      },
+      { temperature },
+    );
     return new Map(asked.map((index, row) => [index, rows[row]]));
   };
   const sampled = await ask(samples, 1, seed);

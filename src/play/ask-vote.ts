@@ -5,6 +5,7 @@ import type { Player } from "../engine/engine.ts";
 import { seedFrom } from "../random.ts";
 import type { Topic } from "../topics/topic.ts";
 import type { Completion, Question } from "../types.ts";
+import { concludeReplies } from "./conclude.ts";
 import { encodePrompt, sample, stopTokens } from "./prompts.ts";
 import { originalForm, readAnswer } from "./read-answer.ts";
 import { answersToElect, firstLook, formVote } from "./voters.ts";
@@ -56,13 +57,19 @@ export async function askVote(
     limit: Math.ceil((votes - index) / restatements.length),
     seed: seedFrom(seed, "ask", index),
   }));
+  const read = (form: number, completion: Finished): string | null =>
+    readAnswer(tokenizer, topic, restatements[form], completion, truncatedReplies).value;
   const tally = new Tally(
     forms.map(({ limit }) => limit),
     stop,
-    (form, completion) => readAnswer(tokenizer, topic, restatements[form], completion, truncatedReplies).value,
+    read,
   );
+  // One that ended without an answer counts when it is concluded, and so does what comes behind it.
+  const isWhole = (form: number, completion: Finished): boolean =>
+    topic.conclusion === undefined || completion.stopReason === "length" || read(form, completion) !== null;
   const settings = { temperature: 1, topP: 1, topK: 0, maxTokens: topic.maxTokens.solve };
   const ends = stopTokens(tokenizer, topic.stopText?.solve);
+  const isEnded = (): boolean => signal?.aborted === true;
   const together = player.capabilities.tellsTokens === true;
   while (tally.wanted.some((answers) => answers > 0)) {
     const open = forms.flatMap((form, index) => {
@@ -78,13 +85,27 @@ export async function askVote(
       tokens.push(...piece.tokens);
       const stopped = ends.includes(tokens[tokens.length - 1]);
       if (stopped || tokens.length >= settings.maxTokens) {
-        tally.add(index, first + piece.sample, { tokens, stopReason: stopped ? "stop" : "length" });
+        const completion: Finished = { tokens, stopReason: stopped ? "stop" : "length" };
+        if (isWhole(index, completion)) tally.add(index, first + piece.sample, completion);
       }
-      return signal?.aborted !== true && tally.wanted.some((answers) => answers > 0);
+      return !isEnded() && tally.wanted.some((answers) => answers > 0);
     });
-    if (signal?.aborted === true) break;
+    if (isEnded()) break;
     for (const [row, { index, first }] of open.entries()) {
-      for (const [i, completion] of rows[row].entries()) tally.add(index, first + i, completion);
+      for (const [i, completion] of rows[row].entries()) {
+        if (isWhole(index, completion)) tally.add(index, first + i, completion);
+      }
+    }
+    if (!tally.wanted.some((answers) => answers > 0)) break;
+    const saysOne = (completion: Completion, row: number): boolean => isWhole(open[row].index, completion);
+    const concluded = await concludeReplies(player, topic.conclusion, { asks: open, rows, saysOne }, settings);
+    if (isEnded()) break;
+    for (const [row, { index, first }] of open.entries()) {
+      for (const [i, completion] of concluded[row].entries()) {
+        const { inserted: [from] = [completion.tokens.length], tokens } = completion;
+        if (from < tokens.length) onPiece({ form: index, answer: first + i, tokens: tokens.slice(from) });
+        tally.add(index, first + i, completion);
+      }
     }
   }
   return restatements.map(({ question }, form) => ({ question: question.text, values: tally.values[form] }));

@@ -6,6 +6,9 @@ import type { Topic } from "../topics/topic.ts";
 import type { Answer, Completion, Question, Reading, Restatement, Tokenizer } from "../types.ts";
 import { decodeCompletion } from "./prompts.ts";
 
+/** What decides of a reply that was cut off. */
+export type ReadSettings = Pick<PlaySettings, "truncatedReplies">;
+
 /** Reads a completion of `form`'s prompt. The value answers the original question. */
 export function readAnswer(
   tokenizer: Tokenizer,

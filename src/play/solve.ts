@@ -6,6 +6,7 @@ import type { Ask, Player } from "../engine/engine.ts";
 import { seedFrom } from "../random.ts";
 import type { Topic } from "../topics/topic.ts";
 import type { Answer, Group, Proposal, Question, Restatement } from "../types.ts";
+import { sampleAnswers } from "./conclude.ts";
 import { decodeCompletion, encodePrompt, fitsPlayer, type SamplingSettings, sample } from "./prompts.ts";
 import { cutOff, originalForm, readAnswer } from "./read-answer.ts";
 import { answersToAsk, firstLook, formVote, type VoterSettings } from "./voters.ts";
@@ -87,12 +88,12 @@ async function askRound(
   options: SolveOptions,
 ): Promise<void> {
   const open = forms.flatMap((form, i) => (wanted[i] > 0 ? [{ form, numSamples: wanted[i] }] : []));
-  const asks = open.map(({ form: { promptTokens, seed, answers }, numSamples }) => ({
+  const asks = open.map(({ form: { promptTokens, seed, answers, restatement }, numSamples }) => ({
     ...{ promptTokens, seed, numSamples },
     first: answers.length,
+    form: restatement,
   }));
-  const { solve: maxTokens } = topic.maxTokens;
-  const rows = await sample(player, asks, { ...options, maxTokens, stopText: topic.stopText?.solve });
+  const rows = await sampleAnswers(player, topic, asks, options);
   for (const [row, { form: ask }] of open.entries()) {
     const { promptTokens, form, restatement, answers } = ask;
     for (const completion of rows[row]) {

@@ -6,7 +6,8 @@ import { countVotes, strictWinner } from "../plurality.ts";
 import { seedFrom } from "../random.ts";
 import type { Topic } from "../topics/topic.ts";
 import type { Answer, Group, InverseCheck, Tried } from "../types.ts";
-import { encodePrompt, fitsPlayer, type SamplingSettings, sample } from "./prompts.ts";
+import { type AnswerAsk, sampleAnswers } from "./conclude.ts";
+import { encodePrompt, fitsPlayer, type SamplingSettings } from "./prompts.ts";
 import { originalForm, readAnswer } from "./read-answer.ts";
 
 export interface TryOptions extends SamplingSettings, Pick<PlaySettings, "inverseAnswers" | "truncatedReplies"> {
@@ -45,7 +46,7 @@ export async function tryAnswers(
 ): Promise<Tried[] | undefined> {
   if (options.inverseAnswers === 0 || topic.inverseCheck === undefined) return undefined;
   const trials: Trial[] = [];
-  const asks: { promptTokens: readonly number[]; numSamples: number; seed: number; first: number }[] = [];
+  const asks: AnswerAsk[] = [];
   for (const [group, { question, answers }] of groups.entries()) {
     for (const value of valuesToTry(answers)) {
       const check = topic.inverseCheck?.(question, value) ?? null;
@@ -55,12 +56,11 @@ export async function tryAnswers(
       trials.push({ ...check, group, value, from: asks.length });
       for (const [i, promptTokens] of prompts.entries()) {
         const seed = seedFrom(options.seed, question.key, value, i);
-        asks.push({ promptTokens, numSamples: options.inverseAnswers, seed, first: 0 });
+        asks.push({ promptTokens, numSamples: options.inverseAnswers, seed, first: 0, form: originalForm(question) });
       }
     }
   }
-  const limits = { maxTokens: topic.maxTokens.solve, stopText: topic.stopText?.solve };
-  const rows = await sample(player, asks, { ...options, ...limits });
+  const rows = await sampleAnswers(player, topic, asks, options);
   const tried = groups.map(() => new Map<string, boolean>());
   for (const { group, value, from, prompts, expected } of trials) {
     const form = originalForm(groups[group].question);

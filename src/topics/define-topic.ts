@@ -19,7 +19,7 @@ import {
   type Part,
   standFor,
 } from "./checked-topic.ts";
-import type { QuestionGenerator, Topic, TopicSettings } from "./topic.ts";
+import type { Conclusion, QuestionGenerator, Topic, TopicSettings } from "./topic.ts";
 
 /** What knows the truth. Feeds diagnostics and evaluation only. */
 export interface HiddenTruth {
@@ -97,6 +97,7 @@ export function defineTopic(definition: TopicDefinition, source?: string): Defin
     if (typeof text !== "string" || text === "")
       throw problem(name, `stopText.${role} must be a text that is not empty`);
   }
+  if (definition.conclusion !== undefined) requireConclusion(name, definition);
   if (definition.levels !== undefined && !isAscending(definition.levels))
     throw problem(name, "levels must list at least one difficulty, ascending numbers");
   for (const part of ["restatements", "inverseCheck"] as const) {
@@ -143,6 +144,7 @@ function checkedTopic(definition: TopicDefinition, name: string, source: string)
     readQuestion: checked({ source, part: "readQuestion" }, definition.readQuestion, self, isReading(isQuestion)),
     solvePrompt: checked({ source, part: "solvePrompt" }, definition.solvePrompt, self, isPrompt),
     readAnswer: checked({ source, part: "readAnswer" }, definition.readAnswer, self, isReading(isAnswer)),
+    ...(definition.conclusion && { conclusion: Object.freeze({ ...definition.conclusion }) }),
     ...(definition.levels && { levels: Object.freeze([...definition.levels]) }),
     ...(restatements && { restatements: checkedRestatements(restatements, self, source) }),
     ...(inverseCheck && {
@@ -177,6 +179,20 @@ function checkedParaphrase(given: NonNullable<Topic["paraphrase"]>, source: stri
     read: checked({ source, part: "paraphrase.read" }, given.read, () => paraphrase, isReading(isQuestion)),
   });
   return paraphrase;
+}
+
+const conclusionParts: ReadonlySet<string> = new Set<keyof Conclusion>(["text", "maxTokens", "stopText"]);
+
+function requireConclusion(name: string, { verification, conclusion }: TopicDefinition): void {
+  if (verification === "tests") throw problem(name, "conclusion opens an answer in words, and programs have none");
+  requireKnown(name, "conclusion.", conclusion!, conclusionParts);
+  const { text, maxTokens, stopText } = conclusion!;
+  if (typeof text !== "string" || text.trim() === "")
+    throw problem(name, "conclusion.text must be a text that says something");
+  if (!Number.isInteger(maxTokens) || maxTokens < 1)
+    throw problem(name, "conclusion.maxTokens must be a whole number above 0");
+  if (stopText !== undefined && (typeof stopText !== "string" || stopText === ""))
+    throw problem(name, "conclusion.stopText must be a text that is not empty");
 }
 
 function requireGenerator(name: string, { verification, generator }: TopicDefinition): void {
@@ -218,6 +234,7 @@ const knownParts: ReadonlySet<string> = new Set<keyof TopicDefinition>([
   "verification",
   "maxTokens",
   "stopText",
+  "conclusion",
   "proposePrompt",
   "levels",
   "readQuestion",

@@ -26,6 +26,11 @@ export interface Topic {
    * stand within one token of most models, as `?`, `}` or `</` do: what comes as several tokens ends nothing.
    */
   readonly stopText?: { readonly propose?: string; readonly solve?: string };
+  /**
+   * What the solver's reply goes on with where it ended by itself and `readAnswer` refuses it: the model says its answer behind it. Left
+   * out: such a reply stays unreadable.
+   */
+  readonly conclusion?: Conclusion;
   proposePrompt(request: ProposeRequest): Prompt;
   /** Levels that `proposePrompt` can be asked for, ascending; questions of a level are of that difficulty. None where left out. */
   readonly levels?: readonly number[];
@@ -58,6 +63,16 @@ export interface Topic {
    * that it starts from where nobody names another: a shipped one by name, or a folder, from the topic's own file on.
    */
   readonly settings?: TopicSettings;
+}
+
+/** The opening of an answer, such as ` The answer is \boxed{`, and how long what stands behind it may be. */
+export interface Conclusion {
+  /** Put behind the reply, without its leading space where the reply is empty or ends in one. */
+  readonly text: string;
+  /** Tokens behind it at most. */
+  readonly maxTokens: number;
+  /** As `Topic.stopText`. */
+  readonly stopText?: string;
 }
 
 export interface QuestionGenerator {

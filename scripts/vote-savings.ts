@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { parseArgs } from "node:util";
-import { answersToAsk, firstLook, formVote } from "../src/play/voters.ts";
+import { answersToAsk, earlyLook, firstLook, formVote } from "../src/play/voters.ts";
 import { vote } from "../src/verify/vote.ts";
 
 const { values } = parseArgs({ options: { workspace: { type: "string", default: ".sqlm" } } });
@@ -15,7 +15,8 @@ type Form = readonly (string | null)[];
 
 /** As solve.ts asks, where all answers are known. */
 function stopped(forms: readonly Form[], minAgreement: number, completeDisputed: boolean): Form[] {
-  const asked = forms.map(({ length }) => firstLook(length));
+  // Who wants to know the winner gives nothing up.
+  const asked = forms.map(({ length }) => (completeDisputed ? earlyLook(length, forms.length) : firstLook(length)));
   for (;;) {
     const votes = forms.map((form, i) => formVote(form.slice(0, asked[i]), form.length));
     const more = answersToAsk(votes, { minAgreement, completeDisputed });
@@ -27,7 +28,7 @@ function stopped(forms: readonly Form[], minAgreement: number, completeDisputed:
 const answersOf = (forms: readonly Form[]) => forms.flatMap((form, i) => form.map((value) => ({ form: i, value })));
 
 console.log(
-  "run | rule | groups | answers | saved | teaching groups with the same winner | taught only by the whole group, unanimous so far | taught by neither or both",
+  "run | rule | groups | answers | saved | teaching groups with the same winner, not given up early | taught only by the whole group, unanimous so far | taught by neither or both",
 );
 for (const { id, name, config } of database.prepare("SELECT id, name, config FROM runs ORDER BY id").all()) {
   const { minAgreement, voteStop } = JSON.parse(String(config)) as { minAgreement: number; voteStop?: string };

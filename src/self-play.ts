@@ -37,6 +37,7 @@ import { updateModel } from "./learn/update.ts";
 import { askSolver, idleTrying, stopsVotes } from "./play/ask-solver.ts";
 import { propose } from "./play/propose.ts";
 import { answersSaved } from "./play/solve.ts";
+import { standsFor } from "./play/voters.ts";
 import { comeBack, type Progress, restore, save, trusted } from "./progress.ts";
 import { randomStream, seedFrom } from "./random.ts";
 import { Renewal } from "./renewal.ts";
@@ -207,8 +208,10 @@ async function playStep(
   const random = randomStream(config.seed, "control", step);
   const changeRewards = control?.rewards && ((rewards: readonly number[]) => control.rewards!(rewards, random));
   const { memory, withheld } = withhold(watched, progress.guard, verified);
+  const stops = stopsVotes(config) && teaching === null;
   const changes = {
     changeRewards,
+    weightOf: stops ? standsFor : undefined,
     withheld,
     curiosity: (question: Question) => curiosityAbout(progress.explored, question),
   };

@@ -35,6 +35,8 @@ export interface PlayedStep {
 export interface JudgeChanges {
   /** Replaces a group's rewards; only controls of experiments do. */
   readonly changeRewards?: ((rewards: readonly number[]) => readonly number[]) | undefined;
+  /** How many groups like it a group stands for that teaches; 1 where left out. */
+  readonly weightOf?: ((group: VerifiedGroup) => number) | undefined;
   /** Keys of questions that are not to teach the solver. */
   readonly withheld?: ReadonlySet<string>;
   /** What the run so far remembers of questions like this one; nothing where left out. */
@@ -45,7 +47,7 @@ export interface JudgeChanges {
 export function judge(
   { step, proposals, groups }: PlayedStep,
   settings: JudgeSettings,
-  { changeRewards, withheld, curiosity = () => notCurious }: JudgeChanges = {},
+  { changeRewards, withheld, weightOf, curiosity = () => notCurious }: JudgeChanges = {},
 ): Judgement {
   const gates = groups.map((group) => gateOf(step, group, settings));
   const splits = groups.map(({ answers, verdict }) =>
@@ -64,7 +66,9 @@ export function judge(
   const soft = settings.solverReward === "soft" && changeRewards === undefined;
   const labels = rewarded.map(({ group, rewards, signal }): readonly SoftLabel[] => {
     if (signal !== "trained") return [];
-    return soft ? softLabels(group) : [{ weight: 1, rewards }];
+    const weight = weightOf?.(group) ?? 1;
+    const labels = soft ? softLabels(group) : [{ weight: 1, rewards }];
+    return labels.map((label) => ({ ...label, weight: weight * label.weight }));
   });
   const found = answerAdvantages(groups, labels, settings);
   if (settings.lowAgreementPenalty > 0) {

@@ -9,7 +9,7 @@ import type { Answer, Group, Proposal, Question, Restatement } from "../types.ts
 import { sampleAnswers } from "./conclude.ts";
 import { decodeCompletion, encodePrompt, fitsPlayer, type SamplingSettings, sample } from "./prompts.ts";
 import { cutOff, originalForm, readAnswer } from "./read-answer.ts";
-import { answersToAsk, firstLook, formVote, type VoterSettings } from "./voters.ts";
+import { answersToAsk, earlyLook, formVote, type VoterSettings } from "./voters.ts";
 
 export interface SolveOptions extends SamplingSettings {
   readonly truncatedReplies: PlaySettings["truncatedReplies"];
@@ -52,7 +52,7 @@ export async function solve(
   });
   // Programs have no values to count: what they give is known only when they have run.
   const stop = topic.verification === "vote" ? options.stopVotes : undefined;
-  let wanted = asks.map(({ limit }) => (stop === undefined ? limit : firstLook(limit)));
+  let wanted = asks.map(({ limit, group }) => (stop === undefined ? limit : earlyLook(limit, forms[group].length)));
   // A round goes on where the one before ended: what comes is what one call for all would have given.
   while (wanted.some((more) => more > 0)) {
     await askRound(player, topic, asks, wanted, options);

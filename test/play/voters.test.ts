@@ -3,7 +3,15 @@ import { describe, expect, it } from "vitest";
 import { createScriptedPolicy } from "../../src/engine/scripted.ts";
 import { askVote } from "../../src/play/ask-vote.ts";
 import { answersSaved, type SolveOptions, solve } from "../../src/play/solve.ts";
-import { answersToAsk, answersToElect, firstLook, formVote, type VoterSettings } from "../../src/play/voters.ts";
+import {
+  answersToAsk,
+  answersToElect,
+  earlyLook,
+  firstLook,
+  formVote,
+  standsFor,
+  type VoterSettings,
+} from "../../src/play/voters.ts";
 import { randomStream } from "../../src/random.ts";
 import { arithmetic } from "../../src/topics/arithmetic.ts";
 import { sumQuestion, writeNumber } from "../../src/topics/arithmetic-notation.ts";
@@ -14,11 +22,11 @@ type Values = readonly (string | null)[];
 type Rule = (forms: Parameters<typeof answersToAsk>[0]) => number[];
 
 /** Asks as a vote does that stops, where the answers of each form are known beforehand; how many it asked of each. */
-const stopped = (forms: readonly Values[], settings: VoterSettings): number[] =>
-  stoppedBy(forms, (votes) => answersToAsk(votes, settings));
+const stopped = (forms: readonly Values[], settings: VoterSettings, begin = firstLook): number[] =>
+  stoppedBy(forms, (votes) => answersToAsk(votes, settings), begin);
 
-function stoppedBy(forms: readonly Values[], rule: Rule): number[] {
-  const asked = forms.map((values) => firstLook(values.length));
+function stoppedBy(forms: readonly Values[], rule: Rule, begin: (limit: number) => number = firstLook): number[] {
+  const asked = forms.map((values) => begin(values.length));
   for (let rounds = 0; ; rounds++) {
     expect(rounds).toBeLessThan(40);
     const more = rule(forms.map((values, i) => formVote(values.slice(0, asked[i]), values.length)));
@@ -30,6 +38,14 @@ function stoppedBy(forms: readonly Values[], rule: Rule): number[] {
 
 const verdictOf = (forms: readonly Values[]) =>
   vote(forms.flatMap((values, form) => values.map((value) => ({ form, value }))));
+
+/** All orders of `against` votes for b among `length`, the others for a. */
+function placings(length: number, against: number): string[][] {
+  if (against > length || against < 0) return [];
+  if (length === 0) return [[]];
+  const behind = (first: string, left: number) => placings(length - 1, left).map((rest) => [first, ...rest]);
+  return [...behind("a", against), ...behind("b", against - 1)];
+}
 
 const value = fc.constantFrom("a", "a", "a", "b", "c", null);
 const group = fc.array(fc.array(value, { minLength: 2, maxLength: 9 }), { minLength: 1, maxLength: 4 });
@@ -52,6 +68,32 @@ describe("votes that stop when decided", () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it("ask after an early look what they ask without it, or give up where fewer than half of it agree", () => {
+    fc.assert(
+      fc.property(group, settings, (forms, given) => {
+        const begin = (limit: number): number => earlyLook(limit, forms.length);
+        const asked = stopped(forms, given, begin);
+        const early = forms.map((values) => values.slice(0, begin(values.length)));
+        const most = verdictOf(early).counts[0]?.[1] ?? 0;
+        const share = most / early.flat().length;
+        const isBefore = forms.some(({ length }) => begin(length) < firstLook(length));
+        if (isBefore && share < Math.min(0.5, given.minAgreement)) {
+          expect(asked).toEqual(early.map(({ length }) => length));
+        } else {
+          // What could not be elected from the early look on is given up sooner.
+          const plain = stopped(forms, given);
+          for (const [i, answers] of asked.entries()) expect(answers).toBeLessThanOrEqual(plain[i]);
+          const whole = verdictOf(forms);
+          if (whole.consistent && whole.agreement >= given.minAgreement) expect(asked).toEqual(plain);
+        }
+      }),
+      { numRuns: 2000 },
+    );
+    expect([earlyLook(16, 1), earlyLook(8, 2), earlyLook(5, 3), earlyLook(2, 5), earlyLook(3, 1)]).toEqual([
+      4, 2, 2, 2, 2,
+    ]);
   });
 
   it("leave groups that will teach as they are", () => {
@@ -78,6 +120,38 @@ describe("votes that stop when decided", () => {
       }),
       { numRuns: 2000 },
     );
+  });
+
+  it("weigh groups that are asked to their end so that they teach what all would, whatever the order of answers", () => {
+    fc.assert(
+      fc.property(
+        fc.tuple(
+          fc.array(fc.boolean(), { minLength: 3, maxLength: 6 }),
+          fc.array(fc.boolean(), { minLength: 3, maxLength: 5 }),
+        ),
+        (forms) => {
+          // Every order of the votes against the winner in each form, of which some are stopped unanimous.
+          const orders = forms.map((votes) => placings(votes.length, votes.filter((vote) => !vote).length));
+          let [groups, weights] = [0, 0];
+          for (const one of orders[0]) {
+            for (const other of orders[1]) {
+              const values = [one, other];
+              const whole = verdictOf(values);
+              if (!whole.consistent || whole.winner !== "a" || whole.agreement === 1) continue;
+              groups++;
+              const asked = stopped(values, { minAgreement: 0.5, completeDisputed: true });
+              const part = verdictOf(values.map((ofForm, i) => ofForm.slice(0, asked[i])));
+              if (part.agreement === 1) continue;
+              const answers = values.flatMap((ofForm, form) => ofForm.map((value) => ({ form, value })));
+              weights += standsFor({ answers, verdict: whole });
+            }
+          }
+          expect(weights).toBeCloseTo(groups, 9);
+        },
+      ),
+    );
+    const unanimous = { answers: [{ form: 0, value: "a" }], verdict: { winner: "a" } };
+    expect(standsFor(unanimous)).toBe(1);
   });
 
   it("ask ten of sixteen where all agree in three forms, nine in one", () => {

@@ -116,13 +116,10 @@ export interface Answer extends Completion {
   readonly form: number;
   /** Canonical answer to the original question; null when unreadable. */
   readonly value: string | null;
-  /** Why `value` is null. */
+  /** Why `value` is null; where the answer had to be asked for, how that went on from the reply. */
   readonly reason?: string;
-  /**
-   * Tokens [from, to) that the reply was gone on with where it ended without an answer: the model did not choose them, so their
-   * log-probabilities are 0 and nothing is learned from them. Not recorded.
-   */
-  readonly inserted?: readonly [from: number, to: number];
+  /** The reply ended without it, so that it was asked for: it votes, and is not rewarded. Not recorded but in `reason`. */
+  readonly askedFor?: true;
 }
 
 /** A question that was asked, with its answers. The noun of a step: each stage adds to it what it found out. */

@@ -116,7 +116,7 @@ async function askTogether(
       first: 0,
     }));
     const options = { maxTokens: exam.maxTokens, temperature, stop: stopTokens(examinee.tokenizer, exam.stopText) };
-    const rows = await concludeReplies(
+    const replies = await concludeReplies(
       examinee,
       exam.conclusion,
       {
@@ -126,7 +126,7 @@ async function askTogether(
       },
       { temperature },
     );
-    return new Map(asked.map((index, row) => [index, rows[row]]));
+    return new Map(asked.map((index, row) => [index, replies[row].map(({ whole }) => whole)]));
   };
   const sampled = await ask(samples, 1, seed);
   const greedy = await ask(1, 0, 0);

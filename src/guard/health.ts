@@ -26,15 +26,13 @@ export function health({ proposals, groups }: Omit<Judgement, "step">): Record<s
   metrics["solverReward"] = average(answers.map(({ reward }) => reward));
   metrics["unreadableShare"] = ratio(answers.filter(({ value }) => value === null).length, answers.length);
   metrics["truncatedShare"] = ratio(answers.filter(({ stopReason }) => stopReason === "length").length, answers.length);
-  const inserted = answers.map(({ inserted: [from, to] = [0, 0] }) => to - from);
+  const askedFor = answers.filter((answer) => answer.askedFor).length;
   // Only topics that conclude answers have such, and not in every step.
-  if (inserted.some((tokens) => tokens > 0))
-    metrics["concludedShare"] = ratio(inserted.filter((tokens) => tokens > 0).length, answers.length);
+  if (askedFor > 0) metrics["concludedShare"] = ratio(askedFor, answers.length);
   metrics["answerTokens"] = average(answers.map(({ tokens }) => tokens.length));
   metrics["tokenEntropy"] = -ratio(
     sum(answers.flatMap(({ logprobs }) => logprobs)),
-    // What was inserted was not drawn.
-    sum(answers.map(({ tokens }) => tokens.length)) - sum(inserted),
+    sum(answers.map(({ tokens }) => tokens.length)),
   );
   metrics["answerEntropy"] = average(groups.map(answerEntropy));
   metrics["topAnswerShare"] = topAnswerShare(groups);

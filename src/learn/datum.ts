@@ -2,19 +2,19 @@
 // updates. Pure data in, pure data out; the losses themselves are in losses.ts and in the engines.
 import type { LearningSettings } from "../config/learn.ts";
 import type { Random } from "../random.ts";
-import type { Answer, Completion, Datum } from "../types.ts";
+import type { Completion, Datum } from "../types.ts";
 
 export type LossAggregation = LearningSettings["lossAggregation"];
 
 /** A completion, what it continued, and how much better than expected it was. */
-export interface TrainingSample extends Pick<Completion, "tokens" | "logprobs">, Pick<Answer, "inserted"> {
+export interface TrainingSample extends Pick<Completion, "tokens" | "logprobs"> {
   readonly promptTokens: readonly number[];
   readonly advantage: number;
 }
 
 /**
  * One training sequence. Every completion token, the end token too, gets weight 1 and the sample's advantage; prompt
- * tokens, and those that were inserted, get 0. Aggregation over the batch comes after, with `aggregateLoss`.
+ * tokens get 0. Aggregation over the batch comes after, with `aggregateLoss`.
  * Throws RangeError when tokens and logprobs differ in length.
  */
 export function buildDatum(sample: TrainingSample): Datum {
@@ -24,8 +24,7 @@ export function buildDatum(sample: TrainingSample): Datum {
   }
   const prompt = promptTokens.map(() => 0);
   // Entry 0 has nothing before it to be predicted from, so without a prompt the first token is not trained.
-  const [from, to] = sample.inserted ?? [0, 0];
-  const weights = [...prompt, ...tokens.map((_, i) => (i >= from && i < to ? 0 : 1))];
+  const weights = [...prompt, ...tokens.map(() => 1)];
   if (weights.length > 0) weights[0] = 0;
   return {
     tokens: [...promptTokens, ...tokens],

@@ -56,7 +56,7 @@ export function judge(
   const solved = solvedQuestions(groups, gates, splits, curiosity);
   const judgedProposals = judgeProposals({ step, proposals }, solved, settings);
   const rewarded = groups.map((group, index) => {
-    const own = solverRewardRows[settings.solverReward](group);
+    const own = saidThemselves(group, solverRewardRows[settings.solverReward](group));
     const rewards = changeRewards?.(own) ?? own;
     const { verdict, minAgreement } = gates[index];
     const signal = groupSignal(verdict, rewards, { ...settings, minAgreement });
@@ -67,8 +67,11 @@ export function judge(
   const labels = rewarded.map(({ group, rewards, signal }): readonly SoftLabel[] => {
     if (signal !== "trained") return [];
     const weight = weightOf?.(group) ?? 1;
-    const labels = soft ? softLabels(group) : [{ weight: 1, rewards }];
-    return labels.map((label) => ({ ...label, weight: weight * label.weight }));
+    if (!soft) return [{ weight, rewards }];
+    return softLabels(group).map((label) => ({
+      weight: weight * label.weight,
+      rewards: saidThemselves(group, label.rewards),
+    }));
   });
   const found = answerAdvantages(groups, labels, settings);
   if (settings.lowAgreementPenalty > 0) {
@@ -86,6 +89,11 @@ export function judge(
     }),
   );
   return { step, proposals: judgedProposals, groups: judgedGroups };
+}
+
+/** Rewards of those answers that their replies said; nothing for one that was asked for, or nothing would teach the model to say it. */
+function saidThemselves({ answers }: Pick<VerifiedGroup, "answers">, rewards: readonly number[]): number[] {
+  return rewards.map((reward, i) => (answers[i].askedFor ? 0 : reward));
 }
 
 /**

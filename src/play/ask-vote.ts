@@ -101,10 +101,9 @@ export async function askVote(
     const concluded = await concludeReplies(player, topic.conclusion, { asks: open, rows, saysOne }, settings);
     if (isEnded()) break;
     for (const [row, { index, first }] of open.entries()) {
-      for (const [i, completion] of concluded[row].entries()) {
-        const { inserted: [from] = [completion.tokens.length], tokens } = completion;
-        if (from < tokens.length) onPiece({ form: index, answer: first + i, tokens: tokens.slice(from) });
-        tally.add(index, first + i, completion);
+      for (const [i, { whole, from }] of concluded[row].entries()) {
+        if (from < whole.tokens.length) onPiece({ form: index, answer: first + i, tokens: whole.tokens.slice(from) });
+        tally.add(index, first + i, whole);
       }
     }
   }

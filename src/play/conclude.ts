@@ -8,10 +8,16 @@ import { decodeCompletion, fitsPlayer, type SamplingSettings, sample, stopTokens
 import { type ReadSettings, readAnswer } from "./read-answer.ts";
 
 /** A completion, or what an evaluation keeps of one. */
-type Reply = Pick<Completion, "tokens" | "stopReason"> & Partial<Pick<Completion, "logprobs">>;
+type Reply = Pick<Completion, "tokens" | "stopReason">;
 
-/** A reply, concluded or not. */
-export type Concluded<Of extends Reply> = Of & Pick<Answer, "inserted">;
+/** A reply, and what became of it. */
+export interface Concluded<Of extends Reply> {
+  readonly reply: Of;
+  /** With the conclusion and what the model said behind it, where it was gone on with; else the reply. */
+  readonly whole: Reply;
+  /** How many tokens of `whole` are the reply's. */
+  readonly from: number;
+}
 
 /** Who samples replies: a player, or one that knows some of them already. */
 interface Sampler<Of extends Reply> extends Pick<Player, "capabilities" | "tokenizer"> {
@@ -23,24 +29,40 @@ export interface AnswerAsk extends Ask {
   readonly form: Restatement;
 }
 
-/** Samples answers to forms of questions, as [ask][sample], and concludes those that do not say one. */
+/** What is known of an answer beside the question that it is to: the completion as it was sampled, and what was read from it. */
+type SampledAnswer = Completion & Pick<Answer, "text" | "value" | "reason" | "askedFor">;
+
+/**
+ * Samples answers to forms of questions, as [ask][sample], and reads them. One that its reply did not say is asked for; the completion
+ * is the reply alone, for that is what the model chose to say.
+ */
 export async function sampleAnswers(
   player: Player,
   topic: Topic,
   asks: readonly AnswerAsk[],
   options: SamplingSettings & ReadSettings,
-): Promise<Concluded<Completion>[][]> {
+): Promise<SampledAnswer[][]> {
+  const { tokenizer } = player;
   const limits = { maxTokens: topic.maxTokens.solve, stopText: topic.stopText?.solve };
   const rows = await sample(player, asks, { ...options, ...limits });
-  const saysOne = (reply: Completion, ask: number): boolean =>
-    readAnswer(player.tokenizer, topic, asks[ask].form, reply, options.truncatedReplies).value !== null;
-  return concludeReplies(player, topic.conclusion, { asks, rows, saysOne }, options);
+  const read = (reply: Reply, ask: number) =>
+    readAnswer(tokenizer, topic, asks[ask].form, reply, options.truncatedReplies);
+  const saysOne = (reply: Completion, ask: number): boolean => read(reply, ask).value !== null;
+  const concluded = await concludeReplies(player, topic.conclusion, { asks, rows, saysOne }, options);
+  return concluded.map((row, ask) =>
+    row.map(({ reply, whole, from }): SampledAnswer => {
+      const answer = { ...reply, ...read(whole, ask) };
+      if (whole === reply || answer.value === null) return answer;
+      const rest = decodeCompletion(tokenizer, { tokens: whole.tokens.slice(from) });
+      return { ...answer, askedFor: true, reason: `asked for: …${rest}` };
+    }),
+  );
 }
 
 /**
- * The same replies, but for those that ended by themselves without saying an answer: these go on with the conclusion and what the model
- * says behind it. What a reply becomes depends on its ask, its place among the ask's samples and itself, not on what is asked with it.
- * One that leaves no room stays as it is.
+ * Replies that ended by themselves without saying an answer go on with the conclusion and what the model says behind it. What a reply
+ * becomes depends on its ask, its place among the ask's samples and itself, not on what is asked with it. One that leaves no room
+ * stays as it is.
  */
 export async function concludeReplies<Of extends Reply>(
   sampler: Sampler<Of>,
@@ -56,29 +78,32 @@ export async function concludeReplies<Of extends Reply>(
   },
   sampling: Partial<SamplingSettings>,
 ): Promise<Concluded<Of>[][]> {
-  const concluded: Concluded<Of>[][] = rows.map((row) => [...row]);
+  const concluded = rows.map((row) =>
+    row.map((reply): Concluded<Of> => ({ reply, whole: reply, from: reply.tokens.length })),
+  );
   if (conclusion === undefined) return concluded;
-  const { tokenizer } = sampler;
   const open = rows.flatMap((row, ask) =>
     row.flatMap((reply, place) => {
       if (reply.stopReason !== "stop" || saysOne(reply, ask)) return [];
-      const opened = openConclusion(sampler, conclusion, reply);
-      const promptTokens = [...asks[ask].promptTokens, ...opened.said, ...opened.inserted];
+      const { said, opening } = openConclusion(sampler, conclusion, reply);
+      const promptTokens = [...asks[ask].promptTokens, ...said, ...opening];
       if (!fitsPlayer(sampler, promptTokens, conclusion.maxTokens)) return [];
       const seed = seedFrom(asks[ask].seed, "conclude", asks[ask].first + place);
-      return [{ ask, place, reply, ...opened, promptTokens, seed, numSamples: 1, first: 0 }];
+      return [{ ask, place, reply, said, opening, asked: { promptTokens, seed, numSamples: 1, first: 0 } }];
     }),
   );
   if (open.length === 0) return concluded;
   const { temperature = 1, topP, topK } = sampling;
   const drawn = { temperature, ...(topP !== undefined && { topP }), ...(topK !== undefined && { topK }) };
-  const stop = stopTokens(tokenizer, conclusion.stopText);
+  const stop = stopTokens(sampler.tokenizer, conclusion.stopText);
   const ends = await sampler.sample(
-    open.map(({ promptTokens, numSamples, seed, first }) => ({ promptTokens, numSamples, seed, first })),
+    open.map(({ asked }) => asked),
     { ...drawn, maxTokens: conclusion.maxTokens, stop },
   );
-  for (const [i, { ask, place, reply, said, inserted }] of open.entries()) {
-    concluded[ask][place] = joined(reply, said, inserted, ends[i][0]);
+  for (const [i, { ask, place, reply, said, opening }] of open.entries()) {
+    const [{ tokens, stopReason }] = ends[i];
+    const whole = { tokens: [...said, ...opening, ...tokens], stopReason };
+    concluded[ask][place] = { reply, whole, from: said.length };
   }
   return concluded;
 }
@@ -87,24 +112,10 @@ export async function concludeReplies<Of extends Reply>(
 function openConclusion(
   { tokenizer }: Pick<Player, "tokenizer">,
   { text }: Conclusion,
-  { tokens }: Pick<Reply, "tokens">,
-): { readonly said: readonly number[]; readonly inserted: readonly number[] } {
+  { tokens }: Reply,
+): { readonly said: readonly number[]; readonly opening: readonly number[] } {
   const ended = tokens.length > 0 && tokenizer.endTokens.includes(tokens[tokens.length - 1]);
   const said = ended ? tokens.slice(0, -1) : tokens;
   const before = decodeCompletion(tokenizer, { tokens });
-  return { said, inserted: tokenizer.encode(before === "" || /\s$/.test(before) ? text.trimStart() : text) };
-}
-
-function joined<Of extends Reply>(
-  reply: Of,
-  said: readonly number[],
-  inserted: readonly number[],
-  end: Of,
-): Concluded<Of> {
-  const tokens = [...said, ...inserted, ...end.tokens];
-  const logprobs =
-    reply.logprobs === undefined || end.logprobs === undefined
-      ? {}
-      : { logprobs: [...reply.logprobs.slice(0, said.length), ...inserted.map(() => 0), ...end.logprobs] };
-  return { ...end, ...logprobs, tokens, inserted: [said.length, said.length + inserted.length] };
+  return { said, opening: tokenizer.encode(before === "" || /\s$/.test(before) ? text.trimStart() : text) };
 }

@@ -8,7 +8,7 @@ import type { Topic } from "../topics/topic.ts";
 import type { Answer, Group, Proposal, Question, Restatement } from "../types.ts";
 import { sampleAnswers } from "./conclude.ts";
 import { decodeCompletion, encodePrompt, fitsPlayer, type SamplingSettings, sample } from "./prompts.ts";
-import { cutOff, originalForm, readAnswer } from "./read-answer.ts";
+import { cutOff, originalForm } from "./read-answer.ts";
 import { answersToAsk, earlyLook, formVote, type VoterSettings } from "./voters.ts";
 
 export interface SolveOptions extends SamplingSettings {
@@ -95,11 +95,8 @@ async function askRound(
   }));
   const rows = await sampleAnswers(player, topic, asks, options);
   for (const [row, { form: ask }] of open.entries()) {
-    const { promptTokens, form, restatement, answers } = ask;
-    for (const completion of rows[row]) {
-      const reading = readAnswer(player.tokenizer, topic, restatement, completion, options.truncatedReplies);
-      answers.push({ promptTokens, ...completion, form, ...reading });
-    }
+    const { promptTokens, form, answers } = ask;
+    for (const answer of rows[row]) answers.push({ promptTokens, ...answer, form });
   }
 }
 

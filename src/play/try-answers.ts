@@ -8,7 +8,7 @@ import type { Topic } from "../topics/topic.ts";
 import type { Answer, Group, InverseCheck, Tried } from "../types.ts";
 import { type AnswerAsk, sampleAnswers } from "./conclude.ts";
 import { encodePrompt, fitsPlayer, type SamplingSettings } from "./prompts.ts";
-import { originalForm, readAnswer } from "./read-answer.ts";
+import { originalForm } from "./read-answer.ts";
 
 export interface TryOptions extends SamplingSettings, Pick<PlaySettings, "inverseAnswers" | "truncatedReplies"> {
   readonly seed: number;
@@ -63,16 +63,7 @@ export async function tryAnswers(
   const rows = await sampleAnswers(player, topic, asks, options);
   const tried = groups.map(() => new Map<string, boolean>());
   for (const { group, value, from, prompts, expected } of trials) {
-    const form = originalForm(groups[group].question);
-    const winners = prompts.map((_, i) =>
-      strictWinner(
-        countVotes(
-          rows[from + i].map(
-            (reply) => readAnswer(player.tokenizer, topic, form, reply, options.truncatedReplies).value,
-          ),
-        ),
-      ),
-    );
+    const winners = prompts.map((_, i) => strictWinner(countVotes(rows[from + i].map(({ value }) => value))));
     const wanted = expected ?? winners[0];
     tried[group].set(value, wanted !== null && winners.every((winner) => winner === wanted));
   }

@@ -27,8 +27,8 @@ export interface Topic {
    */
   readonly stopText?: { readonly propose?: string; readonly solve?: string };
   /**
-   * What the solver's reply goes on with where it ended by itself and `readAnswer` refuses it: the model says its answer behind it. Left
-   * out: such a reply stays unreadable.
+   * What the solver's reply goes on with where it ended by itself and `readAnswer` refuses it: the model says its answer behind it, which
+   * votes and is not rewarded. Left out: such a reply stays unreadable.
    */
   readonly conclusion?: Conclusion;
   proposePrompt(request: ProposeRequest): Prompt;

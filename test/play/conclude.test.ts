@@ -1,13 +1,22 @@
 // Replies that say no answer are gone on with, and everything that reads answers sees what came of it.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { createScriptedPolicy, type ScriptedRequest } from "../../src/engine/scripted.ts";
+import { runConfigSchema } from "../../src/config/config.ts";
+import type { RewardSettings } from "../../src/config/learn.ts";
+import { createScriptedEngine, createScriptedPolicy, type ScriptedRequest } from "../../src/engine/scripted.ts";
 import { judgeLevels } from "../../src/evaluate/evaluate.ts";
 import { health } from "../../src/guard/health.ts";
-import { buildDatum } from "../../src/learn/datum.ts";
+import { judge } from "../../src/learn/judge.ts";
 import { askVote } from "../../src/play/ask-vote.ts";
 import { type SolveOptions, solve } from "../../src/play/solve.ts";
+import { selfPlay } from "../../src/self-play.ts";
+import { answersTo, findQuestions, listRuns, openReader } from "../../src/store/queries.ts";
+import { openWorkspace } from "../../src/store/workspace.ts";
 import { defineTopic, type TopicDefinition } from "../../src/topics/define-topic.ts";
-import type { JudgedGroup, Question } from "../../src/types.ts";
+import type { Question, VoteVerdict } from "../../src/types.ts";
+import { vote } from "../../src/verify/vote.ts";
 
 const question = (text: string): Question => ({ text, key: text, difficulty: 1 });
 
@@ -64,17 +73,16 @@ describe("solve", () => {
         expect(answer).toEqual(before);
         continue;
       }
-      expect(answer.text).toMatch(before.text.trim() === "well" ? /^well =\d\.$/ : /^=\d\.$/);
-      expect(answer.value).toMatch(/^\d$/);
-      const [from, to] = answer.inserted ?? expect.fail("nothing was inserted");
-      expect(player.tokenizer.decode(answer.tokens.slice(from, to))).toBe(before.text === "well" ? " =" : "=");
-      expect(answer.tokens.slice(0, from)).toEqual(before.tokens.slice(0, -1));
-      expect(answer.logprobs).toHaveLength(answer.tokens.length);
-      expect(answer.logprobs.slice(0, from)).toEqual(before.logprobs.slice(0, -1));
-      expect(answer.logprobs.map((logprob) => logprob === 0)).toEqual(answer.tokens.map((_, i) => i >= from && i < to));
+      // What is learned from is the reply as it was; what is read is what became of it.
+      const { text, value, reason, askedFor, ...sampled } = answer;
+      const { text: own, value: none, reason: why, ...original } = before;
+      expect([none, why]).toEqual([null, "no digit"]);
+      expect(sampled).toEqual(original);
+      expect(text).toBe(`${own === "well" ? "well =" : `${own}=`}${value}.`);
+      expect([askedFor, reason]).toEqual([true, `asked for: …${text.slice(own.length)}`]);
     }
     expect(seen.size).toBe(6);
-    const digits = new Set(pairs.flatMap(([{ inserted, value }]) => (inserted === undefined ? [] : [value])));
+    const digits = new Set(pairs.flatMap(([{ askedFor, value }]) => (askedFor ? [value] : [])));
     // Each is drawn by itself.
     expect(digits.size).toBeGreaterThan(1);
   });
@@ -90,10 +98,10 @@ describe("solve", () => {
     // Prompt, an end and two tokens of the conclusion leave less than its three.
     const narrow = createScriptedPolicy({ reply, maxSequenceTokens: 3 + 12 });
     const [group] = await solve(narrow, topic, proposals.slice(0, 1), options);
-    expect(group.answers.some(({ inserted }) => inserted !== undefined)).toBe(true);
+    expect(group.answers.some(({ askedFor }) => askedFor)).toBe(true);
     const tight = createScriptedPolicy({ reply: () => "tenletters", maxSequenceTokens: 3 + 12 });
     const [other] = await solve(tight, topic, proposals.slice(0, 1), options);
-    for (const { inserted, reason } of other.answers) expect([inserted, reason]).toEqual([undefined, "no digit"]);
+    for (const { askedFor, reason } of other.answers) expect([askedFor, reason]).toEqual([undefined, "no digit"]);
   });
 
   it("keeps the reason where nothing can be read behind the conclusion either", async () => {
@@ -103,38 +111,49 @@ describe("solve", () => {
   });
 });
 
-it("learns from what the model said, and not from what was put in its mouth", async () => {
-  const [{ answers }] = await solve(player, topic, proposals.slice(0, 1), options);
-  const concluded = answers.find(({ text }) => text.startsWith("well")) ?? expect.fail("none was concluded");
-  const { weights, tokens, logprobs } = buildDatum({ ...concluded, advantage: 1 });
-  const trained = tokens.filter((_, i) => weights[i] !== 0);
-  expect(player.tokenizer.decode(trained)).toMatch(/^well ?\d\.$/);
-  expect(logprobs.every((logprob, i) => weights[i] === 0 || logprob < 0)).toBe(true);
-});
-
-it("is counted, and does not make replies look surer than they are", async () => {
-  const judged = async (asked: typeof topic): Promise<Record<string, number>> => {
+describe("what is learned", () => {
+  const settings = runConfigSchema.parse({ topic: "arithmetic", minAgreement: 0.3 });
+  const judged = async (asked: typeof topic, input: Partial<RewardSettings> = {}) => {
     const groups = await solve(player, asked, proposals, options);
-    const verdict = { agreement: 1, winner: "7", kind: "tests", passed: [], trustedTests: [], unagreedTests: [] };
-    return health({
-      proposals: [],
-      groups: groups.map((group) => ({
-        ...group,
-        verdict: { ...verdict, contradictoryTests: [] },
-        ...{ signal: "trained", proposerReward: 0 },
-        answers: group.answers.map((answer) => ({ ...answer, reward: 0, advantage: 0 })),
-      })) as unknown as JudgedGroup[],
-    });
+    const verified = groups.map((group) => ({ ...group, verdict: vote(group.answers) }));
+    const own = proposals.map((proposal, ask) => ({
+      ...{ ...proposal, promptTokens: [1], tokens: [2], logprobs: [-1], stopReason: "stop" as const, text: "", ask },
+    }));
+    return judge({ step: 1, proposals: own, groups: verified }, { ...settings, ...input });
   };
-  const [with_, without] = [await judged(topic), await judged(unconcluded)];
-  expect(without["concludedShare"]).toBeUndefined();
-  expect(with_["concludedShare"]).toBeCloseTo(without["unreadableShare"] - with_["unreadableShare"], 9);
-  expect(with_["unreadableShare"]).toBe(with_["truncatedShare"]);
-  const entropies = await solve(player, topic, proposals, options);
-  const drawn = entropies.flatMap(({ answers }) =>
-    answers.flatMap(({ logprobs }) => logprobs.filter((one) => one !== 0)),
+
+  it.each(["majority", "soft", "format"] as const)(
+    "an answer that was asked for votes and earns nothing: %s",
+    async (solverReward) => {
+      const { groups } = await judged(topic, { solverReward });
+      const answers = groups.flatMap(({ answers, signal }) => (signal === "trained" ? answers : []));
+      const askedFor = answers.filter((answer) => answer.askedFor);
+      expect(askedFor.length).toBeGreaterThan(0);
+      for (const { value, advantage, reward } of askedFor) {
+        expect(value).not.toBeNull();
+        if (solverReward !== "soft") expect(reward).toBe(0);
+        expect(advantage).toBeLessThan(0);
+      }
+      const said = answers.filter(({ value, askedFor }) => value === "7" && !askedFor);
+      for (const { advantage } of said) expect(advantage).toBeGreaterThan(0);
+      // They have elected: without them the vote is another.
+      for (const { answers: all, verdict } of groups) {
+        expect((verdict as VoteVerdict).counts.reduce((sum, [, votes]) => sum + votes, 0)).toBe(
+          all.filter(({ value }) => value !== null).length,
+        );
+      }
+    },
   );
-  expect(with_["tokenEntropy"]).toBeCloseTo(-drawn.reduce((sum, one) => sum + one, 0) / drawn.length, 9);
+
+  it("is counted", async () => {
+    const { step: _, ...with_ } = await judged(topic);
+    const { step: __, ...without } = await judged(unconcluded);
+    const [concluded, before] = [health(with_), health(without)];
+    expect(before["concludedShare"]).toBeUndefined();
+    expect(concluded["concludedShare"]).toBeCloseTo(before["unreadableShare"] - concluded["unreadableShare"], 9);
+    expect(concluded["unreadableShare"]).toBe(concluded["truncatedShare"]);
+    for (const same of ["tokenEntropy", "answerTokens"]) expect(concluded[same]).toBe(before[same]);
+  });
 });
 
 it("counts in an evaluation, at temperature 1 and for the most likely answer", async () => {
@@ -172,6 +191,34 @@ describe("ask", () => {
     });
     expect(texts.get(0)).toMatch(/^well =\d\.$/);
   });
+});
+
+it("is recorded: the reply as it was, its answer, and how that was asked for", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sqlm-conclude-"));
+  try {
+    const sizes = { groupsPerBatch: 4, groupSize: 8, steps: 1, evalQuestions: 2, minAgreement: 0.3 };
+    const config = runConfigSchema.parse({ topic: "digits", consistentVote: false, ...sizes });
+    const says = (asked: ScriptedRequest): string =>
+      asked.prompt === "P" ? String(asked.random.integer(10, 9999)) : reply(asked);
+    await using workspace = openWorkspace(folder);
+    await using store = workspace.createRun(config);
+    const engine = createScriptedEngine({ reply: says });
+    for await (const _ of selfPlay({ topic: { topic, hidden }, engine, store, config }));
+    using reader = openReader(folder);
+    const [{ run }] = listRuns(reader);
+    const { decode } = player.tokenizer;
+    const { questions } = findQuestions(reader, run);
+    const answers = questions.flatMap(({ step, position }) => answersTo(reader, run, step, position, decode));
+    const askedFor = answers.filter(({ value, reason }) => value !== null && reason !== null);
+    expect(askedFor.length).toBeGreaterThan(0);
+    for (const { value, reason, text, reward } of askedFor) {
+      expect(text).toMatch(/^(?:well ?)?$/);
+      expect(reason).toBe(`asked for: …${text === "well" ? " " : ""}=${value}.`);
+      expect(reward).toBe(0);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 describe("a topic's conclusion", () => {

@@ -153,7 +153,9 @@ function showRefused(
 
 function answerTable(answers: readonly AnswerRow[], columns: number): string {
   const rows = answers.map(({ form, value, reason, reward, advantage, logprobSum, text }) => [
-    value === null ? `(${oneLine(reason ?? "unreadable", 30)})` : oneLine(value, 30),
+    value === null
+      ? `(${oneLine(reason ?? "unreadable", 30)})`
+      : `${oneLine(value, 30)}${reason === null ? "" : " (asked for)"}`,
     String(form),
     formatNumber(reward),
     formatNumber(advantage),

@@ -246,6 +246,11 @@ function Answer({ answer, winner, most }: { answer: AnswerView; winner: string |
             <ModelLine text={value} width={40} />
           )}
         </span>
+        {value !== null && reason !== null && (
+          <span class="faint">
+            <ModelLine text={reason} width={60} />
+          </span>
+        )}
         <span title="reward">reward {Number(reward.toFixed(3))}</span>
         <span class="advantage" title={`advantage ${advantage.toFixed(3)}`}>
           <span class={advantage < 0 ? "advantage-bar negative" : "advantage-bar"} style={{ width }} />

@@ -63,8 +63,8 @@ export function plainTopic(subject: string, options: PlainOptions = {}): Defined
     // Weights of its own, since with the solver's it asks more and more of the same as these learn to answer.
     settings: { proposerEvery: 0, proposerWeights: "separate" },
     maxTokens: { propose: 200, solve: 512 },
-    // One reply in eight to what a small model asks says no answer (docs/decisions/0103).
-    conclusion: { text: " The answer is \\boxed{", maxTokens: 32, stopText: "}" },
+    // One reply in eight to what a small model asks says no answer (docs/decisions/0103). A brace alone may close less than the box.
+    conclusion: { text: " The answer is \\boxed{", maxTokens: 48, stopText: "}." },
     // Where the prompt has opened the question, nothing else can come first that is closed like this.
     ...(opened.propose ? { stopText: { propose: "</" } } : {}),
     proposePrompt: ({ random, recent }) => {

@@ -198,3 +198,18 @@ describe("a plain topic", () => {
     }
   });
 });
+
+it("asks a reply that says no answer for it, and reads a fraction behind the opened box whole", async () => {
+  const player = createScriptedPolicy({
+    reply: ({ prompt }) => (prompt.endsWith("The answer is \\boxed{") ? "\\frac{1}{2}}." : "It is hard to say."),
+  });
+  const asked = { question: question("What is half of one?"), refusal: null };
+  const [{ answers }] = await solve(player, topic, [asked], {
+    ...{ groupSize: 3, consistentVote: false, heldOutKeys: new Set<string>(), seed: 1 },
+    ...{ temperature: 1, topP: 1, topK: 0, truncatedReplies: "refuse" },
+  });
+  for (const { text, value, askedFor } of answers) {
+    expect(text).toBe("It is hard to say. The answer is \\boxed{\\frac{1}{2}}.");
+    expect([value, askedFor]).toEqual(["1/2", true]);
+  }
+});

@@ -31,5 +31,8 @@ export const experiment = defineExperiment({
     ...both("leak .4", leak),
     ...both("rate 1e-3", rate),
     ...both("leak and rate", { ...leak, ...rate }),
+    // As the topic has it by default, which costs a twentieth of the answers.
+    { name: "rate 1e-3 guarded every 8", config: { ...rate, guard: "act", probeEvery: 8 } },
+    { name: "leak and rate guarded every 8", config: { ...leak, ...rate, guard: "act", probeEvery: 8 } },
   ],
 });

@@ -7,7 +7,8 @@ import { defineExperiment } from "self-questioning";
 
 export const experiment = defineExperiment({
   name: "algebra-controls",
-  config: { topic: "algebra" },
+  // A guard would keep a control from what it shows.
+  config: { topic: "algebra", guard: "off" },
   variants: [
     { name: "default" },
     // Questions come from the starting proposer throughout.

@@ -7,7 +7,8 @@ import { defineExperiment } from "self-questioning";
 
 export const experiment = defineExperiment({
   name: "multiplication-controls",
-  config: { topic: "multiplication" },
+  // A guard would keep a control from what it shows.
+  config: { topic: "multiplication", guard: "off" },
   variants: [
     { name: "default" },
     // Questions come from the starting proposer throughout.

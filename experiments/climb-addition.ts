@@ -7,7 +7,7 @@ import { defineExperiment } from "self-questioning";
 
 export const experiment = defineExperiment({
   name: "climb-addition",
-  config: { topic: "addition", evalEvery: 0, evalQuestions: 100 },
+  config: { topic: "addition", evalEvery: 0, evalQuestions: 100, guard: "off" },
   variants: [
     { name: "climb", config: {} },
     { name: "no climb", config: { climb: "off" } },

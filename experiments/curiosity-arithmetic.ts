@@ -16,6 +16,7 @@ export const experiment = defineExperiment({
     evalQuestions: 100,
     saveEvery: 120,
     threads: 1,
+    guard: "off",
   },
   variants: [
     { name: "trained" },

@@ -14,6 +14,7 @@ export const experiment = defineExperiment({
     evalQuestions: 100,
     saveEvery: 125,
     threads: 1,
+    guard: "off",
   },
   variants: [
     { name: "whole groups", config: { steps: 97 } },

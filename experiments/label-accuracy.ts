@@ -13,6 +13,7 @@ export const experiment = defineExperiment({
     evalQuestions: 100,
     saveEvery: 250,
     threads: 1,
+    guard: "off",
   },
   variants: [
     { name: "arithmetic", config: { topic: "arithmetic" } },

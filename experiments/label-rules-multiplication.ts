@@ -14,6 +14,7 @@ export const experiment = defineExperiment({
     evalQuestions: 100,
     saveEvery: 40,
     threads: 1,
+    guard: "off",
   },
   variants: [
     { name: "consistent" },

@@ -14,6 +14,7 @@ export const experiment = defineExperiment({
     evalQuestions: 100,
     saveEvery: 60,
     threads: 1,
+    guard: "off",
   },
   variants: [
     { name: "all answers", config: { voteStop: "full" } },

@@ -141,6 +141,7 @@ export const presets: Readonly<Record<"default" | "quick" | "paper" | "real", Ru
   },
   quick: { steps: 40, groupsPerBatch: 64, evalQuestions: 100 },
   paper: {
+    guard: "off",
     groupsPerBatch: 64,
     groupSize: 4,
     steps: 100,

@@ -41,7 +41,16 @@ export const addition = defineTopic({
   readAnswer: (reply, question) => readResult(reply, lettersOf(sumIn(question))),
   restatements: (question) => equivalentSums(sumIn(question)),
   // Chosen without a run of it (docs/decisions/0076); it has been played since (0099).
-  settings: { steps: 200, groupsPerBatch: 48, groupSize: 12, proposalsPerQuestion: 1.25, climb: "on", bandHigh: 0.95 },
+  settings: {
+    steps: 200,
+    groupsPerBatch: 48,
+    groupSize: 12,
+    proposalsPerQuestion: 1.25,
+    climb: "on",
+    bandHigh: 0.95,
+    guard: "act",
+    probeEvery: 8,
+  },
   generator: { levels, draw: additionTruth.heldOut },
   hidden: additionTruth,
 });

@@ -61,6 +61,8 @@ export const algebra = defineTopic({
     malformedReward: 0,
     bandLow: 0.1,
     bandHigh: 0.95,
+    guard: "act",
+    probeEvery: 8,
   },
   generator: questionsOf(algebraTruth),
   hidden: algebraTruth,

@@ -34,6 +34,7 @@ export const arithmetic = defineTopic({
   solvePrompt: (question) => `${roleMarks.solve}${writeSum(sumOf(question))}`,
   readAnswer: (reply) => readWrittenNumber(reply),
   restatements: (question) => equivalentSums(sumOf(question)),
+  settings: { guard: "act", probeEvery: 8 },
   generator: questionsOf(arithmeticTruth),
   hidden: arithmeticTruth,
 });

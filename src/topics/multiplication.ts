@@ -31,7 +31,16 @@ export const multiplication = defineTopic({
   readAnswer: (reply) => readMarkedProduct(reply),
   restatements: (question) => equivalentProducts(productIn(question)),
   // Votes are right nearly always, so the proposer may follow the solver closely.
-  settings: { steps: 100, groupsPerBatch: 64, proposerEvery: 1, proposerLossWeight: 0.2, bandHigh: 0.95 },
+  settings: {
+    steps: 100,
+    groupsPerBatch: 64,
+    proposerEvery: 1,
+    proposerLossWeight: 0.2,
+    bandHigh: 0.95,
+    guard: "act",
+    probeEvery: 8,
+    probeQuestions: 32,
+  },
   generator: questionsOf(multiplicationTruth),
   hidden: multiplicationTruth,
 });

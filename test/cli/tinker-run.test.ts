@@ -9,7 +9,9 @@ import { findModel } from "../../src/model/find-model.ts";
 import { runCli, temporaryFolder } from "./scripted-parts.ts";
 
 const small = [
-  ..."--groups-per-batch 4 --group-size 4 --eval-every 0 --eval-questions 1 --save-every 1 --threads 1".split(" "),
+  ..."--groups-per-batch 4 --group-size 4 --eval-every 0 --eval-questions 1 --save-every 1 --threads 1 --guard off".split(
+    " ",
+  ),
   ..."--min-agreement 0 --no-consistent-vote --proposer-reward variance --proposer-every 1".split(" "),
   ..."--learning-rate 1e-2 --warmup-steps 0 --steps 1".split(" "),
 ];

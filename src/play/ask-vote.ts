@@ -64,9 +64,9 @@ export async function askVote(
     stop,
     read,
   );
-  // One that ended without an answer counts when it is concluded, and so does what comes behind it.
+  // One that ended without an answer counts when it is concluded, and so does what comes behind it in its form.
   const isWhole = (form: number, completion: Finished): boolean =>
-    topic.conclusion === undefined || completion.stopReason === "length" || read(form, completion) !== null;
+    topic.conclusion === undefined || read(form, completion) !== null;
   const settings = { temperature: 1, topP: 1, topK: 0, maxTokens: topic.maxTokens.solve };
   const ends = stopTokens(tokenizer, topic.stopText?.solve);
   const isEnded = (): boolean => signal?.aborted === true;

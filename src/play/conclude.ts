@@ -1,5 +1,6 @@
-// Answers that were not said: a reply that ended by itself and says nothing that can be read is gone on with, by a few words of the
-// topic's own, and the model says its answer behind them (the second of the two prompts of Kojima et al. 2022, arXiv 2205.11916).
+// Answers that were not said: a reply in which none can be read is gone on with, by a few words of the topic's own, and the model says its
+// answer behind them (the second of the two prompts of Kojima et al. 2022, arXiv 2205.11916; at the longest length, Muennighoff et al.
+// 2025, arXiv 2501.19393).
 import type { Ask, Player, SampleOptions } from "../engine/engine.ts";
 import { seedFrom } from "../random.ts";
 import type { Conclusion, Topic } from "../topics/topic.ts";
@@ -60,8 +61,8 @@ export async function sampleAnswers(
 }
 
 /**
- * Replies that ended by themselves without saying an answer go on with the conclusion and what the model says behind it. What a reply
- * becomes depends on its ask, its place among the ask's samples and itself, not on what is asked with it. One that leaves no room
+ * Replies that ended without saying an answer, or were cut off before it, go on with the conclusion and what the model says behind it.
+ * What a reply becomes depends on its ask, its place among the ask's samples and itself, not on what is asked with it. One that leaves no room
  * stays as it is.
  */
 export async function concludeReplies<Of extends Reply>(
@@ -84,7 +85,7 @@ export async function concludeReplies<Of extends Reply>(
   if (conclusion === undefined) return concluded;
   const open = rows.flatMap((row, ask) =>
     row.flatMap((reply, place) => {
-      if (reply.stopReason !== "stop" || saysOne(reply, ask)) return [];
+      if (saysOne(reply, ask)) return [];
       const { said, opening } = openConclusion(sampler, conclusion, reply);
       const promptTokens = [...asks[ask].promptTokens, ...said, ...opening];
       if (!fitsPlayer(sampler, promptTokens, conclusion.maxTokens)) return [];

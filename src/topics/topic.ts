@@ -27,7 +27,7 @@ export interface Topic {
    */
   readonly stopText?: { readonly propose?: string; readonly solve?: string };
   /**
-   * What the solver's reply goes on with where it ended by itself and `readAnswer` refuses it: the model says its answer behind it, which
+   * What the solver's reply goes on with where `readAnswer` refuses it, or it was cut off: the model says its answer behind it, which
    * votes and is not rewarded. Left out: such a reply stays unreadable.
    */
   readonly conclusion?: Conclusion;

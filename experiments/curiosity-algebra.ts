@@ -1,0 +1,24 @@
+// What are parts of curiosity worth in algebra, which has many kinds of question? Half of the topic's default steps:
+//
+//   node scripts/bootstrap.mjs scripts/experiment-jobs.ts experiments/curiosity-algebra.ts --seeds 31,32,33 --jobs 2
+import { defineExperiment } from "self-questioning";
+
+export const experiment = defineExperiment({
+  name: "curiosity-algebra",
+  config: {
+    topic: "algebra",
+    steps: 120,
+    evalEvery: 0,
+    evalQuestions: 100,
+    saveEvery: 120,
+    threads: 1,
+    guard: "off",
+  },
+  variants: [
+    { name: "trained" },
+    { name: "frozen", config: { proposerEvery: 0 } },
+    { name: "replay", config: { replayShare: 0.25 } },
+    { name: "rare cells", config: { rareCellBonus: 0.5 } },
+    { name: "replay and rare cells", config: { replayShare: 0.25, rareCellBonus: 0.5 } },
+  ],
+});

@@ -33,7 +33,7 @@ export function firstLook(limit: number): number {
  * As many of `limit` answers as must be the same before a form counts as of one mind where groups teach: one that differs would have
  * taught something, and three quarters find most of those.
  */
-export function unanimousLook(limit: number): number {
+function unanimousLook(limit: number): number {
   return Math.max(firstLook(limit), Math.ceil(0.75 * limit));
 }
 

@@ -31,10 +31,10 @@ export function firstLook(limit: number): number {
 
 /**
  * As many of `limit` answers as must be the same before a form counts as of one mind where groups teach: one that differs would have
- * taught something, and three quarters find most of those.
+ * taught something, and two thirds find most of those.
  */
 function unanimousLook(limit: number): number {
-  return Math.max(firstLook(limit), Math.ceil(0.75 * limit));
+  return Math.max(firstLook(limit), Math.ceil((2 * limit) / 3));
 }
 
 /** The vote over answers to one form. */
@@ -49,7 +49,7 @@ export function formVote(values: readonly (string | null)[], limit: number): For
  * - nothing but an early look was taken, and the leader has less than `minAgreement` of it, or than half: it will hardly teach. Of recorded
  *   groups that would have taught 1 in 200 is lost by this, and 2 in 1,000 of multiplication's.
  * With `completeDisputed` a group that is settled on one winner with some votes against it is asked to its end, and one with none until
- * three quarters are of one mind. What a group elects
+ * two thirds are of one mind. What a group elects
  * in all forms, the whole group elects too.
  */
 export function answersToAsk(forms: readonly FormVote[], settings: VoterSettings): number[] {
@@ -82,9 +82,9 @@ export function answersToElect(forms: readonly FormVote[]): number[] {
 
 /**
  * How many groups one that was asked to its end stands for. Of groups with just these votes those stop unanimous, and teach nothing, whose
- * votes against the winner all come in the last quarter; each of the others weighs 1 / (1 − their share), so that together they
+ * votes against the winner all come in the last third; each of the others weighs 1 / (1 − their share), so that together they
  * teach what all of them would (Horvitz and Thompson 1952). Answers to a form come in any order alike: the share is
- * Π C(n − k, m) / C(n, m) over the forms, n answers of which k are against the winner and m in the first three quarters. 1 where all are for the
+ * Π C(n − k, m) / C(n, m) over the forms, n answers of which k are against the winner and m in the first two thirds. 1 where all are for the
  * winner.
  */
 export function standsFor({

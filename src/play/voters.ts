@@ -29,14 +29,6 @@ export function firstLook(limit: number): number {
   return Math.min(limit, Math.floor(limit / 2) + 1);
 }
 
-/**
- * As many of `limit` answers as must be the same before a form counts as of one mind where groups teach: one that differs would have
- * taught something, and two thirds find most of those.
- */
-function unanimousLook(limit: number): number {
-  return Math.max(firstLook(limit), Math.ceil((2 * limit) / 3));
-}
-
 /** The vote over answers to one form. */
 export function formVote(values: readonly (string | null)[], limit: number): FormVote {
   return { counts: countVotes(values), asked: values.length, limit };
@@ -48,8 +40,7 @@ export function formVote(values: readonly (string | null)[], limit: number): For
  * - no answer can win in every form any more, or none can reach `minAgreement`: the group teaches nothing (abandoned);
  * - nothing but an early look was taken, and the leader has less than `minAgreement` of it, or than half: it will hardly teach. Of recorded
  *   groups that would have taught 1 in 200 is lost by this, and 2 in 1,000 of multiplication's.
- * With `completeDisputed` a group that is settled on one winner with some votes against it is asked to its end, and one with none until
- * two thirds are of one mind. What a group elects
+ * With `completeDisputed` a group that is settled on one winner with some votes against it is asked to its end. What a group elects
  * in all forms, the whole group elects too.
  */
 export function answersToAsk(forms: readonly FormVote[], settings: VoterSettings): number[] {
@@ -60,9 +51,8 @@ export function answersToAsk(forms: readonly FormVote[], settings: VoterSettings
   if (early.some((answers) => answers > 0)) return isHopeless(forms, settings) ? none : early;
   const open = forms.map(toDecide);
   if (open.some((answers) => answers > 0)) return open;
-  if (!settings.completeDisputed) return none;
   const disputed = forms.some(({ counts, asked }) => (counts[0]?.[1] ?? 0) < asked);
-  return forms.map(({ asked, limit }) => Math.max(0, (disputed ? limit : unanimousLook(limit)) - asked));
+  return settings.completeDisputed && disputed ? forms.map(({ asked, limit }) => limit - asked) : none;
 }
 
 /**
@@ -82,9 +72,9 @@ export function answersToElect(forms: readonly FormVote[]): number[] {
 
 /**
  * How many groups one that was asked to its end stands for. Of groups with just these votes those stop unanimous, and teach nothing, whose
- * votes against the winner all come in the last third; each of the others weighs 1 / (1 − their share), so that together they
+ * votes against the winner all come behind the first look; each of the others weighs 1 / (1 − their share), so that together they
  * teach what all of them would (Horvitz and Thompson 1952). Answers to a form come in any order alike: the share is
- * Π C(n − k, m) / C(n, m) over the forms, n answers of which k are against the winner and m in the first two thirds. 1 where all are for the
+ * Π C(n − k, m) / C(n, m) over the forms, n answers of which k are against the winner and m are in the first look. 1 where all are for the
  * winner.
  */
 export function standsFor({
@@ -99,7 +89,7 @@ export function standsFor({
     const { length } = ofForm;
     const against = ofForm.filter(({ value }) => value !== winner).length;
     // C(n − k, m) / C(n, m), factor by factor.
-    for (let i = 0; i < unanimousLook(length); i++) stopped *= Math.max(0, length - against - i) / (length - i);
+    for (let i = 0; i < firstLook(length); i++) stopped *= Math.max(0, length - against - i) / (length - i);
   }
   return stopped === 1 ? 1 : 1 / (1 - stopped);
 }

@@ -19,7 +19,7 @@ export const sampling = {
       .enum(["full", "decided"])
       .default("full")
       .describe(
-        "Ask all answers (`full`), or stop a vote when its winner is `decided` and all agree, or when it can teach nothing any more.",
+        "Ask all answers (`full`), or stop a vote when its winner is `decided` and all agree, or when it can teach nothing any more or hardly will.",
       ),
   ),
   labelRule: onlyWith(

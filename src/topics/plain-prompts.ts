@@ -72,13 +72,12 @@ const solverSystem: ChatMessage = {
 const topicLine = (subject: string): string => `Topic: ${subject}`;
 
 export const plainPrompts: PlainPrompts = {
-  // One earlier question, another one for each proposal: behind equal prompts a model soon asks the same again. Not a list of them, which
-  // small models copy (docs/decisions/0105).
-  propose: (subject, [earlier], examples) => [
-    ...[
-      ...(examples.length === 0 ? shown : examples.map(({ question }) => ({ subject, question }))),
-      ...(earlier === undefined ? [] : [{ subject, question: earlier }]),
-    ].flatMap((one) => [user(topicLine(one.subject)), assistant(marked(one.question))]),
+  // Earlier questions are not listed: a small model copies a list, and equal prompts are computed once.
+  propose: (subject, _, examples) => [
+    ...(examples.length === 0 ? shown : examples.map(({ question }) => ({ subject, question }))).flatMap((one) => [
+      user(topicLine(one.subject)),
+      assistant(marked(one.question)),
+    ]),
     user(topicLine(subject)),
     assistant(questionMarkers.open),
   ],

@@ -39,7 +39,7 @@ export function formVote(values: readonly (string | null)[], limit: number): For
  * - every form has its winner, whatever comes (exact stop: the leader is ahead of the second by more than there are answers left);
  * - no answer can win in every form any more, or none can reach `minAgreement`: the group teaches nothing (abandoned);
  * - nothing but an early look was taken, and the leader has less than `minAgreement` of it, or than half: it will hardly teach. Of recorded
- *   groups that would have taught 1 in 200 is lost by this, and 2 in 1,000 of multiplication's.
+ *   groups that would have taught .1 to .9 % are lost by this, of multiplication's 0 to .5 %.
  * With `completeDisputed` a group that is settled on one winner with some votes against it is asked to its end. What a group elects
  * in all forms, the whole group elects too.
  */

@@ -34,7 +34,7 @@ import {
 } from "./guarding.ts";
 import { judge } from "./learn/judge.ts";
 import { updateModel } from "./learn/update.ts";
-import { askSolver, idleTrying, stopsVotes } from "./play/ask-solver.ts";
+import { askSolver, idleTrying } from "./play/ask-solver.ts";
 import { propose } from "./play/propose.ts";
 import { answersSaved } from "./play/solve.ts";
 import { standsFor } from "./play/voters.ts";
@@ -208,10 +208,9 @@ async function playStep(
   const random = randomStream(config.seed, "control", step);
   const changeRewards = control?.rewards && ((rewards: readonly number[]) => control.rewards!(rewards, random));
   const { memory, withheld } = withhold(watched, progress.guard, verified);
-  const stops = stopsVotes(config) && teaching === null;
   const changes = {
     changeRewards,
-    weightOf: stops ? standsFor : undefined,
+    weightOf: answers.stopped ? standsFor : undefined,
     withheld,
     curiosity: (question: Question) => curiosityAbout(progress.explored, question),
   };
@@ -232,7 +231,7 @@ async function playStep(
   }
   progress.recent.splice(0, progress.recent.length - recentQuestions);
   progress.step = step;
-  const saved = stopsVotes(config) ? answersSaved(groups, config.groupSize) : {};
+  const saved = answers.stopped ? answersSaved(groups, config.groupSize) : {};
   progress.explored = explored.memory;
   const metrics = {
     ...health(judgement),

@@ -33,15 +33,18 @@ export async function askSolver(
   readonly taught: readonly Group[] | undefined;
   /** What of the deciding answers was tried the other way round. */
   readonly tried: readonly Tried[] | undefined;
+  /** Votes stopped when they were decided; a teacher's do not. */
+  readonly stopped: boolean;
 }> {
   const { temperature, topP, topK, truncatedReplies, inverseAnswers } = config;
+  const stopped = stopsVotes(config) && teaching === null;
   const sampling = { temperature, topP, topK, truncatedReplies };
   const answering = (purpose: string): SolveOptions => ({
     ...sampling,
     // A teacher's answers take the place of half of the others.
     groupSize: teaching === null ? config.groupSize : Math.ceil(config.groupSize / 2),
     consistentVote: config.consistentVote,
-    stopVotes: stopsVotes(config) && teaching === null ? config : undefined,
+    stopVotes: stopped ? config : undefined,
     heldOutKeys,
     seed: seedFrom(config.seed, purpose, step),
   });
@@ -51,7 +54,7 @@ export async function askSolver(
   const labels = config.solverReward !== "format";
   const trying = { ...sampling, inverseAnswers: labels ? inverseAnswers : 0, seed: seedFrom(config.seed, "try", step) };
   const tried = await tryAnswers(teaching ?? solver, topic, taught ?? asked, trying);
-  return { asked, taught, tried };
+  return { asked, taught, tried, stopped };
 }
 
 /** Why answers are not tried although that is asked for; null where they are. */
@@ -61,5 +64,5 @@ export function idleTrying(topic: Topic, { inverseAnswers }: Pick<PlaySettings, 
 }
 
 /** Whether votes stop when they are decided. */
-export const stopsVotes = ({ voteStop, labelRule }: Pick<PlaySettings, "voteStop" | "labelRule">): boolean =>
+const stopsVotes = ({ voteStop, labelRule }: Pick<PlaySettings, "voteStop" | "labelRule">): boolean =>
   voteStop === "decided" && labelRule === "consistent";

@@ -71,7 +71,7 @@ export async function askVote(
   const ends = stopTokens(tokenizer, topic.stopText?.solve);
   const isEnded = (): boolean => signal?.aborted === true;
   const together = player.capabilities.tellsTokens === true;
-  while (tally.wanted.some((answers) => answers > 0)) {
+  while (tally.isOpen) {
     const open = forms.flatMap((form, index) => {
       const first = tally.counts[index];
       const numSamples = together ? form.limit - first : tally.wanted[index];
@@ -88,7 +88,7 @@ export async function askVote(
         const completion: Finished = { tokens, stopReason: stopped ? "stop" : "length" };
         if (isWhole(index, completion)) tally.add(index, first + piece.sample, completion);
       }
-      return !isEnded() && tally.wanted.some((answers) => answers > 0);
+      return !isEnded() && tally.isOpen;
     });
     if (isEnded()) break;
     for (const [row, { index, first }] of open.entries()) {
@@ -96,7 +96,7 @@ export async function askVote(
         if (isWhole(index, completion)) tally.add(index, first + i, completion);
       }
     }
-    if (!tally.wanted.some((answers) => answers > 0)) break;
+    if (!tally.isOpen) break;
     const saysOne = (completion: Completion, row: number): boolean => isWhole(open[row].index, completion);
     const concluded = await concludeReplies(player, topic.conclusion, { asks: open, rows, saysOne }, settings);
     if (isEnded()) break;
@@ -129,6 +129,11 @@ class Tally {
     this.wanted = limits.map((limit) => (stop ? firstLook(limit) : limit));
   }
 
+  /** Whether more answers are still to count. */
+  get isOpen(): boolean {
+    return this.wanted.some((answers) => answers > 0);
+  }
+
   /** Answers of each form that count. */
   get counts(): readonly number[] {
     return this.values.map(({ length }) => length);
@@ -138,7 +143,7 @@ class Tally {
   add(form: number, answer: number, completion: Finished): void {
     if (answer < this.values[form].length) return;
     this.#waiting[form].set(answer, completion);
-    while (this.wanted.some((answers) => answers > 0) && this.wanted.every((answers, i) => this.#have(i, answers))) {
+    while (this.isOpen && this.wanted.every((answers, i) => this.#have(i, answers))) {
       for (const [i, answers] of this.wanted.entries()) this.#count(i, answers);
       const votes = this.values.map((values, i) => formVote(values, this.#limits[i]));
       this.wanted = this.#stop ? answersToElect(votes) : votes.map(() => 0);

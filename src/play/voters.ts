@@ -75,7 +75,7 @@ export function answersToElect(forms: readonly FormVote[]): number[] {
  * votes against the winner all come behind the first look; each of the others weighs 1 / (1 − their share), so that together they
  * teach what all of them would (Horvitz and Thompson 1952). Answers to a form come in any order alike: the share is
  * Π C(n − k, m) / C(n, m) over the forms, n answers of which k are against the winner and m are in the first look. 1 where all are for the
- * winner.
+ * winner, or none is: programs, which tests judge, are asked to the end.
  */
 export function standsFor({
   answers,
@@ -84,6 +84,7 @@ export function standsFor({
   readonly answers: readonly Pick<Answer, "form" | "value">[];
   readonly verdict: Pick<VerdictCore, "winner">;
 }): number {
+  if (winner === null) return 1;
   let stopped = 1;
   for (const ofForm of Map.groupBy(answers, ({ form }) => form).values()) {
     const { length } = ofForm;

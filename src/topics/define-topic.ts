@@ -89,13 +89,11 @@ export function defineTopic(definition: TopicDefinition, source?: string): Defin
   requireOneOf(name, "verification", definition.verification, ["vote", "tests"]);
   requireFunctions(name, "", definition, ["proposePrompt", "readQuestion", "solvePrompt", "readAnswer"]);
   for (const role of ["propose", "solve"] as const) {
-    const limit = definition.maxTokens?.[role];
-    if (!Number.isInteger(limit) || limit < 1) throw problem(name, `maxTokens.${role} must be a whole number above 0`);
+    requireCount(name, `maxTokens.${role}`, definition.maxTokens?.[role]);
   }
   for (const [role, text] of Object.entries(definition.stopText ?? {})) {
     if (role !== "propose" && role !== "solve") throw problem(name, `stopText.${role} is not a role: propose, solve`);
-    if (typeof text !== "string" || text === "")
-      throw problem(name, `stopText.${role} must be a text that is not empty`);
+    requireStopText(name, `stopText.${role}`, text);
   }
   if (definition.conclusion !== undefined) requireConclusion(name, definition);
   if (definition.levels !== undefined && !isAscending(definition.levels))
@@ -189,10 +187,8 @@ function requireConclusion(name: string, { verification, conclusion }: TopicDefi
   const { text, maxTokens, stopText } = conclusion!;
   if (typeof text !== "string" || text.trim() === "")
     throw problem(name, "conclusion.text must be a text that says something");
-  if (!Number.isInteger(maxTokens) || maxTokens < 1)
-    throw problem(name, "conclusion.maxTokens must be a whole number above 0");
-  if (stopText !== undefined && (typeof stopText !== "string" || stopText === ""))
-    throw problem(name, "conclusion.stopText must be a text that is not empty");
+  requireCount(name, "conclusion.maxTokens", maxTokens);
+  if (stopText !== undefined) requireStopText(name, "conclusion.stopText", stopText);
 }
 
 function requireGenerator(name: string, { verification, generator }: TopicDefinition): void {
@@ -320,6 +316,14 @@ function requireFunctions<Key extends string>(
   for (const key of keys) {
     if (typeof object[key] !== "function") throw problem(name, `${prefix}${key} is missing (a function)`);
   }
+}
+
+function requireCount(name: string, key: string, value: unknown): void {
+  if (!Number.isInteger(value) || Number(value) < 1) throw problem(name, `${key} must be a whole number above 0`);
+}
+
+function requireStopText(name: string, key: string, value: unknown): void {
+  if (typeof value !== "string" || value === "") throw problem(name, `${key} must be a text that is not empty`);
 }
 
 function requireOneOf(name: string, key: string, value: unknown, allowed: readonly string[]): void {

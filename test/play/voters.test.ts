@@ -152,6 +152,9 @@ describe("votes that stop when decided", () => {
     );
     const unanimous = { answers: [{ form: 0, value: "a" }], verdict: { winner: "a" } };
     expect(standsFor(unanimous)).toBe(1);
+    // Programs have no winner, and what cannot be read of them is not for it.
+    const programs = ["p", null, null, null, null].map((value) => ({ form: 0, value }));
+    expect(standsFor({ answers: programs, verdict: { winner: null } })).toBe(1);
   });
 
   it("ask ten of sixteen where all agree in three forms, nine in one", () => {

@@ -1,7 +1,10 @@
 // What are parts of curiosity worth in algebra, which has many kinds of question? Half of the topic's default steps:
 //
 //   node scripts/bootstrap.mjs scripts/experiment-jobs.ts experiments/curiosity-algebra.ts --seeds 31,32,33 --jobs 2
-import { defineExperiment } from "self-questioning";
+import { defineExperiment, type RunConfigInput } from "self-questioning";
+
+// Four proposals a question, and those are solved whose kind taught lately.
+const chosen: RunConfigInput = { chooseQuestions: "teaching", proposalsPerQuestion: 4 };
 
 export const experiment = defineExperiment({
   name: "curiosity-algebra",
@@ -20,5 +23,7 @@ export const experiment = defineExperiment({
     { name: "replay", config: { replayShare: 0.25 } },
     { name: "rare cells", config: { rareCellBonus: 0.5 } },
     { name: "replay and rare cells", config: { replayShare: 0.25, rareCellBonus: 0.5 } },
+    { name: "chosen", config: chosen },
+    { name: "frozen and chosen", config: { ...chosen, proposerEvery: 0 } },
   ],
 });

@@ -6,6 +6,9 @@ import { defineExperiment, type RunConfigInput } from "self-questioning";
 
 const everyStep: RunConfigInput = { proposerEvery: 1, proposerLossWeight: 0.2, bandHigh: 0.95 };
 
+// Four proposals a question, and those are solved whose kind taught lately.
+const chosen: RunConfigInput = { chooseQuestions: "teaching", proposalsPerQuestion: 4 };
+
 export const experiment = defineExperiment({
   name: "curiosity-arithmetic",
   config: {
@@ -25,5 +28,7 @@ export const experiment = defineExperiment({
     { name: "every step and rare cells", config: { ...everyStep, rareCellBonus: 0.5 } },
     { name: "every step and replay", config: { ...everyStep, replayShare: 0.25 } },
     { name: "every step and within kinds", config: { ...everyStep, proposerBaseline: "kind" } },
+    { name: "frozen and chosen", config: { ...chosen, proposerEvery: 0 } },
+    { name: "every step and chosen", config: { ...everyStep, ...chosen } },
   ],
 });

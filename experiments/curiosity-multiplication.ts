@@ -2,7 +2,10 @@
 //
 //   node scripts/bootstrap.mjs scripts/experiment-jobs.ts experiments/curiosity-multiplication.ts --seeds 31,32,33 --jobs 2
 //   npx sqlm experiment experiments/curiosity-multiplication.ts --seeds 31,32,33
-import { defineExperiment } from "self-questioning";
+import { defineExperiment, type RunConfigInput } from "self-questioning";
+
+// Four proposals a question, and those are solved whose kind taught lately.
+const chosen: RunConfigInput = { chooseQuestions: "teaching", proposalsPerQuestion: 4 };
 
 export const experiment = defineExperiment({
   name: "curiosity-multiplication",
@@ -26,5 +29,7 @@ export const experiment = defineExperiment({
     { name: "counterforce", config: { splitReward: 0.1 } },
     { name: "replay", config: { replayShare: 0.25 } },
     { name: "frozen, replay", config: { proposerEvery: 0, replayShare: 0.25 } },
+    { name: "chosen", config: chosen },
+    { name: "frozen and chosen", config: { ...chosen, proposerEvery: 0 } },
   ],
 });

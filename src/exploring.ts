@@ -6,6 +6,7 @@ import { type Archive, archive, archiveMetrics, beginningsFrom } from "./explore
 import { type CellCounts, cellMetrics, cells, rarity } from "./explore/cells.ts";
 import { type AskedLevel, beginClimb, type ClimbState, climbed, countSpent, levelsToAsk } from "./explore/climb.ts";
 import { type Expectations, errorFall, expectationMetrics, expectations } from "./explore/expectations.ts";
+import { chooseQuestions, type Lessons, lessonMetrics, lessons } from "./explore/lessons.ts";
 import { isSolved } from "./guard/watch.ts";
 import { askProbes, drawQuestions } from "./play/probes.ts";
 import type { ProposalRequest } from "./play/propose.ts";
@@ -19,6 +20,7 @@ export interface ExploreMemory {
   readonly cells: CellCounts;
   readonly archive: Archive;
   readonly expectations: Expectations;
+  readonly lessons: Lessons;
   /** Null where nothing climbs. */
   readonly climb: ClimbState | null;
 }
@@ -27,6 +29,7 @@ export const nothingExplored: ExploreMemory = {
   cells: cells.empty,
   archive: archive.empty,
   expectations: expectations.empty,
+  lessons: lessons.empty,
   climb: null,
 };
 
@@ -61,6 +64,9 @@ export function idleExploring({ topic, config }: Pick<ExploreParts, "topic" | "c
         ? `climb: the topic ${topic.name} cannot be asked for a level`
         : `climb: the topic ${topic.name} cannot draw probes of all its levels`,
     );
+  }
+  if (config.chooseQuestions === "teaching" && config.proposalsPerQuestion === 1) {
+    idle.push("chooseQuestions: with proposalsPerQuestion 1 there is nothing to choose from");
   }
   if (config.splitReward > 0 && !config.consistentVote) {
     idle.push("splitReward: without consistentVote all answers are to one form");
@@ -127,6 +133,17 @@ export function requestsOf(
   return random.shuffle([...asked, ...beginnings.map((beginning) => ({ beginning }))]);
 }
 
+/** Which questions of a step are solved, if not the first; undefined where they are. */
+export function choiceOf(
+  { config }: Pick<ExploreParts, "config">,
+  { lessons: known }: ExploreMemory,
+  step: number,
+): ((questions: readonly Question[], count: number) => number[]) | undefined {
+  if (config.chooseQuestions === "first") return undefined;
+  const random = randomStream(config.seed, "choose", step);
+  return (questions, count) => chooseQuestions(known, questions, count, random);
+}
+
 /** The memory after a step, with the climb's look at the model as it is after the update. */
 export async function afterStep(
   parts: ExploreParts,
@@ -138,16 +155,19 @@ export async function afterStep(
   const counting = config.rareCellBonus > 0;
   const keeping = config.replayShare > 0;
   const expecting = config.progressBonus > 0;
+  const choosing = config.chooseQuestions === "teaching";
   const remembered: ExploreMemory = {
     cells: counting ? cells.after(memory.cells, judgement) : memory.cells,
     archive: keeping ? archive.after(memory.archive, judgement) : memory.archive,
     expectations: expecting ? expectations.after(memory.expectations, judgement) : memory.expectations,
+    lessons: choosing ? lessons.after(memory.lessons, judgement) : memory.lessons,
     climb: memory.climb,
   };
   const metrics = {
     ...(counting && cellMetrics(remembered.cells)),
     ...(keeping && archiveMetrics(remembered.archive)),
     ...(expecting && expectationMetrics(remembered.expectations)),
+    ...(choosing && lessonMetrics(remembered.lessons)),
   };
   const { climb } = memory;
   if (climb === null || !canClimb(topic)) return { memory: remembered, metrics };
@@ -203,6 +223,7 @@ export function keptExploring(
     ...(config.rareCellBonus > 0 && { [cells.name]: memory.cells }),
     ...(config.replayShare > 0 && { [archive.name]: memory.archive }),
     ...(config.progressBonus > 0 && { [expectations.name]: memory.expectations }),
+    ...(config.chooseQuestions === "teaching" && { [lessons.name]: memory.lessons }),
     ...(memory.climb !== null && { climb: memory.climb }),
   };
 }
@@ -213,6 +234,7 @@ export function restoredExploring(kept: Readonly<Record<string, unknown>> = {}):
     cells: (kept[cells.name] ?? cells.empty) as CellCounts,
     archive: (kept[archive.name] ?? archive.empty) as Archive,
     expectations: (kept[expectations.name] ?? expectations.empty) as Expectations,
+    lessons: (kept[lessons.name] ?? lessons.empty) as Lessons,
     climb: (kept["climb"] ?? null) as ClimbState | null,
   };
 }

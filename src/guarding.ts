@@ -183,8 +183,8 @@ export function afterReturn(memory: GuardMemory): GuardMemory {
   return { ...memory, watch: memory.watch === null ? null : restartWatch(memory.watch) };
 }
 
-/** Looks at each of two models that are compared: one look at a few dozen probes tells a small difference from none too seldom. */
-const endLooks = 3;
+/** Looks at each of two models that are compared: the first says what is taken for right, the others are measured by it. */
+const endLooks = 4;
 
 /** A run that ends while an alarm is in force may end with the model that was last trusted. Null where there is nothing to decide. */
 export async function lookBack(
@@ -198,17 +198,16 @@ export async function lookBack(
   const trusted = await modelOf(memory.honest);
   if (trusted === null) return null;
   const { probes } = memory.watch;
-  const asked = async (player: Player): Promise<VerifiedGroup[]> => {
-    const looks: VerifiedGroup[] = [];
+  const asked = async (player: Player): Promise<VerifiedGroup[][]> => {
+    const looks: VerifiedGroup[][] = [];
     for (let look = 1; look <= endLooks; look++)
-      looks.push(...(await ask(parts, player, questionsIn(probes), `end-${steps}-${look}`)));
+      looks.push(await ask(parts, player, questionsIn(probes), `end-${steps}-${look}`));
     return looks;
   };
-  const each = Array.from({ length: endLooks }, () => probes).flat();
-  const found = compareAtEnd(each, await asked(last), await asked(trusted));
+  const found = compareAtEnd(probes, { last: await asked(last), trusted: await asked(trusted) });
   const message =
-    `the run ends while an alarm is in force: in ${endLooks} looks the model of step ${memory.honest} holds ${found.trusted} of ` +
-    `${found.of} probes, that of step ${steps} ${found.last}; by chance ${found.chance.toFixed(3)}, so the run ends with ` +
+    `the run ends while an alarm is in force: of the answers to ${found.compared} probes ${share(found.trusted)} are right by the trusted ` +
+    `model of step ${memory.honest}, ${share(found.last)} by that of step ${steps} (difference ± ${share(found.error)}), so the run ends with ` +
     (found.goBack ? `that of step ${memory.honest}` : "the last one");
   const rung = "roll-back";
   return { detector: "ending", message, rung, highest: rung, action: found.goBack ? rung : "note" };
@@ -301,6 +300,8 @@ const scoreSaid = (player: Player, said: readonly Pick<Answer, "promptTokens" | 
   );
 
 const scored = ({ capabilities }: Player): boolean => capabilities.scores !== false;
+
+const share = (value: number): string => value.toFixed(3);
 
 const questionsIn = (probes: readonly Probe[]): Question[] => probes.map(({ question }) => question);
 

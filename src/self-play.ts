@@ -12,6 +12,7 @@ import type { RunEvent, StepRecord } from "./events.ts";
 import {
   afterStep,
   beginExploring,
+  choiceOf,
   climbProbeKeys,
   curiosityAbout,
   type ExploreParts,
@@ -190,6 +191,7 @@ async function playStep(
     count,
     requests: requestsOf(exploring, progress.explored, { step, count }),
     accept: config.groupsPerBatch,
+    choose: choiceOf(exploring, progress.explored, step),
     seenKeys: progress.seen,
     heldOutKeys,
     recent: progress.recent,

@@ -90,6 +90,7 @@ describe("docs/metrics.md", async () => {
     voteStop: "decided",
     rareCellBonus: 0.1,
     progressBonus: 1,
+    chooseQuestions: "teaching",
   };
   for (const name of await recordedMetrics(collecting, { ...arithmetic, topic: cannotDraw }, mostlyRight)) {
     recorded.add(name);

@@ -57,6 +57,7 @@ const settings: RunConfigInput = {
   replayShare: 0.2,
   rareCellBonus: 0.1,
   progressBonus: 1,
+  chooseQuestions: "teaching",
 };
 
 async function play(
@@ -150,6 +151,29 @@ test("the counterforce is idle, and says why, where forms cannot be split", asyn
   expect(await idle({ topic: rest, hidden: addition.hidden })).toEqual([
     "splitReward: the topic addition has no restatements and no paraphrases, so its forms cannot be split",
   ]);
+});
+
+test("what teaches is chosen from more good questions than are solved, without asking for more answers", async () => {
+  const given: RunConfigInput = { climb: "off", replayShare: 0, proposalsPerQuestion: 8, groupsPerBatch: 5, steps: 6 };
+  const first = await play(newFolder(), { ...given, chooseQuestions: "first" });
+  const chosen = await play(newFolder(), given);
+  const solved = ({ steps }: Played): number[] => steps.map(({ groups }) => groups.length);
+  expect(solved(chosen)).toEqual(solved(first));
+  // Nothing is known in the first step, and a random choice is another one than the first.
+  const asked = ({ steps }: Played): string[] => steps[0].groups.map(({ question }) => question.key);
+  expect(asked(chosen)).not.toEqual(asked(first));
+  const shares = chosen.steps.map(({ metrics }) => metrics["teachingShare"]);
+  expect(shares.every((share) => share >= 0 && share <= 1)).toBe(true);
+});
+
+test("a choice is idle, and says why, where there is nothing to choose from", async () => {
+  const { events } = await play(newFolder(), { steps: 1, chooseQuestions: "teaching", proposalsPerQuestion: 1 });
+  expect(events).toContainEqual(
+    expect.objectContaining({
+      kind: "explore-idle",
+      message: "chooseQuestions: with proposalsPerQuestion 1 there is nothing to choose from",
+    }),
+  );
 });
 
 test.each([4, 6, 7])("a run that is killed at step %i and goes on equals one that was not", async (at) => {

@@ -8,6 +8,12 @@ export const exploring = {
     .describe(
       "Share of a step's proposals that begin as a solved question did whose kind is now rarely asked, so that no kind dies out; 0 is off.",
     ),
+  chooseQuestions: z
+    .enum(["first", "teaching"])
+    .default("first")
+    .describe(
+      "Which of a step's good questions are solved where there are more than `groupsPerBatch`: the `first`, or those of sorts that lately taught something (`teaching`); `proposalsPerQuestion` says how many there are to choose from.",
+    ),
   climb: z
     .enum(["off", "on"])
     .default("off")

@@ -26,6 +26,8 @@ export interface ProposeOptions extends SamplingSettings {
   readonly truncatedReplies: PlaySettings["truncatedReplies"];
   /** Good questions to accept at most (`groupsPerBatch`); the rest are `surplus`. */
   readonly accept: number;
+  /** Which of more good questions to accept, by index; the first ones where left out. */
+  readonly choose?: ((questions: readonly Question[], count: number) => readonly number[]) | undefined;
   readonly seed: number;
   /** Given to the topic, which may draw examples with it. */
   readonly random: Random;
@@ -56,8 +58,7 @@ export async function propose(player: Player, topic: Topic, options: ProposeOpti
   });
 
   const batchKeys = new Set<string>();
-  let accepted = 0;
-  return prompts.map((promptTokens, i) => {
+  const proposals = prompts.map((promptTokens, i): Proposal => {
     const { ask, sample } = askOf[i];
     const completion = rows[ask][sample];
     // What a beginning gave is part of the question, and not of what the proposer is trained on.
@@ -71,10 +72,24 @@ export async function propose(player: Player, topic: Topic, options: ProposeOpti
     if (options.heldOutKeys.has(question.key)) return refused("held-out");
     if (options.seenKeys.has(question.key) || batchKeys.has(question.key)) return refused("duplicate");
     batchKeys.add(question.key);
-    if (accepted >= options.accept) return refused("surplus");
-    accepted += 1;
     return { ...proposal, question, refusal: null };
   });
+  return withoutSurplus(proposals, options);
+}
+
+/** The proposals with those good ones refused that the step has no room for. */
+function withoutSurplus(
+  proposals: readonly Proposal[],
+  { accept, choose }: Pick<ProposeOptions, "accept" | "choose">,
+): Proposal[] {
+  const good = proposals.flatMap(({ question, refusal }, index) =>
+    question === null || refusal !== null ? [] : [{ question, index }],
+  );
+  const questions = good.map(({ question }) => question);
+  const chosen = choose?.(questions, accept) ?? [...questions.keys()].slice(0, accept);
+  const kept = new Set(chosen.map((at) => good[at].index));
+  const surplus = new Set(good.map(({ index }) => index).filter((index) => !kept.has(index)));
+  return proposals.map((proposal, i) => (surplus.has(i) ? { ...proposal, refusal: { kind: "surplus" } } : proposal));
 }
 
 /** The topic's reading, refused where the engine could not take the question with its answer. */

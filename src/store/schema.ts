@@ -263,6 +263,9 @@ const version10 = `UPDATE runs SET config = json_patch('{ "progressBonus": 0, "s
 // Before this a label with few votes taught nothing.
 const version11 = `UPDATE runs SET config = json_patch('{ "lowAgreementPenalty": 0 }', config);`;
 
+// Before this the first good questions of a step were solved.
+const version12 = `UPDATE runs SET config = json_patch('{ "chooseQuestions": "first" }', config);`;
+
 /** Migration i takes a database from version i to version i + 1. */
 export const migrations: readonly string[] = [
   version1,
@@ -276,6 +279,7 @@ export const migrations: readonly string[] = [
   version9,
   version10,
   version11,
+  version12,
 ];
 
 /** Tables whose rows carry `run_id`, `step` and `superseded` and are rewound together. */

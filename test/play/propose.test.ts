@@ -63,6 +63,29 @@ describe("propose", () => {
     expect(proposals[4].question).toEqual({ text: "2+2=", key: "2+2", difficulty: 1 });
   });
 
+  it("solves those of more good questions that are chosen; what is no good question is no choice", async () => {
+    const engine = replies("321+4=", "nonsense", "4+321=", "1+1=", "2+2=", "3+3=");
+    const offered: string[][] = [];
+    const proposals = await propose(engine, arithmetic.topic, {
+      ...options,
+      accept: 2,
+      heldOutKeys: new Set(["1+1"]),
+      choose: (questions, count) => {
+        offered.push(questions.map(({ key }) => key));
+        return [1, 2].slice(0, count);
+      },
+    });
+    expect(offered).toEqual([["123+4", "2+2", "3+3"]]);
+    expect(proposals.map(({ refusal }) => refusal?.kind ?? null)).toEqual([
+      "surplus",
+      "malformed",
+      "duplicate",
+      "held-out",
+      null,
+      null,
+    ]);
+  });
+
   it("goes on with an opened reply, and ends it on text", async () => {
     const { engine, calls } = recording(replies(" 123 + 4? And what is 5 + 6?", " 7"));
     const [first, second] = await propose(engine, arithmeticInWords.topic, { ...options, count: 2 });

@@ -14,8 +14,14 @@ export async function diagnose(
   if (hidden === null || hidden.onlyKeys !== undefined) return groups.map((group) => ({ ...group, truth: null }));
   return Promise.all(
     groups.map(async (group) => {
-      const right = async (value: string | null): Promise<boolean> =>
-        value !== null && (await hidden.check(group.question, value, sandbox));
+      // Answers repeat each other, and where they are programs to check one is most of what a step costs.
+      const checked = new Map<string, Promise<boolean> | boolean>();
+      const right = async (value: string | null): Promise<boolean> => {
+        if (value === null) return false;
+        const verdict = checked.get(value) ?? hidden.check(group.question, value, sandbox);
+        checked.set(value, verdict);
+        return await verdict;
+      };
       const judged = await Promise.all(group.answers.map(({ value }) => right(value)));
       const { winner } = group.verdict;
       const labelRight = winner === null ? null : await right(winner);

@@ -14,17 +14,28 @@ export interface TryOptions extends SamplingSettings, Pick<PlaySettings, "invers
   readonly seed: number;
 }
 
-/** No more values of a group are tried than these, the most frequent. */
+/** No more values of a group are tried at once than these, the most frequent. */
 const mostTried = 3;
+/** No more of the others, where none of those holds. */
+const mostOthers = 6;
 
-/** The values that are worth trying: those with two votes or more, where answers differ. Where all are the same there is nothing to teach. */
-export function valuesToTry(answers: readonly Pick<Answer, "value">[]): string[] {
+/**
+ * The values that are worth trying: first those with two votes or more, then, where none of these holds, the others. Where all answers are
+ * the same there is nothing to teach. What one answer in sixteen says may be right, and is worth most to whoever is taught it
+ * (docs/decisions/0107).
+ */
+export function valuesToTry(answers: readonly Pick<Answer, "value">[]): { first: string[]; others: string[] } {
   const counts = countVotes(answers.map(({ value }) => value));
-  if (counts[0]?.[1] === answers.length) return [];
-  return counts
-    .filter(([, votes]) => votes > 1)
-    .slice(0, mostTried)
-    .map(([value]) => value);
+  if (counts[0]?.[1] === answers.length) return { first: [], others: [] };
+  const first = counts.filter(([, votes]) => votes > 1).slice(0, mostTried);
+  const others = counts.slice(first.length, first.length + mostOthers);
+  return { first: first.map(([value]) => value), others: others.map(([value]) => value) };
+}
+
+/** Values of a group that are to be tried. */
+interface Candidates {
+  readonly group: number;
+  readonly values: readonly string[];
 }
 
 /** A value that is tried, and where the prompts of its check begin among all. */
@@ -45,10 +56,32 @@ export async function tryAnswers(
   options: TryOptions,
 ): Promise<Tried[] | undefined> {
   if (options.inverseAnswers === 0 || topic.inverseCheck === undefined) return undefined;
+  const toTry = groups.map(({ answers }) => valuesToTry(answers));
+  const tried = groups.map(() => new Map<string, boolean>());
+  const keep = (found: readonly { group: number; value: string; holds: boolean }[]): void => {
+    for (const { group, value, holds } of found) tried[group].set(value, holds);
+  };
+  const first = toTry.map(({ first: values }, group) => ({ group, values }));
+  keep(await tryValues(player, topic, groups, first, options));
+  const held = (group: number): boolean => [...tried[group].values()].includes(true);
+  const others = toTry.map(({ others: values }, group) => ({ group, values: held(group) ? [] : values }));
+  keep(await tryValues(player, topic, groups, others, options));
+  return tried;
+}
+
+/** Tries these values of the groups, all at once. A value without a check is left out. */
+async function tryValues(
+  player: Player,
+  topic: Topic,
+  groups: readonly Group[],
+  candidates: readonly Candidates[],
+  options: TryOptions,
+): Promise<{ group: number; value: string; holds: boolean }[]> {
   const trials: Trial[] = [];
   const asks: AnswerAsk[] = [];
-  for (const [group, { question, answers }] of groups.entries()) {
-    for (const value of valuesToTry(answers)) {
+  for (const { group, values } of candidates) {
+    const { question } = groups[group];
+    for (const value of values) {
       const check = topic.inverseCheck?.(question, value) ?? null;
       if (check === null) continue;
       const prompts = check.prompts.map((prompt) => encodePrompt(player.tokenizer, prompt));
@@ -60,12 +93,11 @@ export async function tryAnswers(
       }
     }
   }
+  if (asks.length === 0) return [];
   const rows = await sampleAnswers(player, topic, asks, options);
-  const tried = groups.map(() => new Map<string, boolean>());
-  for (const { group, value, from, prompts, expected } of trials) {
-    const winners = prompts.map((_, i) => strictWinner(countVotes(rows[from + i].map(({ value }) => value))));
+  return trials.map(({ group, value, from, prompts, expected }) => {
+    const winners = prompts.map((_, i) => strictWinner(countVotes(rows[from + i].map((answer) => answer.value))));
     const wanted = expected ?? winners[0];
-    tried[group].set(value, wanted !== null && winners.every((winner) => winner === wanted));
-  }
-  return tried;
+    return { group, value, holds: wanted !== null && winners.every((winner) => winner === wanted) };
+  });
 }

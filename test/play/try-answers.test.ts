@@ -49,12 +49,49 @@ const squares = ({ prompt, random }: ScriptedRequest): string => {
 
 const valuesOf = (...values: readonly (string | null)[]) => values.map((value) => ({ value }));
 
-test("what two answers or more say is tried, three values at most, and nothing where all are of one mind", () => {
-  expect(valuesToTry(valuesOf("4", "4", "4", "4"))).toEqual([]);
-  expect(valuesToTry(valuesOf("4", "4", "5", null))).toEqual(["4"]);
-  expect(valuesToTry(valuesOf("1", "2", "3", "4"))).toEqual([]);
-  expect(valuesToTry(valuesOf(null, null, null))).toEqual([]);
-  expect(valuesToTry(valuesOf("a", "a", "a", "b", "b", "c", "c", "d", "d"))).toEqual(["a", "b", "c"]);
+test("what two answers or more say is tried first, three values at most, then the others, and nothing where all are of one mind", () => {
+  const nothing = { first: [], others: [] };
+  expect(valuesToTry(valuesOf("4", "4", "4", "4"))).toEqual(nothing);
+  expect(valuesToTry(valuesOf("4", "4", "5", null))).toEqual({ first: ["4"], others: ["5"] });
+  expect(valuesToTry(valuesOf("1", "2", "3", "4"))).toEqual({ first: [], others: ["1", "2", "3", "4"] });
+  expect(valuesToTry(valuesOf(null, null, null))).toEqual(nothing);
+  const many = valuesToTry(valuesOf("a", "a", "a", "b", "b", "c", "c", "d", "d", ..."efghijkl"));
+  expect(many).toEqual({ first: ["a", "b", "c"], others: ["d", "e", "f", "g", "h", "i"] });
+});
+
+test("what one answer says is tried where nothing holds that more say, and may be the label", async () => {
+  const policy = createScriptedPolicy({ reply: squares });
+  const calls: number[] = [];
+  const player: typeof policy = {
+    ...policy,
+    sample: (asks, settings) => {
+      calls.push(asks.reduce((sum, { numSamples }) => sum + numSamples, 0));
+      return policy.sample(asks, settings);
+    },
+  };
+  const groups = [
+    // Right is what one of six says; the second has nothing that two say; of the third a frequent value holds.
+    group("49", "6", "6", "5", "5", "7", "8"),
+    group("81", "8", "9", "6", null),
+    group("36", "6", "6", "6", "4"),
+    group("64", "6", "6", "5", "4"),
+  ];
+  const tried = await tryAnswers(player, topic, groups, options);
+  expect(tried?.map((values) => [...values].filter(([, holds]) => holds).map(([value]) => value))).toEqual([
+    ["7"],
+    ["9"],
+    ["6"],
+    [],
+  ]);
+  // Two calls: two, none, one and one value, then two, three, none and two.
+  expect(calls).toEqual([5 * (2 + 0 + 1 + 1), 5 * (2 + 3 + 0 + 2)]);
+  const verified = await verify(topic, groups, { consistentVote: true, tried });
+  expect(verified.map(({ verdict: { winner, confirmed, scores } }) => [winner, confirmed, scores])).toEqual([
+    ["7", true, [0, 0, 0, 0, 1, 0]],
+    ["9", true, [0, 1, 0, 0]],
+    ["6", true, [1, 1, 1, 0]],
+    [expect.anything(), false, expect.anything()],
+  ]);
 });
 
 test("what a group says most is tried, and one of it confirmed", async () => {

@@ -210,13 +210,13 @@ function comparisons(before: readonly JudgedLevel[], after: readonly JudgedLevel
 }
 
 function warn(terminal: Terminal, topic: string, outcomes: readonly QuestionOutcome[]): void {
-  const { answers, unreadable, cutOff, passAt1 } = scoresOf(outcomes);
+  const { answers, unreadable, cutOff, passAt1, greedy } = scoresOf(outcomes);
   if (unreadable > answers / 2) {
     const reason = unreadableExample(outcomes);
     terminal.note(`${unreadable} of ${answers} answers could not be read, the last one: ${reason}.`);
   }
   if (cutOff > answers / 10) terminal.note(`${cutOff} of ${answers} answers were cut off at their longest length.`);
-  if (passAt1 === null || passAt1.value === 0) {
+  if ((passAt1 ?? greedy)?.value === 0) {
     terminal.note(`No answer was right. Is ${topic} what this model was trained on? --topic names another.`);
   }
 }

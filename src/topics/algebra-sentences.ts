@@ -7,6 +7,9 @@ import type { Fact, Problem } from "./algebra-facts.ts";
 import { peopleNames, readQuestionText, shortText, unknownNames } from "./algebra-notation.ts";
 import type { Wording } from "./words.ts";
 
+/** A worked reply with the answer behind it. */
+export const withAnswer = (working: string, answer: number): string => `${working} The answer is \\boxed{${answer}}.`;
+
 /** What equations are put in. */
 export const equationOpening = (name: string): string => `What is ${name} if`;
 
@@ -24,7 +27,8 @@ function say(notation: string): string {
   return `${equationOpening(name)} ${text.replace(/(?<=[\w)])([-+=])/g, " $1 ")}?`;
 }
 
-function tell(problem: Problem): string {
+/** A story in words, also one that is no question of the topic. */
+export function tell(problem: Problem): string {
   const thing = randomStream("algebra", "things", shortText(problem)).pick(things);
   const nameOf = (letter: string): string => people[letter as keyof typeof people];
   const sentence = (fact: Fact): string => {

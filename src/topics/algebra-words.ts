@@ -2,11 +2,12 @@
 // line of working before the box, as an earlier turn shows (docs/decisions/0058).
 import type { Random } from "../random.ts";
 import { refuse } from "../reading.ts";
-import type { ChatMessage, InverseCheck, Question, Reading } from "../types.ts";
+import type { ChatMessage, Question, Reading } from "../types.ts";
 import { algebra } from "./algebra.ts";
 import { type AlgebraQuestion, type Equation, namesOf, readQuestionText } from "./algebra-notation.ts";
-import { equationOpening, algebraWording as wording } from "./algebra-sentences.ts";
+import { equationOpening, withAnswer, algebraWording as wording } from "./algebra-sentences.ts";
 import { textbookForms, textbookQuestion, textbookQuestions } from "./algebra-textbook.ts";
+import { triedAnswer } from "./algebra-tries.ts";
 import { algebraTruth } from "./algebra-truth.ts";
 import { defineTopic, type HiddenTruth } from "./define-topic.ts";
 import { questionsOf } from "./draw.ts";
@@ -107,8 +108,6 @@ function proposePrompt(random: Random): readonly ChatMessage[] {
   return [...examples.flatMap((example) => [user(request), assistant(example)]), user(request), assistant(opening)];
 }
 
-const withAnswer = (working: string, answer: number): string => `${working} The answer is \\boxed{${answer}}.`;
-
 /**
  * Worked exchanges for each shape of a question, shown before a question of that shape only: of two shapes at once, a 0.5B model took
  * the numbers of one into the working of the other.
@@ -163,43 +162,6 @@ function workingOpening({ left, right }: Equation): string {
   return `${coefficient === 1 ? "" : coefficient === -1 ? "-" : coefficient}${first?.name ?? "x"}`;
 }
 
-/** Worked exchanges for sides in which a number stands for the unknown. */
-const inserted = {
-  plain: [
-    ["What is 4x + 6 if x = 5?", withAnswer("4 * 5 + 6 = 20 + 6 = 26.", 26)],
-    ["What is 7x - 5 if x = 8?", withAnswer("7 * 8 - 5 = 56 - 5 = 51.", 51)],
-  ],
-  parentheses: [
-    ["What is 3(x + 5) + 4 if x = 2?", withAnswer("3 * (2 + 5) + 4 = 3 * 7 + 4 = 21 + 4 = 25.", 25)],
-    ["What is 6(x - 2) - 3 if x = 9?", withAnswer("6 * (9 - 2) - 3 = 6 * 7 - 3 = 42 - 3 = 39.", 39)],
-  ],
-} as const;
-
-/** Asks what a side comes to where the answer stands for the unknown; the working is opened with its first term. */
-function insertedPrompt(side: string, name: string, answer: string): readonly ChatMessage[] {
-  const [, coefficient = "", opened = ""] = new RegExp(`^(-?\\d+)?(\\()?${name}`).exec(side) ?? [];
-  const shown = inserted[side.includes("(") ? "parentheses" : "plain"];
-  return [
-    ...shown.flatMap(([words, working]) => [user(words), assistant(working)]),
-    user(`What is ${side} if ${name} = ${answer}?`),
-    ...(coefficient === "" ? [] : [assistant(`${coefficient} * ${opened}${answer}`)]),
-  ];
-}
-
-/**
- * Both sides of an equation must come to one number where the answer stands for the unknown; a side that is a number says which. Stories have
- * no such check. Nothing is computed here: the model does that.
- */
-function insertedInto(question: Question, answer: string): InverseCheck | null {
-  const [, name, ...sides] = /^What is ([a-z]) if ([^=]+) = ([^=]+)\?$/.exec(question.text) ?? [];
-  if (name === undefined) return null;
-  const unknown = sides.filter((side) => side.includes(name));
-  const numbers = sides.filter((side) => !side.includes(name));
-  // A sum of numbers would have to be worked out.
-  if (numbers.some((side) => !/^-?\d+$/.test(side))) return null;
-  return { prompts: unknown.map((side) => insertedPrompt(side, name, answer)), expected: numbers[0] ?? null };
-}
-
 const truth: HiddenTruth = {
   ...truthInWords(wording, algebraTruth, { topic: "algebra", hint, levels: [1, 2, 3, 4], frontier: 3 }),
   heldOut: (difficulty, count, random) =>
@@ -238,7 +200,7 @@ export const algebraInWords = defineTopic({
     const read = readQuestionText(inSigns(question).text);
     return read.ok ? restatementsInWords(wording, textbookForms(read.value)) : [];
   },
-  inverseCheck: insertedInto,
+  inverseCheck: (question, answer) => triedAnswer(question, inSigns(question).text, answer),
   // Votes agree on rounded solutions, and a number that is put in tells them (0089).
   // Forms have other digits, and not all are as hard (0092).
   settings: { inverseAnswers: 4, solverBaseline: "form" },

@@ -5,7 +5,7 @@ import type { Player } from "../engine/engine.ts";
 import { countVotes, strictWinner } from "../plurality.ts";
 import { seedFrom } from "../random.ts";
 import type { Topic } from "../topics/topic.ts";
-import type { Answer, Group, InverseCheck, Tried } from "../types.ts";
+import type { Answer, Group, InverseCheck, Question, Tried } from "../types.ts";
 import { type AnswerAsk, sampleAnswers } from "./conclude.ts";
 import { encodePrompt, fitsPlayer, type SamplingSettings } from "./prompts.ts";
 import { originalForm } from "./read-answer.ts";
@@ -38,11 +38,11 @@ interface Candidates {
   readonly values: readonly string[];
 }
 
-/** A value that is tried, and where the prompts of its check begin among all. */
+/** A value that is tried, and which asks are its prompts. */
 interface Trial extends InverseCheck {
   readonly group: number;
   readonly value: string;
-  readonly from: number;
+  readonly asked: readonly number[];
 }
 
 /**
@@ -79,6 +79,16 @@ async function tryValues(
 ): Promise<{ group: number; value: string; holds: boolean }[]> {
   const trials: Trial[] = [];
   const asks: AnswerAsk[] = [];
+  // What a story says from its known end is the same for all of its answers, and asked once.
+  const known = new Map<string, number>();
+  const askedAt = (question: Question, promptTokens: readonly number[]): number => {
+    const name = `${question.key} ${promptTokens.join()}`;
+    const index = known.get(name) ?? asks.length;
+    known.set(name, index);
+    const seed = seedFrom(options.seed, name);
+    asks[index] ??= { promptTokens, numSamples: options.inverseAnswers, seed, first: 0, form: originalForm(question) };
+    return index;
+  };
   for (const { group, values } of candidates) {
     const { question } = groups[group];
     for (const value of values) {
@@ -86,18 +96,14 @@ async function tryValues(
       if (check === null) continue;
       const prompts = check.prompts.map((prompt) => encodePrompt(player.tokenizer, prompt));
       if (!prompts.every((tokens) => fitsPlayer(player, tokens, topic.maxTokens.solve))) continue;
-      trials.push({ ...check, group, value, from: asks.length });
-      for (const [i, promptTokens] of prompts.entries()) {
-        const seed = seedFrom(options.seed, question.key, value, i);
-        asks.push({ promptTokens, numSamples: options.inverseAnswers, seed, first: 0, form: originalForm(question) });
-      }
+      trials.push({ ...check, group, value, asked: prompts.map((tokens) => askedAt(question, tokens)) });
     }
   }
   if (asks.length === 0) return [];
   const rows = await sampleAnswers(player, topic, asks, options);
-  return trials.map(({ group, value, from, prompts, expected }) => {
-    const winners = prompts.map((_, i) => strictWinner(countVotes(rows[from + i].map((answer) => answer.value))));
-    const wanted = expected ?? winners[0];
-    return { group, value, holds: wanted !== null && winners.every((winner) => winner === wanted) };
+  const winners = rows.map((row) => strictWinner(countVotes(row.map((answer) => answer.value))));
+  return trials.map(({ group, value, asked, expected }) => {
+    const wanted = expected ?? winners[asked[0]];
+    return { group, value, holds: wanted !== null && asked.every((ask) => winners[ask] === wanted) };
   });
 }

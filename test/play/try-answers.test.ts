@@ -129,8 +129,8 @@ test("what a group says most is tried, and one of it confirmed", async () => {
     ],
     [],
   ]);
-  // One call for all, and nothing of what is of one mind or has no check.
-  expect(calls).toEqual([5 * (2 + 4 + 2)]);
+  // One call for all, each prompt of a question once, and nothing of what is of one mind or has no check.
+  expect(calls).toEqual([5 * (2 + 2 + 2)]);
   const verified = await verify(topic, groups, { consistentVote: true, tried });
   expect(verified.map(({ verdict }) => [verdict.winner, verdict.consistent])).toEqual([
     ["7", true],

@@ -162,7 +162,7 @@ test("what teaches is chosen from more good questions than are solved, without a
   // Nothing is known in the first step, and a random choice is another one than the first.
   const asked = ({ steps }: Played): string[] => steps[0].groups.map(({ question }) => question.key);
   expect(asked(chosen)).not.toEqual(asked(first));
-  const shares = chosen.steps.map(({ metrics }) => metrics["teachingShare"]);
+  const shares = chosen.steps.map(({ metrics }) => metrics["correctedShare"]);
   expect(shares.every((share) => share >= 0 && share <= 1)).toBe(true);
 });
 

@@ -12,7 +12,7 @@ export const exploring = {
     .enum(["first", "teaching"])
     .default("first")
     .describe(
-      "Which of a step's good questions are solved where there are more than `groupsPerBatch`: the `first`, or those of sorts that lately taught something (`teaching`); `proposalsPerQuestion` says how many there are to choose from.",
+      "Which of a step's good questions are solved where there are more than `groupsPerBatch`: the `first`, or those of sorts of which labels lately corrected most answers (`teaching`); `proposalsPerQuestion` says how many there are to choose from.",
     ),
   climb: z
     .enum(["off", "on"])

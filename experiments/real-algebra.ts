@@ -23,7 +23,7 @@ export const experiment = defineExperiment({
   variants: [
     { name: "self-play" },
     // Of four good questions those are solved whose kind taught lately.
-    { name: "chosen", config: { chooseQuestions: "teaching", proposalsPerQuestion: 4 } },
+    { name: "chosen", config: { chooseQuestions: "teaching", proposalsPerQuestion: 3, proposerEvery: 4 } },
     // Questions come from the starting proposer throughout.
     { name: "frozen proposer", config: { proposerEvery: 0 } },
     // Every readable answer is rewarded alike.

@@ -53,7 +53,8 @@ const workedOut = (solution: number, working: string, equation: string): string 
   `${solutionOpening} ${solution}. Then ${working}. ${asked(equation)}`;
 
 /**
- * Examples of each shape. A model copies the shape that it was shown last, and of several at once it asks one only. An equation is
+ * Examples of each shape. A model copies the shape that it was shown last, and of several at once it asks one only; of stories about three
+ * it wrote 2 of 24 that could be read behind examples of three shapes, 14 to 20 behind three of one, and 6 to 12 behind two of one. An equation is
  * written from its solution: of those that were written without, three in four had none in whole numbers.
  */
 const proposed = {
@@ -86,9 +87,24 @@ const proposed = {
       "Zoe has 12 pens. Max and Zoe have 31 pens together. How many pens does Max have?",
     ],
     [
+      "Ida has 26 dolls. Tim has 9 more dolls than Ida. Leo has 14 fewer dolls than Tim. How many dolls does Leo have?",
+      "Mia has 41 shells. Zoe has 17 more shells than Mia. Leo has 8 fewer shells than Zoe. How many shells does Leo have?",
+      "Ann has 12 pens. Max has 25 more pens than Ann. Eva has 6 fewer pens than Max. How many pens does Eva have?",
+    ],
+    [
+      "Ida has 26 dolls. Tim has 19 fewer dolls than Ida. Leo has 4 times as many dolls as Tim. How many dolls does Leo have?",
+      "Mia has 31 shells. Zoe has 17 fewer shells than Mia. Leo has 3 times as many shells as Zoe. How many shells does Leo have?",
+      "Ann has 22 pens. Max has 6 fewer pens than Ann. Eva has 2 times as many pens as Max. How many pens does Eva have?",
+    ],
+    [
       "Ida has 7 dolls. Tim has 4 times as many dolls as Ida. Leo has 9 more dolls than Tim. How many dolls does Leo have?",
-      "Mia has 41 shells. Leo has 17 fewer shells than Mia. Zoe has 3 times as many shells as Leo. How many shells does Zoe have?",
+      "Mia has 12 shells. Zoe has 3 times as many shells as Mia. Leo has 8 more shells than Zoe. How many shells does Leo have?",
+      "Ann has 15 pens. Max has 2 times as many pens as Ann. Eva has 6 more pens than Max. How many pens does Eva have?",
+    ],
+    [
       "Max has 35 pens. Max and Zoe have 52 pens together. Tim has 8 more pens than Zoe. How many pens does Tim have?",
+      "Mia has 14 shells. Mia and Leo have 40 shells together. Ida has 5 more shells than Leo. How many shells does Ida have?",
+      "Eva has 27 cards. Eva and Ben have 45 cards together. Ann has 12 more cards than Ben. How many cards does Ann have?",
     ],
   ],
 } as const;

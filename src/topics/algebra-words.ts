@@ -106,6 +106,21 @@ const proposed = {
       "Mia has 14 shells. Mia and Leo have 40 shells together. Ida has 5 more shells than Leo. How many shells does Ida have?",
       "Eva has 27 cards. Eva and Ben have 45 cards together. Ann has 12 more cards than Ben. How many cards does Ann have?",
     ],
+    [
+      "Ida has 16 dolls. Tim has 9 more dolls than Ida. Tim and Leo have 40 dolls together. How many dolls does Leo have?",
+      "Mia has 21 shells. Zoe has 17 more shells than Mia. Zoe and Leo have 60 shells together. How many shells does Leo have?",
+      "Ann has 12 pens. Max has 5 more pens than Ann. Max and Eva have 31 pens together. How many pens does Eva have?",
+    ],
+    [
+      "Ida has 26 dolls. Tim has 19 fewer dolls than Ida. Tim and Leo have 30 dolls together. How many dolls does Leo have?",
+      "Mia has 31 shells. Zoe has 17 fewer shells than Mia. Zoe and Leo have 43 shells together. How many shells does Leo have?",
+      "Ann has 22 pens. Max has 6 fewer pens than Ann. Max and Eva have 50 pens together. How many pens does Eva have?",
+    ],
+    [
+      "Max has 35 pens. Max and Zoe have 52 pens together. Zoe and Tim have 40 pens together. How many pens does Tim have?",
+      "Mia has 14 shells. Mia and Leo have 46 shells together. Leo and Ida have 70 shells together. How many shells does Ida have?",
+      "Eva has 27 cards. Eva and Ben have 45 cards together. Ben and Ann have 32 cards together. How many cards does Ann have?",
+    ],
   ],
 } as const;
 

@@ -65,17 +65,26 @@ export async function tryAnswers(
   keep(await tryValues(player, topic, groups, first, options));
   const held = (group: number): boolean => [...tried[group].values()].includes(true);
   const others = toTry.map(({ others: values }, group) => ({ group, values: held(group) ? [] : values }));
-  keep(await tryValues(player, topic, groups, others, options));
+  keep(await tryValues(player, topic, groups, others, { ...options, unanimous: true }));
   return tried;
 }
 
-/** Tries these values of the groups, all at once. A value without a check is left out. */
+/** The value that strictly most answers gave; where they must be unanimous, the one that all gave. */
+function electedBy(answers: readonly Pick<Answer, "value">[], unanimous: boolean): string | null {
+  const counts = countVotes(answers.map(({ value }) => value));
+  return unanimous && counts[0]?.[1] !== answers.length ? null : strictWinner(counts);
+}
+
+/**
+ * Tries these values of the groups, all at once. A value without a check is left out. `unanimous`: all answers to a check must say the
+ * same; of many values that one answer gave some other one holds by mistake.
+ */
 async function tryValues(
   player: Player,
   topic: Topic,
   groups: readonly Group[],
   candidates: readonly Candidates[],
-  options: TryOptions,
+  options: TryOptions & { readonly unanimous?: boolean },
 ): Promise<{ group: number; value: string; holds: boolean }[]> {
   const trials: Trial[] = [];
   const asks: AnswerAsk[] = [];
@@ -101,7 +110,7 @@ async function tryValues(
   }
   if (asks.length === 0) return [];
   const rows = await sampleAnswers(player, topic, asks, options);
-  const winners = rows.map((row) => strictWinner(countVotes(row.map((answer) => answer.value))));
+  const winners = rows.map((row) => electedBy(row, options.unanimous === true));
   return trials.map(({ group, value, asked, expected }) => {
     const wanted = expected ?? winners[asked[0]];
     return { group, value, holds: wanted !== null && asked.every((ask) => winners[ask] === wanted) };

@@ -279,7 +279,7 @@ describe("a teacher", () => {
     const events = await withTeacher({ steps: 8, labelRule: "quorum" }, engine);
     const endings = events.flatMap((event) => (event.type === "guard" && event.detector === "ending" ? [event] : []));
     expect(endings).toMatchObject([
-      { step: 8, action, message: expect.stringContaining("in 3 looks the model of step 4 holds") },
+      { step: 8, action, message: expect.stringContaining("are right by the trusted model of step 4") },
     ]);
     const [last] = events.flatMap((e) => (e.type === "evaluation-end" ? [e.evaluation] : [])).slice(-1);
     expect(last.levels.slice(0, 2).map(({ greedy }) => greedy)).toEqual([1, 1]);

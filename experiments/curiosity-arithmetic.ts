@@ -6,7 +6,7 @@ import { defineExperiment, type RunConfigInput } from "self-questioning";
 
 const everyStep: RunConfigInput = { proposerEvery: 1, proposerLossWeight: 0.2, bandHigh: 0.95 };
 
-// Four proposals a question, and those are solved whose kind taught lately.
+// Four proposals a question, and those are solved of whose kind labels lately corrected most.
 const chosen: RunConfigInput = { chooseQuestions: "teaching", proposalsPerQuestion: 4 };
 
 export const experiment = defineExperiment({

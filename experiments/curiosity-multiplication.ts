@@ -4,7 +4,7 @@
 //   npx sqlm experiment experiments/curiosity-multiplication.ts --seeds 31,32,33
 import { defineExperiment, type RunConfigInput } from "self-questioning";
 
-// Four proposals a question, and those are solved whose kind taught lately.
+// Four proposals a question, and those are solved of whose kind labels lately corrected most.
 const chosen: RunConfigInput = { chooseQuestions: "teaching", proposalsPerQuestion: 4 };
 
 export const experiment = defineExperiment({

@@ -22,7 +22,7 @@ export const experiment = defineExperiment({
   },
   variants: [
     { name: "self-play" },
-    // Of four good questions those are solved whose kind taught lately.
+    // Three proposals a question, and those are solved of whose kind labels lately corrected most.
     { name: "chosen", config: { chooseQuestions: "teaching", proposalsPerQuestion: 3, proposerEvery: 4 } },
     // Questions come from the starting proposer throughout.
     { name: "frozen proposer", config: { proposerEvery: 0 } },

@@ -3,6 +3,7 @@ import type { GroupRecord } from "../events.ts";
 import type { Sandbox } from "../sandbox/sandbox.ts";
 import type { HiddenTruth } from "../topics/define-topic.ts";
 import type { JudgedGroup } from "../types.ts";
+import { checkOnce } from "./check-once.ts";
 import { mean } from "./statistics.ts";
 
 /** Adds the truth to each group; null where the topic has no checker, or one that knows only questions that are never asked here. */
@@ -14,17 +15,12 @@ export async function diagnose(
   if (hidden === null || hidden.onlyKeys !== undefined) return groups.map((group) => ({ ...group, truth: null }));
   return Promise.all(
     groups.map(async (group) => {
-      // Answers repeat each other, and where they are programs to check one is most of what a step costs.
-      const checked = new Map<string, Promise<boolean> | boolean>();
-      const right = async (value: string | null): Promise<boolean> => {
-        if (value === null) return false;
-        const verdict = checked.get(value) ?? hidden.check(group.question, value, sandbox);
-        checked.set(value, verdict);
-        return await verdict;
-      };
-      const judged = await Promise.all(group.answers.map(({ value }) => right(value)));
+      const isRight = checkOnce<{ readonly value: string | null }>(({ value }) =>
+        hidden.check(group.question, value, sandbox),
+      );
+      const judged = await Promise.all(group.answers.map(isRight));
       const { winner } = group.verdict;
-      const labelRight = winner === null ? null : await right(winner);
+      const labelRight = winner === null ? null : await isRight({ value: winner });
       return { ...group, truth: { labelRight, accuracy: judged.filter(Boolean).length / Math.max(1, judged.length) } };
     }),
   );

@@ -8,6 +8,7 @@ import { countVotes, strictWinner } from "../plurality.ts";
 import { seedFrom } from "../random.ts";
 import type { Conclusion } from "../topics/topic.ts";
 import type { Answer, Completion, Prompt, Question } from "../types.ts";
+import { checkOnce } from "./check-once.ts";
 import { clusteredInterval, mean, passAtK, wilsonInterval } from "./statistics.ts";
 
 /** What an exam keeps of a completion. */
@@ -143,14 +144,7 @@ async function judgeQuestion(
   sampled: readonly Reply[],
   greedy: Reply | null,
 ): Promise<QuestionOutcome> {
-  // Equal answers are checked once: running a program takes time.
-  const checked = new Map<string, Promise<boolean> | boolean>();
-  const isRight = async ({ value, text }: Pick<Answer, "value" | "text">): Promise<boolean> => {
-    if (value === null) return false;
-    const verdict = checked.get(value) ?? exam.check(question, { value, text });
-    checked.set(value, verdict);
-    return verdict;
-  };
+  const isRight = checkOnce<Pick<Answer, "value" | "text">>(({ value, text }) => exam.check(question, { value, text }));
   const judge = async (reply: Reply): Promise<JudgedAnswer> => {
     const read = exam.read(reply, question);
     return { ...read, right: await isRight(read), cutOff: reply.stopReason === "length" };

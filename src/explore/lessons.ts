@@ -57,18 +57,17 @@ export function chooseQuestions(
     const { mean, deviation } = correctedShare(state, question);
     return Math.max(0, mean + deviation * random.normal());
   });
-  const chosen = new Map<string, number>();
-  const left = new Set(questions.keys());
-  const worth = (index: number): number => hopes[index] / Math.sqrt(1 + (chosen.get(cellOf(questions[index])) ?? 0));
-  const picked: number[] = [];
-  while (picked.length < count && left.size > 0) {
-    const best = [...left].reduce((most, index) => (worth(index) > worth(most) ? index : most));
-    left.delete(best);
-    const cell = cellOf(questions[best]);
-    chosen.set(cell, (chosen.get(cell) ?? 0) + 1);
-    picked.push(best);
-  }
-  return picked.sort((a, b) => a - b);
+  const cells = Map.groupBy(questions.keys(), (index) => cellOf(questions[index]));
+  const worth = [...cells.values()].flatMap((ofCell) =>
+    ofCell
+      .toSorted((a, b) => hopes[b] - hopes[a])
+      .map((index, before) => ({ index, worth: hopes[index] / Math.sqrt(1 + before) })),
+  );
+  return worth
+    .sort((a, b) => b.worth - a.worth || a.index - b.index)
+    .slice(0, count)
+    .map(({ index }) => index)
+    .sort((a, b) => a - b);
 }
 
 /**

@@ -88,8 +88,9 @@ function withoutSurplus(
   const questions = good.map(({ question }) => question);
   const chosen = choose?.(questions, accept) ?? [...questions.keys()].slice(0, accept);
   const kept = new Set(chosen.map((at) => good[at].index));
-  const surplus = new Set(good.map(({ index }) => index).filter((index) => !kept.has(index)));
-  return proposals.map((proposal, i) => (surplus.has(i) ? { ...proposal, refusal: { kind: "surplus" } } : proposal));
+  return proposals.map((proposal, i) =>
+    proposal.refusal !== null || kept.has(i) ? proposal : { ...proposal, refusal: { kind: "surplus" } },
+  );
 }
 
 /** The topic's reading, refused where the engine could not take the question with its answer. */

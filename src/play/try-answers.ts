@@ -32,14 +32,8 @@ export function valuesToTry(answers: readonly Pick<Answer, "value">[]): { first:
   return { first: first.map(([value]) => value), others: others.map(([value]) => value) };
 }
 
-/** Values of a group that are to be tried. */
-interface Candidates {
-  readonly group: number;
-  readonly values: readonly string[];
-}
-
 /** A value that is tried, and which asks are its prompts. */
-interface Trial extends InverseCheck {
+interface Trial extends Pick<InverseCheck, "expected"> {
   readonly group: number;
   readonly value: string;
   readonly asked: readonly number[];
@@ -57,16 +51,20 @@ export async function tryAnswers(
 ): Promise<Tried[] | undefined> {
   if (options.inverseAnswers === 0 || topic.inverseCheck === undefined) return undefined;
   const toTry = groups.map(({ answers }) => valuesToTry(answers));
-  const tried = groups.map(() => new Map<string, boolean>());
-  const keep = (found: readonly { group: number; value: string; holds: boolean }[]): void => {
-    for (const { group, value, holds } of found) tried[group].set(value, holds);
-  };
-  const first = toTry.map(({ first: values }, group) => ({ group, values }));
-  keep(await tryValues(player, topic, groups, first, options));
-  const held = (group: number): boolean => [...tried[group].values()].includes(true);
-  const others = toTry.map(({ others: values }, group) => ({ group, values: held(group) ? [] : values }));
-  keep(await tryValues(player, topic, groups, others, { ...options, unanimous: true }));
-  return tried;
+  const first = await tryValues(
+    player,
+    topic,
+    groups.map((group, i) => ({ ...group, values: toTry[i].first })),
+    options,
+  );
+  const holds = (tried: Tried): boolean => [...tried.values()].includes(true);
+  const others = await tryValues(
+    player,
+    topic,
+    groups.map((group, i) => ({ ...group, values: holds(first[i]) ? [] : toTry[i].others })),
+    { ...options, unanimous: true },
+  );
+  return first.map((tried, i) => new Map([...tried, ...others[i]]));
 }
 
 /** The value that strictly most answers gave; where they must be unanimous, the one that all gave. */
@@ -82,10 +80,9 @@ function electedBy(answers: readonly Pick<Answer, "value">[], unanimous: boolean
 async function tryValues(
   player: Player,
   topic: Topic,
-  groups: readonly Group[],
-  candidates: readonly Candidates[],
+  groups: readonly (Group & { readonly values: readonly string[] })[],
   options: TryOptions & { readonly unanimous?: boolean },
-): Promise<{ group: number; value: string; holds: boolean }[]> {
+): Promise<Tried[]> {
   const trials: Trial[] = [];
   const asks: AnswerAsk[] = [];
   // What a story says from its known end is the same for all of its answers, and asked once.
@@ -98,21 +95,27 @@ async function tryValues(
     asks[index] ??= { promptTokens, numSamples: options.inverseAnswers, seed, first: 0, form: originalForm(question) };
     return index;
   };
-  for (const { group, values } of candidates) {
-    const { question } = groups[group];
+  for (const [group, { question, values }] of groups.entries()) {
     for (const value of values) {
       const check = topic.inverseCheck?.(question, value) ?? null;
       if (check === null) continue;
       const prompts = check.prompts.map((prompt) => encodePrompt(player.tokenizer, prompt));
       if (!prompts.every((tokens) => fitsPlayer(player, tokens, topic.maxTokens.solve))) continue;
-      trials.push({ ...check, group, value, asked: prompts.map((tokens) => askedAt(question, tokens)) });
+      trials.push({
+        group,
+        value,
+        expected: check.expected,
+        asked: prompts.map((tokens) => askedAt(question, tokens)),
+      });
     }
   }
-  if (asks.length === 0) return [];
+  const tried = groups.map(() => new Map<string, boolean>());
+  if (asks.length === 0) return tried;
   const rows = await sampleAnswers(player, topic, asks, options);
   const winners = rows.map((row) => electedBy(row, options.unanimous === true));
-  return trials.map(({ group, value, asked, expected }) => {
+  for (const { group, value, asked, expected } of trials) {
     const wanted = expected ?? winners[asked[0]];
-    return { group, value, holds: wanted !== null && asked.every((ask) => winners[ask] === wanted) };
-  });
+    tried[group].set(value, wanted !== null && asked.every((ask) => winners[ask] === wanted));
+  }
+  return tried;
 }

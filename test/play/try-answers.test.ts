@@ -47,6 +47,19 @@ const squares = ({ prompt, random }: ScriptedRequest): string => {
   return String(random.next() < 0.8 ? number ** 2 : 1);
 };
 
+/** The policy, and how many answers each call asks it for. */
+function counting(policy: ReturnType<typeof createScriptedPolicy>): { player: typeof policy; calls: number[] } {
+  const calls: number[] = [];
+  const player: typeof policy = {
+    ...policy,
+    sample: (asks, settings) => {
+      calls.push(asks.reduce((sum, { numSamples }) => sum + numSamples, 0));
+      return policy.sample(asks, settings);
+    },
+  };
+  return { player, calls };
+}
+
 const valuesOf = (...values: readonly (string | null)[]) => values.map((value) => ({ value }));
 
 test("what two answers or more say is tried first, three values at most, then the others, and nothing where all are of one mind", () => {
@@ -67,14 +80,7 @@ test("what one answer says is tried where nothing holds that more say, and may b
       return String([3, 5, 8].includes(number) && random.next() < 0.2 ? 1 : number ** 2);
     },
   });
-  const calls: number[] = [];
-  const player: typeof policy = {
-    ...policy,
-    sample: (asks, settings) => {
-      calls.push(asks.reduce((sum, { numSamples }) => sum + numSamples, 0));
-      return policy.sample(asks, settings);
-    },
-  };
+  const { player, calls } = counting(policy);
   const groups = [
     // Right is what one of six says; the second has nothing that two say; of the third a frequent value holds.
     group("49", "6", "6", "5", "5", "7", "8"),
@@ -109,14 +115,7 @@ test("what one answer says is tried where nothing holds that more say, and may b
 
 test("what a group says most is tried, and one of it confirmed", async () => {
   const policy = createScriptedPolicy({ reply: squares });
-  const calls: number[] = [];
-  const player: typeof policy = {
-    ...policy,
-    sample: (asks, settings) => {
-      calls.push(asks.reduce((sum, { numSamples }) => sum + numSamples, 0));
-      return policy.sample(asks, settings);
-    },
-  };
+  const { player, calls } = counting(policy);
   const groups = [
     // The larger half is wrong.
     group("49", "6", "6", "6", "7", "7"),

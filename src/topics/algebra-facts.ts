@@ -9,6 +9,9 @@ export type Fact =
   | { readonly kind: "more" | "fewer" | "times"; readonly who: string; readonly other: string; readonly number: number }
   | { readonly kind: "total"; readonly who: string; readonly other: string; readonly number: number };
 
+export type Known = Extract<Fact, { kind: "known" }>;
+export type Relation = Exclude<Fact, Known>;
+
 export interface Problem {
   readonly kind: "problem";
   readonly facts: readonly Fact[];
@@ -134,6 +137,8 @@ export function chainOf({ facts, asked }: Problem): Reading<readonly Fact[]> {
 }
 
 /** The same fact said from the other side: "A has 5 more than B" as "B has 5 fewer than A". Nobody is divided. */
+export function turnedRound(fact: Relation): Relation;
+export function turnedRound(fact: Fact): Fact;
 export function turnedRound(fact: Fact): Fact {
   switch (fact.kind) {
     case "more":

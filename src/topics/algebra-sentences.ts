@@ -27,24 +27,26 @@ function say(notation: string): string {
   return `${equationOpening(name)} ${text.replace(/(?<=[\w)])([-+=])/g, " $1 ")}?`;
 }
 
+/** Who stands for this letter of the notation. */
+export const personIn = (letter: string): string => people[letter as keyof typeof people];
+
 /** A story in words, also one that is no question of the topic. */
 export function tell(problem: Problem): string {
   const thing = randomStream("algebra", "things", shortText(problem)).pick(things);
-  const nameOf = (letter: string): string => people[letter as keyof typeof people];
   const sentence = (fact: Fact): string => {
-    const who = nameOf(fact.who);
+    const who = personIn(fact.who);
     switch (fact.kind) {
       case "known":
         return `${who} has ${fact.number} ${thing}.`;
       case "times":
-        return `${who} has ${fact.number} times as many ${thing} as ${nameOf(fact.other)}.`;
+        return `${who} has ${fact.number} times as many ${thing} as ${personIn(fact.other)}.`;
       case "total":
-        return `${who} and ${nameOf(fact.other)} have ${fact.number} ${thing} together.`;
+        return `${who} and ${personIn(fact.other)} have ${fact.number} ${thing} together.`;
       default:
-        return `${who} has ${fact.number} ${fact.kind} ${thing} than ${nameOf(fact.other)}.`;
+        return `${who} has ${fact.number} ${fact.kind} ${thing} than ${personIn(fact.other)}.`;
     }
   };
-  return `${problem.facts.map(sentence).join(" ")} How many ${thing} does ${nameOf(problem.asked)} have?`;
+  return `${problem.facts.map(sentence).join(" ")} How many ${thing} does ${personIn(problem.asked)} have?`;
 }
 
 /** What was asked, in the topic's short notation. */

@@ -1,13 +1,10 @@
 // How an answer to a question of `algebra` in words is tried the other way round (docs/decisions/0089, 0108). Solving takes many steps and
 // trying takes one at a time, so a model that is often wrong in the first is mostly right in the second.
 import type { ChatMessage, InverseCheck, Question } from "../types.ts";
-import { chainOf, type Fact, type Problem, turnedRound } from "./algebra-facts.ts";
+import { chainOf, type Known, type Problem, type Relation, turnedRound } from "./algebra-facts.ts";
 import { readQuestionText } from "./algebra-notation.ts";
-import { tell, withAnswer } from "./algebra-sentences.ts";
+import { personIn, tell, withAnswer } from "./algebra-sentences.ts";
 import { assistant, user } from "./words.ts";
-
-type Known = Extract<Fact, { kind: "known" }>;
-type Relation = Exclude<Fact, Known>;
 
 /** Worked exchanges for sides in which a number stands for the unknown. */
 const inserted = {
@@ -63,10 +60,9 @@ const oneFact = {
 function oneFactPrompt(told: Relation, known: Known): readonly ChatMessage[] {
   const asked = told.who === known.who ? told.other : told.who;
   const fact = told.who === asked ? told : turnedRound(told);
-  const [words, working] = oneFact[fact.kind === "times" && told.who !== asked ? "part" : (fact as Relation).kind];
+  const [words, working] = oneFact[fact.kind === "times" && told.who !== asked ? "part" : fact.kind];
   const question = tell({ kind: "problem", facts: [known, fact], asked });
-  const name = /does (\w+) have/.exec(question)?.[1] ?? asked;
-  return [user(words), assistant(working), user(question), assistant(`${name} has`)];
+  return [user(words), assistant(working), user(question), assistant(`${personIn(asked)} has`)];
 }
 
 /**

@@ -92,7 +92,7 @@ async function tryValues(
     const index = known.get(name) ?? asks.length;
     known.set(name, index);
     const seed = seedFrom(options.seed, name);
-    asks[index] ??= { promptTokens, numSamples: options.inverseAnswers, seed, first: 0, form: originalForm(question) };
+    asks[index] ??= { promptTokens, numSamples: 1, seed, first: 0, form: originalForm(question) };
     return index;
   };
   for (const [group, { question, values }] of groups.entries()) {
@@ -111,11 +111,22 @@ async function tryValues(
   }
   const tried = groups.map(() => new Map<string, boolean>());
   if (asks.length === 0) return tried;
-  const rows = await sampleAnswers(player, topic, asks, options);
-  const winners = rows.map((row) => electedBy(row, options.unanimous === true));
-  for (const { group, value, asked, expected } of trials) {
-    const wanted = expected ?? winners[asked[0]];
-    tried[group].set(value, wanted !== null && asked.every((ask) => winners[ask] === wanted));
-  }
+  const unanimous = options.unanimous === true;
+  const rows = asks.map((): Pick<Answer, "value">[] => []);
+  const askMore = async (indices: readonly number[], numSamples: number): Promise<void> => {
+    const more = indices.map((index) => ({ ...asks[index], numSamples, first: rows[index].length }));
+    const answers = numSamples === 0 ? [] : await sampleAnswers(player, topic, more, options);
+    for (const [i, row] of answers.entries()) rows[indices[i]].push(...row);
+  };
+  const holds = ({ asked, expected }: Trial): boolean => {
+    const winners = asked.map((ask) => electedBy(rows[ask], unanimous));
+    const wanted = expected ?? winners[0];
+    return wanted !== null && winners.every((winner) => winner === wanted);
+  };
+  // Where all must agree the first answers refuse most values, and the rest need not be asked.
+  if (unanimous) await askMore([...asks.keys()], 1);
+  const open = unanimous ? trials.filter(holds) : trials;
+  await askMore([...new Set(open.flatMap(({ asked }) => asked))], options.inverseAnswers - (unanimous ? 1 : 0));
+  for (const trial of trials) tried[trial.group].set(trial.value, holds(trial));
   return tried;
 }

@@ -20,7 +20,8 @@ const inSigns = (question: Question): Question => inNotation(wording, "algebra",
 const asked = (equation: string): string => `${equationOpening("x")} ${equation}?`;
 
 const storyOpening = "Sam has";
-const solutionOpening = "Let x =";
+/** An equation is begun with a solution that is drawn: left to choose, a small model takes large ones, and works wrongly with them. */
+const solutionOpening = (solution: number): string => `Let x = ${solution}. Then`;
 
 /** A story that went on behind its opening, with it; an equation is heard without. */
 const withOpening = (reply: string): string =>
@@ -29,28 +30,35 @@ const withOpening = (reply: string): string =>
     : reply;
 
 /**
- * What is asked behind a worked solution, if it is what was worked out: the side that begins the working and the number that ends it
- * (`6. Then 4x + 6 = 24 + 6 = 30. What is x if 4x + 6 = 30?`), or what is left of that number without some x, and these (`5. Then 6x - 8
- * = 30 - 8 = 22, and 22 - 2x = 22 - 10 = 12. What is x if 6x - 8 = 2x + 12?`). Only what was written is compared.
+ * What is asked behind a worked solution, if it is what was worked out: the side that begins the working, x in place of the number that
+ * stands for it, and the number that ends it (`4 * 6 + 6 = 24 + 6 = 30. What is x if 4x + 6 = 30?`), or what is left of that number
+ * without some x, and these (`6 * 5 - 8 = 30 - 8 = 22, and 22 - 2 * 5 = 22 - 10 = 12. What is x if 6x - 8 = 2x + 12?`). Only what was
+ * written is compared.
  */
 function behindWorking(reply: string): Reading<string> {
-  const match = /^\s*(?:Let x = )?-?\d+\. Then (.*)\. (What is .*)$/s.exec(reply);
+  const match = /^\s*(?:(?:Let x = )?-?\d+\. Then )?([-(\d].*)\. (What is .*)$/s.exec(reply);
   if (match === null) return { ok: true, value: reply };
   const [, worked, question] = match;
   const compact = (text: string): string => text.replace(/\s+/g, "");
+  const solutions = new Set<string>();
+  const withUnknown = (term: string): string =>
+    term.replace(/(\d)\*(\(?)(\d+)/, (_, coefficient, opened, solution) => {
+      solutions.add(solution);
+      return `${coefficient}${opened}x`;
+    });
   const [side, ...without] = worked.split(/,? and /).map((one) => compact(one).split("="));
   const value = side[side.length - 1];
   const rest = without.map((terms) => {
-    const removed = terms[0].startsWith(`${value}-`) ? terms[0].slice(value.length + 1) : "";
+    const removed = terms[0].startsWith(`${value}-`) ? withUnknown(terms[0].slice(value.length + 1)) : "";
     const left = terms[terms.length - 1];
     return left === "0" ? removed : `${removed}${left.startsWith("-") ? "" : "+"}${left}`;
   });
-  const agrees = rest.length < 2 && compact(question).endsWith(`if${side[0]}=${rest[0] ?? value}?`);
-  return agrees ? { ok: true, value: question } : refuse("asks something else than it worked out");
+  const agrees = rest.length < 2 && compact(question).endsWith(`if${withUnknown(side[0])}=${rest[0] ?? value}?`);
+  return agrees && solutions.size < 2 ? { ok: true, value: question } : refuse("asks something else than it worked out");
 }
 
 const workedOut = (solution: number, working: string, equation: string): string =>
-  `${solutionOpening} ${solution}. Then ${working}. ${asked(equation)}`;
+  `${solutionOpening(solution)} ${working}. ${asked(equation)}`;
 
 /**
  * Examples of each shape. A model copies the shape that it was shown last, and of several at once it asks one only; of stories about three
@@ -60,24 +68,24 @@ const workedOut = (solution: number, working: string, equation: string): string 
 const proposed = {
   equation: [
     [
-      workedOut(6, "4x + 6 = 24 + 6 = 30", "4x + 6 = 30"),
-      workedOut(7, "7x - 5 = 49 - 5 = 44", "7x - 5 = 44"),
-      workedOut(9, "3x + 8 = 27 + 8 = 35", "3x + 8 = 35"),
+      workedOut(6, "4 * 6 + 6 = 24 + 6 = 30", "4x + 6 = 30"),
+      workedOut(7, "8 * 7 - 5 = 56 - 5 = 51", "8x - 5 = 51"),
+      workedOut(9, "3 * 9 + 8 = 27 + 8 = 35", "3x + 8 = 35"),
     ],
     [
-      workedOut(5, "6x - 8 = 30 - 8 = 22, and 22 - 2x = 22 - 10 = 12", "6x - 8 = 2x + 12"),
-      workedOut(7, "5x + 9 = 35 + 9 = 44, and 44 - 2x = 44 - 14 = 30", "5x + 9 = 2x + 30"),
-      workedOut(3, "9x + 4 = 27 + 4 = 31, and 31 - 6x = 31 - 18 = 13", "9x + 4 = 6x + 13"),
+      workedOut(5, "6 * 5 - 8 = 30 - 8 = 22, and 22 - 2 * 5 = 22 - 10 = 12", "6x - 8 = 2x + 12"),
+      workedOut(7, "5 * 7 + 9 = 35 + 9 = 44, and 44 - 3 * 7 = 44 - 21 = 23", "5x + 9 = 3x + 23"),
+      workedOut(3, "9 * 3 + 4 = 27 + 4 = 31, and 31 - 6 * 3 = 31 - 18 = 13", "9x + 4 = 6x + 13"),
     ],
     [
-      workedOut(5, "4(x + 3) = 4 * 8 = 32", "4(x + 3) = 32"),
-      workedOut(8, "7(x - 2) = 7 * 6 = 42", "7(x - 2) = 42"),
-      workedOut(2, "3(x + 7) = 3 * 9 = 27", "3(x + 7) = 27"),
+      workedOut(5, "4 * (5 + 3) = 4 * 8 = 32", "4(x + 3) = 32"),
+      workedOut(8, "7 * (8 - 2) = 7 * 6 = 42", "7(x - 2) = 42"),
+      workedOut(2, "3 * (2 + 7) = 3 * 9 = 27", "3(x + 7) = 27"),
     ],
     [
-      workedOut(5, "4(x + 3) + 6 = 4 * 8 + 6 = 32 + 6 = 38", "4(x + 3) + 6 = 38"),
-      workedOut(8, "7(x - 2) - 9 = 7 * 6 - 9 = 42 - 9 = 33", "7(x - 2) - 9 = 33"),
-      workedOut(2, "3(x + 7) + 15 = 3 * 9 + 15 = 27 + 15 = 42", "3(x + 7) + 15 = 42"),
+      workedOut(5, "4 * (5 + 3) + 6 = 4 * 8 + 6 = 32 + 6 = 38", "4(x + 3) + 6 = 38"),
+      workedOut(8, "7 * (8 - 2) - 9 = 7 * 6 - 9 = 42 - 9 = 33", "7(x - 2) - 9 = 33"),
+      workedOut(2, "3 * (2 + 7) + 15 = 3 * 9 + 15 = 27 + 15 = 42", "3(x + 7) + 15 = 42"),
     ],
   ],
   problem: [
@@ -133,7 +141,7 @@ function proposePrompt(random: Random): readonly ChatMessage[] {
   const family = random.pick(["equation", "problem"] as const);
   const [request, opening] =
     family === "equation"
-      ? ["Write an equation with a whole solution.", solutionOpening]
+      ? ["Write an equation with a whole solution.", solutionOpening(random.integer(2, 12))]
       : ["Write a word problem.", storyOpening];
   const examples = random.pick<readonly string[]>(proposed[family]);
   return [...examples.flatMap((example) => [user(request), assistant(example)]), user(request), assistant(opening)];

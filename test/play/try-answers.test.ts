@@ -100,8 +100,8 @@ test("what one answer says is tried where nothing holds that more say, and may b
     ["3"],
     [],
   ]);
-  // Two calls: two, none, one and one value, then two, three, none and two.
-  expect(calls).toEqual([5 * (2 + 0 + 1 + 1 + 1 + 1), 5 * (2 + 3 + 0 + 2 + 0 + 2)]);
+  // Of each group what several say; then one answer to the check of each other value, and the rest where that was right.
+  expect(calls).toEqual([5 * (2 + 0 + 1 + 1 + 1 + 1), 2 + 3 + 0 + 2 + 0 + 2, 4 * (1 + 1 + 0 + 0 + 0 + 1)]);
   const verified = await verify(topic, groups, { consistentVote: true, tried });
   expect(verified.map(({ verdict: { winner, confirmed, scores } }) => [winner, confirmed, scores])).toEqual([
     ["7", true, [0, 0, 0, 0, 1, 0]],

@@ -92,6 +92,16 @@ it("algebra shows a proposer examples of one shape, which are questions, and dra
 });
 
 it.each([
+  [" 4 * 6 + 6 = 24 + 6 = 30. What is x if 4x + 6 = 30?", "What is x if 4x + 6 = 30?"],
+  ["Let x = 6. Then 4 * 6 = 24. What is x if 4x = 24?", "What is x if 4x = 24?"],
+  [" -3 * (8 - 2) - 9 = -3 * 6 - 9 = -27. What is x if -3(x - 2) - 9 = -27?", "What is x if -3(x - 2) - 9 = -27?"],
+  [
+    " 6 * 5 - 8 = 30 - 8 = 22, and 22 - 2 * 5 = 22 - 10 = 12. What is x if 6x - 8 = 2x + 12?",
+    "What is x if 6x - 8 = 2x + 12?",
+  ],
+  [" 4 * 1 + 2 = 6, and 6 - 9 * 1 = -3. What is x if 4x + 2 = 9x - 3?", "What is x if 4x + 2 = 9x - 3?"],
+  [" 3 * 2 + 4 = 10 and 10 - 5 * 2 = 0. What is x if 3x + 4 = 5x?", "What is x if 3x + 4 = 5x?"],
+  // As proposers wrote that were taught to before numbers stood for x.
   [" 6. Then 4x + 6 = 24 + 6 = 30. What is x if 4x + 6 = 30?", "What is x if 4x + 6 = 30?"],
   ["Let x = 8. Then 7(x - 2) - 9 = 7 * 6 - 9 = 33. What is x if 7(x-2)-9 = 33?", "What is x if 7(x - 2) - 9 = 33?"],
   [
@@ -108,6 +118,10 @@ it.each([
 });
 
 it.each([
+  " 4 * 4 + 9 = 16 + 9 = 25. What is x if 4x + 9 = 27?",
+  " 4 * 4 + 9 = 16 + 9 = 25. What is x if 5x + 9 = 25?",
+  " 6 * 5 - 8 = 22, and 22 - 2 * 4 = 14. What is x if 6x - 8 = 2x + 14?",
+  " 6 * 5 - 8 = 22, and 22 - 2 * 5 = 12. What is x if 6x - 8 = 3x + 12?",
   " 4. Then 4x + 9 = 16 + 9 = 25. What is x if 4x + 9 = 27?",
   " 4. Then 4x + 9 = 16 + 9 = 25. What is x if 4x + 8 = 25?",
   " 5. Then 6x - 8 = 22, and 22 - 2x = 12. What is x if 6x - 8 = 2x + 13?",

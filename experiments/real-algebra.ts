@@ -14,7 +14,7 @@ export const experiment = defineExperiment({
     topic: "algebra",
     steps: 16,
     groupsPerBatch: 8,
-    maxAnswerTokens: 64,
+    maxAnswerTokens: 80,
     evalEvery: 0,
     evalQuestions: 2,
     activationMemory: 3000,

@@ -4,6 +4,7 @@ import type { Random } from "../random.ts";
 import { refuse } from "../reading.ts";
 import type { ChatMessage, Question, Reading } from "../types.ts";
 import { algebra } from "./algebra.ts";
+import type { Problem } from "./algebra-facts.ts";
 import { type AlgebraQuestion, type Equation, namesOf, readQuestionText } from "./algebra-notation.ts";
 import { equationOpening, withAnswer, algebraWording as wording } from "./algebra-sentences.ts";
 import { textbookForms, textbookQuestion, textbookQuestions } from "./algebra-textbook.ts";
@@ -54,7 +55,9 @@ function behindWorking(reply: string): Reading<string> {
     return left === "0" ? removed : `${removed}${left.startsWith("-") ? "" : "+"}${left}`;
   });
   const agrees = rest.length < 2 && compact(question).endsWith(`if${withUnknown(side[0])}=${rest[0] ?? value}?`);
-  return agrees && solutions.size < 2 ? { ok: true, value: question } : refuse("asks something else than it worked out");
+  return agrees && solutions.size < 2
+    ? { ok: true, value: question }
+    : refuse("asks something else than it worked out");
 }
 
 const workedOut = (solution: number, working: string, equation: string): string =>
@@ -160,8 +163,8 @@ const solved = {
     [asked("5x + 9 = 2x + 30"), withAnswer("5x - 2x = 30 - 9, so 3x = 21 and x = 21 / 3 = 7.", 7)],
   ],
   parenthesesAndMore: [
-    [asked("3(x + 5) + 4 = 31"), withAnswer("3x + 15 + 4 = 31, so 3x = 31 - 19 = 12 and x = 12 / 3 = 4.", 4)],
-    [asked("6(x - 2) - 3 = 33"), withAnswer("6x - 12 - 3 = 33, so 6x = 33 + 15 = 48 and x = 48 / 6 = 8.", 8)],
+    [asked("3(x + 5) + 4 = 31"), withAnswer("3(x + 5) = 31 - 4 = 27, so x + 5 = 27 / 3 = 9 and x = 9 - 5 = 4.", 4)],
+    [asked("6(x - 2) - 3 = 33"), withAnswer("6(x - 2) = 33 + 3 = 36, so x - 2 = 36 / 6 = 6 and x = 6 + 2 = 8.", 8)],
   ],
   parentheses: [[asked("4(x + 3) = 2x + 20"), withAnswer("4x + 12 = 2x + 20, so 2x = 8 and x = 8 / 2 = 4.", 4)]],
   twoPeople: [
@@ -173,11 +176,11 @@ const solved = {
   morePeople: [
     [
       "Mia has 14 shells. Leo has 9 more shells than Mia. Ida has 3 times as many shells as Leo. How many shells does Ida have?",
-      withAnswer("Leo has 14 + 9 = 23 shells. Ida has 3 * 23 = 69 shells.", 69),
+      withAnswer("Mia has 14 shells. Leo has 14 + 9 = 23 shells. Ida has 3 * 23 = 69 shells.", 69),
     ],
     [
       "Max has 40 pens. Max and Zoe have 52 pens together. Tim has 7 fewer pens than Zoe. How many pens does Tim have?",
-      withAnswer("Zoe has 52 - 40 = 12 pens. Tim has 12 - 7 = 5 pens.", 5),
+      withAnswer("Max has 40 pens. Zoe has 52 - 40 = 12 pens. Tim has 12 - 7 = 5 pens.", 5),
     ],
   ],
 } as const;
@@ -195,10 +198,18 @@ function shapeOf(question: AlgebraQuestion): keyof typeof solved {
 }
 
 /** What opens the working of an equation, its first term with the unknown: left to begin, a small model explains at length. */
-function workingOpening({ left, right }: Equation): string {
+function workingOpening({ left, right }: Equation, keepsParentheses: boolean): string {
   const first = [...left, ...right].find(({ name }) => name !== null);
   const coefficient = first?.coefficient ?? 1;
-  return `${coefficient === 1 ? "" : coefficient === -1 ? "-" : coefficient}${first?.name ?? "x"}`;
+  const opened = keepsParentheses && first?.shift !== 0 ? "(" : "";
+  return `${coefficient === 1 ? "" : coefficient === -1 ? "-" : coefficient}${opened}${first?.name ?? "x"}`;
+}
+
+/** What opens the working of a longer story, the sentence of it that gives a number: left to begin, a small model leaves a step out. */
+function storyWorkingOpening({ facts }: Problem, told: string): string | null {
+  const sentences = told.split(/(?<=\.) /);
+  const known = facts.findIndex(({ kind }) => kind === "known");
+  return sentences.length === facts.length + 1 ? sentences[known] : null;
 }
 
 const truth: HiddenTruth = {
@@ -226,12 +237,19 @@ export const algebraInWords = defineTopic({
     const { text } = inSigns(question);
     const read = readQuestionText(text);
     if (!read.ok) throw new Error(`A question that was heard cannot be read: ${read.reason}`);
-    const shown = solved[shapeOf(read.value)];
+    const shape = shapeOf(read.value);
+    // People and things have the names that they have in the question, whatever stands for them in the notation.
+    const told = question.text.includes(" ") ? question.text : wording.say(text);
+    const opening =
+      read.value.kind === "equation"
+        ? workingOpening(read.value, shape === "parenthesesAndMore")
+        : shape === "morePeople"
+          ? storyWorkingOpening(read.value, told)
+          : null;
     return [
-      ...shown.flatMap(([words, working]) => [user(words), assistant(working)]),
-      // People and things have the names that they have in the question, whatever stands for them in the notation.
-      user(question.text.includes(" ") ? question.text : wording.say(text)),
-      ...(read.value.kind === "equation" ? [assistant(workingOpening(read.value))] : []),
+      ...solved[shape].flatMap(([words, working]) => [user(words), assistant(working)]),
+      user(told),
+      ...(opening === null ? [] : [assistant(opening)]),
     ];
   },
   readAnswer: readNumber,

@@ -150,6 +150,25 @@ it("algebra puts a story to solvers as it is told", async () => {
   ]);
 });
 
+it.each([
+  ["What is x if 8(x + 4) - 20 = 84?", "8(x"],
+  ["What is x if -(x - 4) + 2 = 8?", "-(x"],
+  ["What is x if 4(x + 3) = 32?", "4x"],
+  // The sentence that gives a number, wherever it stands and whatever people and things are called.
+  [
+    "Ida has 7 dolls. Tim has 4 times as many dolls as Ida. Leo has 9 more dolls than Tim. How many dolls does Leo have?",
+    "Ida has 7 dolls.",
+  ],
+  [
+    "Tim has 4 more eggs than Ida. Ida has 7 eggs. Leo and Tim have 30 eggs together. How many eggs does Leo have?",
+    "Ida has 7 eggs.",
+  ],
+])("algebra opens the working of %s with %s", async (text, opening) => {
+  const { topic } = await openTopic("algebra", chat);
+  const prompt = messages(topic.solvePrompt({ text, key: "", difficulty: 3 }));
+  expect(prompt.at(-1)).toEqual({ role: "assistant", content: opening });
+});
+
 it("algebra in words restates with answers that lead back to the original's", async () => {
   const words = await openTopic("algebra", chat);
   const questions = [...heldOut(words, 12), ...own.map((text) => questionIn(words, text))];

@@ -1,7 +1,7 @@
 // From a plan of units to the tensors that tell a graph which row is where, and what each row's token is.
 import { type ModelConfig, rotaryTables } from "../../../model/model-config.ts";
 import { float32Tensor, int32Tensor, int64Tensor, type Tensor, type Tensors } from "../runtime/runtime.ts";
-import type { PackedPlan, Unit } from "./shared-prefixes.ts";
+import type { PackedPlan, Unit } from "./prefix-tree.ts";
 
 /** A position whose log-probability is wanted: that of token `column + 1` of a sequence, which `row` predicts. */
 export interface Pick {

@@ -11,7 +11,8 @@ import { Head, type HeadResult } from "./head.ts";
 import { type AllWeights, LayerStack } from "./layer-stack.ts";
 import { activationBudget, mostPassing, planMicroBatches, scoringWork, trainingWork } from "./memory.ts";
 import { type PackedBatch, type Pick, packBatch } from "./packed-batch.ts";
-import { type PackedPlan, planPacked, sizeOf } from "./shared-prefixes.ts";
+import type { PackedPlan } from "./prefix-tree.ts";
+import { planPacked, sizeOf } from "./shared-prefixes.ts";
 
 type Sequences = readonly (readonly number[])[];
 /** Called after each micro-batch with the tokens that are done, and their number in all. */

@@ -4,7 +4,8 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { PackedSize } from "../../../../src/engine/onnx/train/memory.ts";
 import { packBatch } from "../../../../src/engine/onnx/train/packed-batch.ts";
-import { type PackedPlan, planPacked, type Strand } from "../../../../src/engine/onnx/train/shared-prefixes.ts";
+import type { PackedPlan, Strand } from "../../../../src/engine/onnx/train/prefix-tree.ts";
+import { planPacked } from "../../../../src/engine/onnx/train/shared-prefixes.ts";
 import { modelVariants } from "../random-model.ts";
 
 // Few different tokens, so that sequences begin alike by chance, and groups that do so on purpose.
@@ -79,6 +80,19 @@ describe("planPacked", () => {
     const rows = plans.reduce((sum, plan) => sum + rowsOf(plan), 0);
     expect(rows).toBeLessThanOrEqual(plans.length * 150 + 16 * 30 + answers);
     expect(sequences.reduce((sum, { length }) => sum + length, 0)).toBeGreaterThan(4.5 * rows);
+  });
+
+  test("what answers begin with stands once, where that saves more than it costs", () => {
+    const alike = (count: number, from: number): number[] => Array.from({ length: count }, (_, i) => from + i);
+    const answers = (opening: number[]): number[][] =>
+      Array.from({ length: 6 }, (_, i) => [...alike(100, 0), ...opening, ...alike(8, 1000 * (i + 1))]);
+    const rows = (opening: number[]): number[] => {
+      const sequences = [...answers(opening), ...answers([])];
+      return planPacked(sequences, strandsOf(sequences), within(2048)).map(rowsOf);
+    };
+    // The last token predicts nothing. Twenty tokens stand once for six answers, two tokens for each.
+    expect(rows(alike(20, 500))).toEqual([100 + 20 + 6 * 7 + 6 * 7]);
+    expect(rows(alike(2, 500))).toEqual([100 + 6 * 9 + 6 * 7]);
   });
 
   test("a group that is too large is cut, and each part has its prompt", () => {

@@ -84,7 +84,7 @@ async function tryValues(
   options: TryOptions & { readonly unanimous?: boolean },
 ): Promise<Tried[]> {
   const trials: Trial[] = [];
-  const asks: AnswerAsk[] = [];
+  const asks: Omit<AnswerAsk, "numSamples" | "first">[] = [];
   // What a story says from its known end is the same for all of its answers, and asked once.
   const known = new Map<string, number>();
   const askedAt = (question: Question, promptTokens: readonly number[]): number => {
@@ -92,7 +92,7 @@ async function tryValues(
     const index = known.get(name) ?? asks.length;
     known.set(name, index);
     const seed = seedFrom(options.seed, name);
-    asks[index] ??= { promptTokens, numSamples: 1, seed, first: 0, form: originalForm(question) };
+    asks[index] ??= { promptTokens, seed, form: originalForm(question) };
     return index;
   };
   for (const [group, { question, values }] of groups.entries()) {

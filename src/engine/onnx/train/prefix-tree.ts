@@ -41,12 +41,10 @@ const rowsPerLevel = 24;
  */
 export function layOut(strands: readonly Strand[], shared: readonly number[]): PackedPlan {
   const tree = treeOf(strands, shared, 0, strands.length);
-  const costs = new Costs();
-  let best = 1;
-  for (let levels = 2; levels <= mostLevels; levels++) {
-    const cost = (count: number): number => costs.least(tree, 0, count) + count * rowsPerLevel;
-    if (cost(levels) < cost(best)) best = levels;
-  }
+  const costs = costsOfLayouts();
+  const counts = Array.from({ length: mostLevels }, (_, i) => i + 1);
+  const costOf = (count: number): number => costs.least(tree, 0, count) + count * rowsPerLevel;
+  const most = counts.reduce((best, count) => (costOf(count) < costOf(best) ? count : best));
   const levels: Unit[][] = [];
   const placed: PackedPlan["strands"][number][] = [];
   const place = (node: Node, start: number, left: number, level: number, parent: number | null): void => {
@@ -64,7 +62,7 @@ export function layOut(strands: readonly Strand[], shared: readonly number[]): P
     if (isStrand) placed.push({ ...node.strand, level, unit });
     for (const child of node.children) place(child, node.end, left - 1, level + 1, unit);
   };
-  place(tree, 0, best, 0, null);
+  place(tree, 0, most, 0, null);
   return { levels, strands: placed };
 }
 
@@ -82,32 +80,30 @@ function treeOf(strands: readonly Strand[], shared: readonly number[], from: num
   return { strand, end, children };
 }
 
-/** What it costs at the least to lay a node out whose tokens from `start` on are to be computed, on so many levels. In rows. */
-class Costs {
-  readonly #known = new Map<Node, Map<string, number>>();
+interface LayoutCosts {
+  /** What it costs at the least to lay a node out whose tokens from `start` on are to be computed, on so many levels. In rows. */
+  least(node: Node, start: number, levels: number): number;
+  /** Whether what the node's strands share is then a unit of its own; else each child has it. */
+  stands(node: Node, start: number, levels: number): boolean;
+}
 
-  least(node: Node, start: number, levels: number): number {
+/** Each cost is worked out once. */
+function costsOfLayouts(): LayoutCosts {
+  const known = new Map<Node, Map<string, number>>();
+  const below = (node: Node, start: number, levels: number): number =>
+    node.children.reduce((sum, child) => sum + least(child, start, levels), 0);
+  const standing = (node: Node, start: number, levels: number): number =>
+    levels < 2 || node.end === start
+      ? Number.POSITIVE_INFINITY
+      : node.end - start + rowsPerUnit + below(node, node.end, levels - 1);
+  const least = (node: Node, start: number, levels: number): number => {
     if (node.children.length === 0) return node.end === start ? 0 : node.end - start + rowsPerUnit;
     const key = `${start} ${levels}`;
-    const known = this.#known.get(node) ?? new Map<string, number>();
-    this.#known.set(node, known);
-    const cost = known.get(key) ?? Math.min(this.#standing(node, start, levels), this.#handedOn(node, start, levels));
-    known.set(key, cost);
+    const ofNode = known.get(node) ?? new Map<string, number>();
+    known.set(node, ofNode);
+    const cost = ofNode.get(key) ?? Math.min(standing(node, start, levels), below(node, start, levels));
+    ofNode.set(key, cost);
     return cost;
-  }
-
-  /** Whether what the node's strands share is a unit of its own; else each child has it. */
-  stands(node: Node, start: number, levels: number): boolean {
-    return this.#standing(node, start, levels) < this.#handedOn(node, start, levels);
-  }
-
-  #standing(node: Node, start: number, levels: number): number {
-    if (levels < 2 || node.end === start) return Number.POSITIVE_INFINITY;
-    const below = node.children.reduce((sum, child) => sum + this.least(child, node.end, levels - 1), 0);
-    return node.end - start + rowsPerUnit + below;
-  }
-
-  #handedOn(node: Node, start: number, levels: number): number {
-    return node.children.reduce((sum, child) => sum + this.least(child, start, levels), 0);
-  }
+  };
+  return { least, stands: (node, start, levels) => standing(node, start, levels) < below(node, start, levels) };
 }
